@@ -1,0 +1,143 @@
+"""The nouns of demand: what must be served or trained, without a word about hardware."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dcplan.diag import ConfigPath
+
+
+class Metric(StrEnum):
+    """What an SLA bounds."""
+
+    TTFT = "ttft"
+    TPOT = "tpot"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlaBound:
+    """``metric`` stays at or below ``bound_s`` for the share ``quantile`` of requests."""
+
+    metric: Metric
+    quantile: float
+    bound_s: float
+    origin: ConfigPath
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lengths:
+    """Token counts of one side of the requests: mean and quantiles."""
+
+    mean: float
+    p50: float
+    p95: float
+    p99: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """Replicas must sit in at least ``at_least`` different domains of this kind."""
+
+    over: str
+    at_least: int
+    origin: ConfigPath
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Affinity:
+    """Replicas must (or, ``apart``, must not) share a domain with those of ``workload``."""
+
+    workload: str
+    at: str
+    apart: bool
+    origin: ConfigPath
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowed:
+    """Names that may be used, and where the user said so."""
+
+    names: tuple[str, ...]
+    origin: ConfigPath
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the user allows for one workload; None is "anything"."""
+
+    providers: Allowed | None = None
+    regions: Allowed | None = None
+    zones: Allowed | None = None
+    accelerators: Allowed | None = None
+    precisions: Allowed | None = None
+    spread: tuple[Spread, ...] = ()
+    affinity: tuple[Affinity, ...] = ()
+    spot_share: float | None = None
+    """The largest share of the replicas that may run on spot machines, 0 to 1."""
+    spot_origin: ConfigPath | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeDemand:
+    """Requests that must be answered within the SLA."""
+
+    name: str
+    model: str
+    requests_per_s: float
+    """The rate to plan for: the peak of the trace or forecast, headroom included."""
+    mean_requests_per_s: float
+    prompt_tokens: Lengths
+    output_tokens: Lengths
+    arrival_cv2: float
+    """Squared coefficient of variation of the inter-arrival times; 1 is Poisson."""
+    bounds: tuple[SlaBound, ...]
+    availability: float | None
+    basis: str
+    """Where the numbers come from, for people: "declared", "trace azure.csv, 3,501 s"."""
+    limits: Limits
+    origin: ConfigPath
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainDemand:
+    """Tokens that must have been trained on before the deadline."""
+
+    name: str
+    model: str
+    tokens: float
+    sequence_tokens: int
+    global_batch_sequences: int
+    deadline_s: float | None
+    deadline_origin: ConfigPath | None
+    limits: Limits
+    origin: ConfigPath
+
+
+WorkloadDemand = ServeDemand | TrainDemand
+
+
+class Goal(StrEnum):
+    """What the solver minimises after all demand is met."""
+
+    COST = "cost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """The most that all machines together may cost."""
+
+    usd_per_h: float
+    origin: ConfigPath
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """Everything that is asked for."""
+
+    project: str
+    workloads: tuple[WorkloadDemand, ...]
+    budget: Budget | None = None
+    goal: Goal = Goal.COST
+    horizon_s: float = 30 * 86_400.0
+    """How long serving is paid for when its cost is weighed against training's."""
