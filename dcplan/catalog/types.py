@@ -1,0 +1,160 @@
+"""The nouns of the catalogue: stable facts (accelerators, machines, models) and changing offerings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a fact was read and when."""
+
+    name: str
+    date: str
+    """ISO date, as much of it as is known (``2026``, ``2026-08``), or ``undated`` for a user's own facts."""
+
+
+class AcceleratorKind(StrEnum):
+    """The family of chip, which decides how chips are wired to each other."""
+
+    GPU = "gpu"
+    TPU = "tpu"
+    NEURON = "neuron"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accelerator:
+    """One chip: facts of its datasheet.  A missing peak is None, never 0."""
+
+    name: str
+    vendor: str
+    kind: AcceleratorKind
+    memory_bytes: int
+    """Usable device memory, which is below the label."""
+    memory_bytes_per_s: float
+    bf16_flops: float | None
+    """Dense peak, FLOP/s."""
+    fp8_flops: float | None
+    fp4_flops: float | None
+    int8_flops: float | None
+    scale_up: str
+    """Name of the link inside a scale-up domain: NVLink4, ICI 3D torus, PCIe4..."""
+    scale_up_bytes_per_s: float
+    """Per chip and direction, all links together."""
+    scale_up_domain: int
+    """The largest number of chips that such links can join; 1 is none."""
+    power_w: float | None
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """One rentable or owned machine type."""
+
+    name: str
+    provider: str
+    accelerator: str
+    devices: int
+    """Accelerators in one machine."""
+    vcpus: int
+    memory_bytes: int
+    network_bytes_per_s: float
+    """Out of one machine, per direction, all network cards for accelerator traffic together."""
+    fabric: str
+    """What carries accelerator traffic between machines: EFA, RoCE, TCPX, ICI, TCP..."""
+    scale_up_domain: int
+    """Devices joined by scale-up links, across machines where they reach that far (NVL72, TPU)."""
+    source: Source
+
+
+class Purchase(StrEnum):
+    """How a machine is paid for."""
+
+    ON_DEMAND = "on-demand"
+    SPOT = "spot"
+    OWNED = "owned"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offering:
+    """A machine type that can be had at one place in one way.
+
+    Unavailable is a value, not an absence; an unknown price or count is None,
+    never 0.
+    """
+
+    provider: str
+    region: str
+    zone: str
+    machine: str
+    purchase: Purchase
+    usd_per_h: float | None
+    """Per machine."""
+    machines: int | None
+    """How many can be had; None is unknown (clouds do not say)."""
+    available: bool
+    block: str | None = None
+    """The part of the zone with full bandwidth between its machines, where it is known."""
+    source: Source
+
+    @property
+    def pool(self) -> str:
+        """The name of the pool of equal machines that this offering opens."""
+        parts = (self.zone, self.block, self.machine, None if self.purchase is not Purchase.SPOT else "spot")
+        return "/".join(p for p in parts if p)
+
+
+class AttentionKind(StrEnum):
+    """How keys and values are shared between heads."""
+
+    MHA = "mha"
+    GQA = "gqa"
+    MLA = "mla"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """The architecture of a decoder-only transformer, as far as time and memory depend on it."""
+
+    name: str
+    layers: int
+    hidden: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    ffn: int
+    """Inner width of a dense MLP."""
+    gated_ffn: bool
+    vocab: int
+    tied_embeddings: bool
+    max_context: int
+    attention: AttentionKind
+    sliding_window: int | None = None
+    sliding_layers: int = 0
+    """How many of the layers see only ``sliding_window`` tokens."""
+    # Multi-head latent attention (DeepSeek-V2/V3), 0 elsewhere.
+    q_lora_rank: int = 0
+    kv_lora_rank: int = 0
+    qk_nope_dim: int = 0
+    qk_rope_dim: int = 0
+    v_head_dim: int = 0
+    # Mixture of experts, 0 for a dense model.
+    experts: int = 0
+    experts_per_token: int = 0
+    shared_experts: int = 0
+    expert_ffn: int = 0
+    dense_layers: int = 0
+    """How many of the layers of a mixture of experts keep a dense MLP."""
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalog:
+    """Everything known, by name."""
+
+    accelerators: dict[str, Accelerator]
+    machines: dict[str, Machine]
+    models: dict[str, Model]
+    """The models that the document uses, under the names it uses."""
+    offerings: tuple[Offering, ...]
