@@ -1,0 +1,93 @@
+"""Queueing: how long requests wait, and quantiles of what varies."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dcplan.perf.numbers import Num, larger, root, smaller
+
+if TYPE_CHECKING:
+    from dcplan.demand.types import Lengths
+
+FULL_LOAD = 0.999999
+"""Beyond this a queue has no steady state; its formulas are cut off here."""
+
+
+def normal_score(quantile: float) -> float:
+    """How many standard deviations above the mean this quantile of a normal distribution lies."""
+    return NormalDist().inv_cdf(min(max(quantile, 1e-6), 1 - 1e-6))
+
+
+def length_at(lengths: Lengths, quantile: float) -> float:
+    """The length at a quantile, from p50, p95 and p99.
+
+    Between them the logarithm is taken as linear in the normal score, as in a
+    lognormal distribution, which token counts resemble; beyond p99 it goes on
+    with the last slope, below p50 it is p50.
+    """
+    known = [(0.5, lengths.p50), (0.95, lengths.p95), (0.99, lengths.p99)]
+    points = [(normal_score(q), math.log(max(value, 1.0))) for q, value in known]
+    at = max(normal_score(quantile), points[0][0])
+    left, right = (points[0], points[1]) if at <= points[1][0] else (points[1], points[2])
+    slope = (right[1] - left[1]) / (right[0] - left[0])
+    return math.exp(left[1] + slope * (at - left[0]))
+
+
+def variation_of(lengths: Lengths) -> float:
+    """Squared coefficient of variation of a lognormal with these p50 and p95."""
+    if lengths.p95 <= lengths.p50:
+        return 0.0
+    sigma = math.log(lengths.p95 / max(lengths.p50, 1.0)) / normal_score(0.95)
+    return math.exp(sigma * sigma) - 1
+
+
+def mean_wait_s(load: Num, service_s: Num, arrival_cv2: float, service_cv2: float) -> Num:
+    """Mean time in the queue of one server, seconds.
+
+    ``load / (1 - load) x service x (ca2 + cs2) / 2``: Kingman 1961 (doi
+    10.1017/S0305004100036094), exact for M/G/1 (Pollaczek-Khinchine) and the
+    case of one server of Allen and Cunneen (Allen 1990, Probability, Statistics, and Queueing Theory).
+    """
+    busy = smaller(load, FULL_LOAD)
+    return busy / (1 - busy) * service_s * (arrival_cv2 + service_cv2) / 2
+
+
+def wait_at_s(load: Num, mean_s: Num, quantile: float) -> Num:
+    """The quantile of the time in the queue, seconds.
+
+    The chance of waiting at all is ``load`` and the tail is exponential (exact
+    for M/M/1; Kingman's heavy-traffic limit otherwise).
+    """
+    busy = larger(smaller(load, FULL_LOAD), 1e-12)
+    waiting = np.log(larger(busy / (1 - quantile), 1.0))
+    out: Num = mean_s / busy * waiting
+    return out
+
+
+def batch_at(mean: Num, quantile: float, arrival_cv2: float) -> Num:
+    """The quantile of the number of requests that are decoded together.
+
+    Requests do not wait for one another to be decoded, so that their number is
+    that of an infinite-server queue: variance over mean is the peakedness
+    ``1 + (ca2 - 1) / 2`` for exponential stays; Whitt 1984, Heavy-traffic
+    approximations for service systems with blocking.  Normal approximation;
+    never below the mean.
+    """
+    peakedness = max(1 + (arrival_cv2 - 1) / 2, 0.0)
+    return mean + max(normal_score(quantile), 0.0) * root(mean * peakedness)
+
+
+def sum_excess(*excesses: Num) -> Num:
+    """How far the quantile of a sum of independent times lies above the sum of their means.
+
+    Root of the sum of squares, exact for normal times; an excess below 0 counts as 0.
+    """
+    squares: Num = 0.0
+    for excess in excesses:
+        positive = larger(excess, 0.0)
+        squares = squares + positive * positive
+    return root(squares)

@@ -1,0 +1,61 @@
+"""The nouns of the performance model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """How one replica (serving) or the whole job (training) is split over devices."""
+
+    tensor: int = 1
+    pipeline: int = 1
+    data: int = 1
+    expert: int = 1
+    context: int = 1
+    zero: int = 0
+    """ZeRO stage of training, 0 to 3; 3 is FSDP."""
+    micro_batch: int = 1
+    """Sequences in one micro-batch (training)."""
+    virtual_stages: int = 1
+    recompute: str = "none"
+    """What the backward pass computes again: none, selective or full (training)."""
+
+    def __str__(self) -> str:
+        named = (
+            ("TP", self.tensor),
+            ("PP", self.pipeline),
+            ("DP", self.data),
+            ("EP", self.expert),
+            ("CP", self.context),
+        )
+        words = [f"{name}{size}" for name, size in named if size > 1] or ["TP1"]
+        if self.zero:
+            words.append(f"ZeRO-{self.zero}")
+        return " ".join(words)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """Bytes on the fullest device, by use."""
+
+    weights_bytes: float
+    activations_bytes: float
+    kv_cache_bytes: float = 0.0
+    optimizer_bytes: float = 0.0
+    gradients_bytes: float = 0.0
+    runtime_bytes: float = 0.0
+    """The framework's own: CUDA context, NCCL buffers, graphs, fragmentation."""
+
+    @property
+    def total_bytes(self) -> float:
+        """Everything together."""
+        return (
+            self.weights_bytes
+            + self.activations_bytes
+            + self.kv_cache_bytes
+            + self.optimizer_bytes
+            + self.gradients_bytes
+            + self.runtime_bytes
+        )
