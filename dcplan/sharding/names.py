@@ -1,0 +1,18 @@
+"""Names of candidates, unique in a plan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dcplan.perf.types import Layout
+    from dcplan.sharding.types import MachineClass
+
+
+def candidate_id(
+    workload: str, machines: MachineClass, layout: Layout, precision: str, devices: int = 0
+) -> str:
+    """``chat/p5.48xlarge/tp2/bf16``, or ``pretrain/p5.48xlarge/64/tp8-pp2-dp4/bf16`` with a device count."""
+    split = str(layout).lower().replace(" ", "-")
+    parts = [workload, machines.name, *([str(devices)] if devices else []), split, precision]
+    return "/".join(parts)

@@ -1,0 +1,294 @@
+"""The search for layouts: what it keeps, what it says, and why nothing is left."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dcplan.basis import Basis
+from dcplan.catalog import load_accelerators, load_catalog_model, load_machines
+from dcplan.catalog.efficiency import load_efficiencies
+from dcplan.demand.types import (
+    Allowed,
+    Demand,
+    Lengths,
+    Limits,
+    Metric,
+    ServeDemand,
+    SlaBound,
+    TrainDemand,
+)
+from dcplan.sharding import MachineClass, ServeEstimate, TrainEstimate, search, search_all
+from dcplan.topology.types import Link, PoolLinks
+
+if TYPE_CHECKING:
+    from dcplan.catalog.types import Model
+    from dcplan.diag import Diagnostic
+
+ORIGIN = ("workloads", "chat")
+TABLE = load_efficiencies()
+CHIPS = load_accelerators()
+MACHINES = {**load_machines("aws"), **load_machines("gcp")}
+
+
+def known(name: str) -> Model:
+    """A model of the catalogue."""
+    model = load_catalog_model(name)
+    assert model is not None
+    return model
+
+
+def machine_class(name: str, machines: int | None = None) -> MachineClass:
+    """Machines of one type behind their usual links."""
+    machine = MACHINES[name]
+    chip = CHIPS[machine.accelerator]
+    inside = Link(bytes_per_s=chip.scale_up_bytes_per_s, latency_s=2e-6, basis=Basis.ASSUMED)
+    outside = Link(
+        bytes_per_s=machine.network_bytes_per_s / machine.devices, latency_s=2e-5, basis=Basis.ASSUMED
+    )
+    links = PoolLinks(pool=name, scale_up_domain=machine.scale_up_domain, scale_up=inside, scale_out=outside)
+    return MachineClass(
+        machine=machine, accelerator=chip, links=links, pools=(f"zone/{name}",), machines=machines
+    )
+
+
+CLASSES = [machine_class(name) for name in ("p5.48xlarge", "p4de.24xlarge", "g6.48xlarge")]
+
+
+def chat(
+    *, ttft_s: float = 0.5, tpot_s: float = 0.05, rate: float = 20.0, limits: Limits | None = None
+) -> ServeDemand:
+    """A chat workload."""
+    bounds = (
+        SlaBound(metric=Metric.TTFT, quantile=0.95, bound_s=ttft_s, origin=(*ORIGIN, "sla", "ttft_p95")),
+        SlaBound(metric=Metric.TPOT, quantile=0.95, bound_s=tpot_s, origin=(*ORIGIN, "sla", "tpot_p95")),
+    )
+    return ServeDemand(
+        name="chat",
+        model="m",
+        requests_per_s=rate,
+        mean_requests_per_s=rate / 2,
+        prompt_tokens=Lengths(mean=1000, p50=800, p95=2500, p99=4000),
+        output_tokens=Lengths(mean=250, p50=200, p95=600, p99=900),
+        arrival_cv2=1.0,
+        bounds=bounds,
+        availability=0.999,
+        basis="declared",
+        limits=limits or Limits(),
+        origin=ORIGIN,
+    )
+
+
+def pretrain(*, deadline_s: float | None = 30 * 86400.0, limits: Limits | None = None) -> TrainDemand:
+    """A training workload."""
+    return TrainDemand(
+        name="pretrain",
+        model="m",
+        tokens=2e11,
+        sequence_tokens=8192,
+        global_batch_sequences=512,
+        deadline_s=deadline_s,
+        deadline_origin=("workloads", "pretrain", "deadline"),
+        limits=limits or Limits(),
+        origin=("workloads", "pretrain"),
+    )
+
+
+def allowed(*names: str, key: str = "accelerators") -> Allowed:
+    """Names that the user allows."""
+    return Allowed(names=names, origin=(*ORIGIN, "limits", key))
+
+
+def only_error(diagnostics: tuple[Diagnostic, ...]) -> Diagnostic:
+    """The one diagnostic there is."""
+    assert len(diagnostics) == 1
+    return diagnostics[0]
+
+
+def test_candidates_keep_every_bound() -> None:
+    """Each serving candidate is predicted to keep each bound at its planned load, and carries the demand."""
+    candidates, _ = search(chat(), known("llama-3.1-70b"), CLASSES, TABLE).unwrap()
+
+    assert candidates
+    for candidate in candidates:
+        estimate = candidate.estimate
+        assert isinstance(estimate, ServeEstimate)
+        assert [p.metric for p in estimate.predicted] == [Metric.TTFT, Metric.TPOT]
+        assert all(p.estimate.seconds <= p.bound_s for p in estimate.predicted)
+        assert estimate.memory.total_bytes <= CHIPS[candidate.accelerator].memory_bytes
+        assert (candidate.replicas - candidate.spares) * estimate.max_requests_per_s >= 20 * (1 - 1e-9)
+        assert estimate.requests_per_s <= estimate.max_requests_per_s * (1 + 1e-9)
+        assert candidate.devices == candidate.layout.tensor * candidate.layout.pipeline
+
+
+def test_candidates_are_cheapest_first_and_none_is_dominated() -> None:
+    """Candidates come by devices in all; within a machine type more devices must buy a smaller replica."""
+    candidates, found = search(chat(), known("llama-3.1-8b"), CLASSES, TABLE).unwrap()
+    totals = [c.replicas * c.devices for c in candidates]
+
+    assert totals == sorted(totals)
+    assert found.remain == len(candidates) == len({c.id for c in candidates})
+    for machine in {c.machine for c in candidates}:
+        own = [c.devices for c in candidates if c.machine == machine]
+        assert own == sorted(own, reverse=True)
+
+
+def test_the_search_tells_where_every_layout_went() -> None:
+    """Considered layouts are those dropped for a reason and those that remain."""
+    for demand in (chat(), pretrain()):
+        _, found = search(demand, known("llama-3.1-8b"), CLASSES, TABLE).unwrap()
+
+        assert found.considered == sum(count for _, count in found.dropped) + found.remain
+        assert str(found).endswith(f"{found.remain} remain")
+
+
+def test_equal_searches_find_equal_candidates() -> None:
+    """The search has no chance in it."""
+    first, second = (search(chat(), known("llama-3.1-8b"), CLASSES, TABLE).unwrap()[0] for _ in range(2))
+
+    assert first == second
+
+
+def test_a_part_of_a_machine_takes_no_whole_one() -> None:
+    """A small replica shares its machine; a pipeline over machines takes whole ones."""
+    small, _ = search(chat(), known("llama-3.1-8b"), CLASSES[:1], TABLE).unwrap()
+    large, _ = search(chat(ttft_s=5, tpot_s=0.2), known("llama-3.1-405b"), CLASSES[:1], TABLE).unwrap()
+
+    assert {c.machines for c in small if c.devices < 8} == {0}
+    assert all(c.machines == c.devices // 8 >= 2 for c in large)
+
+
+def test_precisions_must_be_listed() -> None:
+    """bf16 alone is searched unless the user lists more, and only where the hardware has it."""
+    listed = Limits(precisions=allowed("bf16", "fp8", key="precisions"))
+    default, _ = search(chat(), known("llama-3.1-70b"), CLASSES, TABLE).unwrap()
+    more, _ = search(chat(limits=listed), known("llama-3.1-70b"), CLASSES, TABLE).unwrap()
+
+    assert {c.precision for c in default} == {"bf16"}
+    assert {c.precision for c in more if c.machine == "p5.48xlarge"} >= {"fp8"}
+    assert {c.precision for c in more if c.machine == "p4de.24xlarge"} <= {"bf16"}
+
+
+def test_an_unknown_precision_is_told_with_the_nearest() -> None:
+    """A misspelt precision is an error at its line."""
+    result = search(
+        chat(limits=Limits(precisions=allowed("fp88", key="precisions"))),
+        known("llama-3.1-8b"),
+        CLASSES,
+        TABLE,
+    )
+    found = only_error(result.diagnostics)
+
+    assert found.code == "unknown-precision"
+    assert 'Did you mean "fp8"?' in found.detail
+    assert found.path == (*ORIGIN, "limits", "precisions")
+
+
+def test_a_bound_that_nothing_keeps_is_named_with_the_shortfall() -> None:
+    """Without a layout the error stands at the bound and tells how near the best one came."""
+    found = only_error(search(chat(ttft_s=0.002), known("llama-3.1-70b"), CLASSES, TABLE).diagnostics)
+
+    assert found.code == "no-layout"
+    assert found.path == (*ORIGIN, "sla", "ttft_p95")
+    assert "TP8 on p5.48xlarge" in found.detail
+    assert "the bound is 2ms" in found.detail
+    assert "short" in found.detail
+    assert found.related == ()
+
+
+def test_a_clash_of_two_lines_names_both() -> None:
+    """A bound that only a forbidden accelerator keeps clashes with the line that forbids it."""
+    limits = Limits(accelerators=allowed("L4"))
+    found = only_error(search(chat(limits=limits), known("llama-3.1-70b"), CLASSES, TABLE).diagnostics)
+
+    places = {found.path, *(r.path for r in found.related)}
+    assert (*ORIGIN, "limits", "accelerators") in places
+
+
+def test_a_model_too_large_for_all_tells_what_is_missing() -> None:
+    """A model that fits nowhere is told with the memory that the nearest machine lacks."""
+    classes = [machine_class("g6.48xlarge", machines=1)]
+    found = only_error(search(chat(), known("deepseek-v3"), classes, TABLE).diagnostics)
+
+    assert found.code == "no-layout"
+    assert found.path == ORIGIN
+    assert "GiB short" in found.detail
+
+
+def test_no_class_at_all_is_an_error_of_its_own() -> None:
+    """Without any machine there is nothing to explain about layouts."""
+    assert only_error(search(chat(), known("llama-3.1-8b"), [], TABLE).diagnostics).code == "no-machines"
+
+
+def test_training_keeps_the_deadline_in_whole_machines() -> None:
+    """Each training candidate ends in time, fits, and takes whole machines."""
+    candidates, _ = search(pretrain(), known("llama-3.1-8b"), CLASSES, TABLE).unwrap()
+
+    assert candidates
+    for candidate in candidates:
+        estimate = candidate.estimate
+        assert isinstance(estimate, TrainEstimate)
+        assert estimate.duration_s <= 30 * 86400
+        assert estimate.duration_s == pytest.approx(estimate.step.seconds * estimate.steps)
+        assert estimate.memory.total_bytes <= CHIPS[candidate.accelerator].memory_bytes
+        assert 0 < estimate.model_flops_utilisation < 1
+        assert candidate.machines >= 1
+        assert candidate.devices == candidate.layout.tensor * candidate.layout.pipeline * (
+            candidate.layout.data * candidate.layout.context
+        )
+
+
+def test_training_never_takes_more_machines_than_there_are() -> None:
+    """A class with four machines gives jobs of at most four."""
+    classes = [machine_class("p5.48xlarge", machines=4)]
+    candidates, _ = search(pretrain(deadline_s=None), known("llama-3.1-8b"), classes, TABLE).unwrap()
+
+    assert max(c.machines for c in candidates) <= 4
+
+
+def test_a_missed_deadline_is_told_with_the_shortfall() -> None:
+    """A deadline that no layout keeps is the error's place."""
+    found = only_error(search(pretrain(deadline_s=600.0), known("llama-3.1-8b"), CLASSES, TABLE).diagnostics)
+
+    assert found.path == ("workloads", "pretrain", "deadline")
+    assert "the deadline is 10m" in found.detail
+
+
+def test_all_failing_workloads_are_told_at_once() -> None:
+    """Two impossible workloads give two errors and no candidates."""
+    demand = Demand(project="p", workloads=(chat(ttft_s=0.001), pretrain(deadline_s=60.0)))
+    result = search_all(demand, {"m": known("llama-3.1-8b")}, CLASSES)
+
+    assert result.value is None
+    assert [d.code for d in result.diagnostics] == ["no-layout", "no-layout"]
+
+
+def test_all_workloads_are_searched() -> None:
+    """Candidates of several workloads come together, with one search report each."""
+    demand = Demand(project="p", workloads=(chat(), pretrain()))
+    found = search_all(demand, {"m": known("llama-3.1-8b")}, CLASSES).unwrap()
+
+    assert {c.workload for c in found.candidates} == {"chat", "pretrain"}
+    assert [s.workload for s in found.searches] == ["chat", "pretrain"]
+
+
+def test_classes_that_differ_in_links_only_have_candidates_of_their_own() -> None:
+    """The same machine behind other links is told apart by its pool."""
+    first = machine_class("p5.48xlarge")
+    second = replace(first, pools=("other/p5.48xlarge",))
+    candidates, _ = search(chat(), known("llama-3.1-8b"), [first, second], TABLE).unwrap()
+
+    assert len({c.id for c in candidates}) == len(candidates)
+    assert {c.pools for c in candidates} == {first.pools, second.pools}
+
+
+def test_a_stricter_bound_never_takes_less_hardware() -> None:
+    """Halving a bound leaves the cheapest candidate as large or larger."""
+    costs = [
+        search(chat(tpot_s=s), known("llama-3.1-70b"), CLASSES[:1], TABLE).unwrap()[0][0]
+        for s in (0.05, 0.025)
+    ]
+
+    assert costs[0].replicas * costs[0].devices <= costs[1].replicas * costs[1].devices
