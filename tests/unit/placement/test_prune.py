@@ -1,0 +1,86 @@
+"""What is left out of the model, and what must stay."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dcplan.placement import Allotment, BudgetRule, Choice, Pool, Problem, SpreadRule, Workload
+from dcplan.placement.prune import possible, useful
+
+CHAT = Workload(name="chat", origin=("chat",))
+
+
+def pool(name: str, *, zone: str = "z0", machines: int | None = None, usd_per_h: float = 1.0) -> Pool:
+    """A pool of machines with eight devices."""
+    return Pool(
+        id=name,
+        provider="x",
+        region="r",
+        zone=zone,
+        machine="m",
+        accelerator="a",
+        devices=8,
+        machines=machines,
+        usd_per_h=usd_per_h,
+    )
+
+
+def problem(*pools: Pool, replicas: int = 3) -> Problem:
+    """One workload on whole machines that may use all pools."""
+    way = Choice(
+        id="c",
+        workload="chat",
+        pools=tuple(p.id for p in pools),
+        replicas=replicas,
+        devices=8,
+        machines=1,
+        hours=1.0,
+    )
+    return Problem(workloads=(CHAT,), pools=pools, choices=(way,))
+
+
+def left(problem: Problem) -> list[str]:
+    """Names of the pools that the one choice may still use."""
+    return [p.id for p in useful(problem).get("c", ())]
+
+
+def test_a_dearer_pool_is_dominated() -> None:
+    """With machines for everything elsewhere at less, the dear pool is not modelled."""
+    assert left(problem(pool("a"), pool("b", usd_per_h=2.0))) == ["a"]
+
+
+def test_a_small_cheap_pool_dominates_nothing() -> None:
+    """Two machines are not enough for three."""
+    assert left(problem(pool("a", machines=2), pool("b", usd_per_h=2.0))) == ["a", "b"]
+
+
+def test_places_matter_when_a_rule_asks_for_them() -> None:
+    """With a spread, the dear pool in another zone stays."""
+    plain = problem(pool("a"), pool("b", zone="z1", usd_per_h=2.0))
+    rule = SpreadRule(over="zone", at_least=2, origin=("spread",))
+
+    assert left(plain) == ["a"]
+    assert left(replace(plain, workloads=(replace(CHAT, spread=(rule,)),))) == ["a", "b"]
+
+
+def test_pools_in_use_stay() -> None:
+    """Else nobody could weigh what a move away from them means."""
+    today = (Allotment(workload="chat", choice="c", pool="b", replicas=3),)
+
+    assert left(replace(problem(pool("a"), pool("b")), current=today)) == ["a", "b"]
+
+
+def test_hopeless_pairs_go_but_stay_possible() -> None:
+    """Empty pools and those above the budget cannot be used; explanations still see them."""
+    asked = replace(
+        problem(pool("a", machines=0), pool("b", usd_per_h=20.0), pool("c", machines=3)),
+        budget=BudgetRule(usd_per_h=10.0, origin=("budget",)),
+    )
+
+    assert left(asked) == ["c"]
+    assert [p.id for p in possible(asked)["c"]] == ["a", "b", "c"]
+
+
+def test_a_choice_without_room_goes_altogether() -> None:
+    """Two pools of one machine do not hold three."""
+    assert left(problem(pool("a", machines=1), pool("b", machines=1))) == []

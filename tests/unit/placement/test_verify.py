@@ -1,0 +1,140 @@
+"""The independent check catches solutions broken by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dcplan.placement import (
+    AffinityRule,
+    Allotment,
+    BudgetRule,
+    Choice,
+    Pool,
+    PoolUse,
+    Problem,
+    Solution,
+    SpotRule,
+    SpreadRule,
+    Workload,
+    solve,
+    verify,
+)
+from dcplan.placement.verify import violations
+
+
+def pool(name: str, zone: str, *, spot: bool = False) -> Pool:
+    """Four machines with eight devices at a dollar."""
+    return Pool(
+        id=name,
+        provider="x",
+        region="r",
+        zone=zone,
+        machine="m",
+        accelerator="a",
+        devices=8,
+        machines=4,
+        usd_per_h=1.0,
+        spot=spot,
+    )
+
+
+def choice(workload: str, replicas: int, *, machines: int = 0, one_pool: bool = False) -> Choice:
+    """Replicas of four devices, or of whole machines."""
+    return Choice(
+        id=f"{workload}-way",
+        workload=workload,
+        pools=("p", "q", "s"),
+        replicas=replicas,
+        devices=4,
+        machines=machines,
+        hours=10.0,
+        one_pool=one_pool,
+    )
+
+
+PROBLEM = Problem(
+    workloads=(
+        Workload(
+            name="chat",
+            origin=("chat",),
+            spread=(SpreadRule(over="zone", at_least=2, origin=("spread",)),),
+            spot=SpotRule(share=0.0, origin=None),
+        ),
+        Workload(
+            name="embed",
+            origin=("embed",),
+            affinity=(AffinityRule(other="chat", at="zone", apart=False, origin=("affinity",)),),
+        ),
+        Workload(
+            name="train",
+            origin=("train",),
+            affinity=(AffinityRule(other="embed", at="zone", apart=True, origin=("affinity",)),),
+        ),
+    ),
+    pools=(pool("p", "z0"), pool("q", "z1"), pool("s", "z2", spot=True)),
+    choices=(choice("chat", 4), choice("embed", 2), choice("train", 2, machines=1, one_pool=True)),
+    budget=BudgetRule(usd_per_h=6.0, origin=("budget",)),
+)
+
+
+def test_a_solution_passes() -> None:
+    """What the solver finds stands the check."""
+    solution = solve(PROBLEM).unwrap()
+
+    assert violations(PROBLEM, solution) == ()
+    verify(PROBLEM, solution)
+
+
+def moved(workload: str, *sites: tuple[str, int]) -> Solution:
+    """The solution with one workload put elsewhere, and machines enough everywhere."""
+    solution = solve(PROBLEM).unwrap()
+    others = tuple(a for a in solution.allotments if a.workload != workload)
+    here = tuple(
+        Allotment(workload=workload, choice=f"{workload}-way", pool=pool_, replicas=count)
+        for pool_, count in sites
+    )
+    return replace(solution, allotments=others + here)
+
+
+@pytest.mark.parametrize(
+    ("workload", "sites", "words"),
+    [
+        ("chat", (("p", 1), ("q", 2)), "has not the 4 replicas"),
+        ("chat", (), "takes 0 choices"),
+        ("chat", (("p", 4),), "sits in 1 zones instead of 2"),
+        ("chat", (("p", 3), ("q", 1)), "more than 2 replicas in one zone"),
+        ("chat", (("p", 2), ("s", 2)), "2 of 4 replicas on spot"),
+        ("embed", (("s", 2),), "sits in a zone without chat"),
+        ("train", (("p", 1), ("q", 1)), "train must be in one pool"),
+        ("train", (("p", 1), ("q", 1)), "shares a zone with embed"),
+        ("train", (("s", 3), ("s", -1)), "an allotment without replicas"),
+        ("train", (("elsewhere", 2),), "unknown choice or pool"),
+    ],
+)
+def test_misplaced_replicas_are_caught(workload: str, sites: tuple[tuple[str, int], ...], words: str) -> None:
+    """Each law is looked at on its own."""
+    assert words in "; ".join(violations(PROBLEM, moved(workload, *sites)))
+
+
+def test_miscounted_machines_and_money_are_caught() -> None:
+    """Too few machines, too many, too dear, and a bound that cannot be."""
+    solution = solve(PROBLEM).unwrap()
+    few = tuple(PoolUse(pool=use.pool, machines=use.machines - 1) for use in solution.pools)
+    many = tuple(PoolUse(pool=use.pool, machines=9) for use in solution.pools)
+    cost = replace(solution.report, objective_usd=1.0, bound_usd=1.0)
+    bound = replace(solution.report, bound_usd=1e6)
+
+    assert "do not fit on" in "; ".join(violations(PROBLEM, replace(solution, pools=few)))
+    assert "has 4 machines, not 9" in "; ".join(violations(PROBLEM, replace(solution, pools=many)))
+    assert "over the budget" in "; ".join(violations(PROBLEM, replace(solution, pools=many)))
+    assert "the machines cost" in "; ".join(violations(PROBLEM, replace(solution, usd_per_h=1.0)))
+    assert "the placement costs" in "; ".join(violations(PROBLEM, replace(solution, report=cost)))
+    assert "the bound lies above the cost" in violations(PROBLEM, replace(solution, report=bound))
+
+
+def test_a_broken_solution_is_our_bug() -> None:
+    """The error says so."""
+    with pytest.raises(RuntimeError, match="This is a bug in dcplan"):
+        verify(PROBLEM, replace(solve(PROBLEM).unwrap(), allotments=()))
