@@ -1,0 +1,73 @@
+"""From settings to the local provider."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dcplan.config import load_typed, validate_settings
+from dcplan.config.files import shown
+from dcplan.config.reader import read_file
+from dcplan.diag import ConfigPath, Diagnostics, Result, error
+from dcplan.provider.local.datacenter import Behaviour, LocalProvider
+from dcplan.provider.local.expand import Inventory, expand
+from dcplan.provider.local.inventory import InventoryFile
+from dcplan.provider.local.kinds import NAME
+from dcplan.provider.local.settings import LocalSettings
+from dcplan.provider.local.world import LocalWorld
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from dcplan.provider.protocol import Provider
+
+SETTINGS_PATH: ConfigPath = ("providers", NAME)
+"""Where the settings stand in the document."""
+
+
+def provider(settings: Mapping[str, object], root: Path) -> Result[Provider]:
+    """The local data centre of these settings; paths in them start from ``root``.
+
+    Reads the inventory; makes and opens nothing.
+    """
+    checked = validate_settings(settings, LocalSettings, SETTINGS_PATH)
+    if checked.value is None or not checked.ok:
+        return Result(None, checked.diagnostics)
+    wanted = checked.value
+    read = load_inventory(root / wanted.datacenter)
+    diagnostics = (*checked.diagnostics, *read.diagnostics)
+    if read.value is None or not read.ok:
+        return Result(None, diagnostics)
+    inventory = read.value
+    world = LocalWorld(root / (wanted.world or f".dcplan/local/{inventory.name}.sqlite"))
+    behaviour = Behaviour(
+        latency_s=wanted.latency,
+        ready_after_s=wanted.ready_after,
+        orders=tuple(fault.fault_of_world() for fault in wanted.faults),
+    )
+    made = LocalProvider(inventory, world, behaviour)
+    return Result(made, diagnostics)
+
+
+def load_inventory(path: Path) -> Result[Inventory]:
+    """The data centre described in the file at ``path``."""
+    if not path.is_file():
+        detail = (
+            f"There is no inventory file at {path}. The path under `datacenter` starts from the "
+            "document's folder."
+        )
+        problem = error("no-inventory", "Inventory not found", detail, path=(*SETTINGS_PATH, "datacenter"))
+        return Result(None, (problem,))
+    read = load_typed(path, InventoryFile)
+    if read.value is None or not read.ok:
+        return Result(None, read.diagnostics)
+    expanded = expand(read.value, NAME)
+    return Result(expanded.value, (*read.diagnostics, *_placed(path, expanded.diagnostics)))
+
+
+def _placed(path: Path, problems: Diagnostics) -> Diagnostics:
+    """Give problems their lines in the inventory.  The file is read again, but only to complain."""
+    if not problems:
+        return ()
+    content = read_file(path, shown(path)).value
+    return problems if content is None else content.source.place(problems)

@@ -1,0 +1,118 @@
+"""The nodes of the world: who holds which, and which one is given next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dcplan.provider.local.allocate import Rack, choose_rack
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One machine that stands in a rack."""
+
+    name: str
+    """Unique in the data centre: ``zone/block/rack/node``."""
+    rack: Rack
+    machine: str
+    """Name of its machine type."""
+    address: str
+    """Host name or IP address."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a create of a machine asks for."""
+
+    machine: str
+    zone: str
+    block: str | None
+    """None: any block of the zone."""
+    gang: str | None
+    """Key of the gang in the world."""
+    gang_size: int = 1
+
+
+def stand(db: sqlite3.Connection, nodes: Iterable[Node]) -> None:
+    """Make the world's nodes those of the inventory.
+
+    A node that is no longer listed stays as long as a machine holds it, and is
+    given to nobody else.
+    """
+    db.execute("UPDATE nodes SET listed = 0")
+    db.executemany(
+        "INSERT INTO nodes (name, zone, block, rack, machine, address, listed) VALUES (?,?,?,?,?,?,1)"
+        " ON CONFLICT (name) DO UPDATE SET machine = excluded.machine, address = excluded.address,"
+        " listed = 1",
+        ((n.name, n.rack.zone, n.rack.block, n.rack.name, n.machine, n.address) for n in nodes),
+    )
+    db.execute("DELETE FROM nodes WHERE NOT listed AND held_by IS NULL")
+    db.execute("DELETE FROM racks")
+    db.execute(
+        "INSERT INTO racks SELECT zone, block, rack, machine, SUM(held_by IS NULL) FROM nodes"
+        " WHERE listed GROUP BY zone, block, rack, machine",
+    )
+
+
+def free_rack(db: sqlite3.Connection, wanted: Wanted) -> Rack | None:
+    """The rack for the next such machine; None when none is free."""
+    where = "machine = ? AND zone = ? AND (? IS NULL OR block = ?) AND free > 0"
+    values = (wanted.machine, wanted.zone, wanted.block, wanted.block)
+    # A machine of its own is put where least is free, so one row will do.
+    limit = "" if wanted.gang is not None else " ORDER BY free, zone, block, rack LIMIT 1"
+    rows = db.execute(f"SELECT zone, block, rack, free FROM racks WHERE {where}{limit}", values)  # noqa: S608 - constants
+    free = {Rack(zone=zone, block=block, name=rack): count for zone, block, rack, count in rows}
+    members = db.execute(
+        "SELECT n.zone, n.block, n.rack FROM objects o JOIN nodes n ON n.held_by = o.seq WHERE o.gang = ?",
+        (wanted.gang,),
+    )
+    gang_in = [Rack(zone=zone, block=block, name=rack) for zone, block, rack in members]
+    return choose_rack(free, wanted.gang_size, gang_in)
+
+
+def take(db: sqlite3.Connection, rack: Rack, machine: str, seq: int) -> tuple[str, str]:
+    """Give a free node of ``rack`` to object ``seq``; its name and address."""
+    place = (rack.zone, rack.block, rack.name, machine)
+    (name, address) = db.execute(
+        "UPDATE nodes SET held_by = ? WHERE position = ("
+        " SELECT MIN(position) FROM nodes WHERE zone = ? AND block = ? AND rack = ? AND machine = ?"
+        " AND held_by IS NULL AND listed) RETURNING name, address",
+        (seq, *place),
+    ).fetchone()
+    db.execute(
+        "UPDATE racks SET free = free - 1 WHERE zone = ? AND block = ? AND rack = ? AND machine = ?", place
+    )
+    return name, address
+
+
+def release(db: sqlite3.Connection, seq: int) -> None:
+    """Take back the node of object ``seq``, if it holds one."""
+    row = db.execute(
+        "UPDATE nodes SET held_by = NULL WHERE held_by = ? RETURNING zone, block, rack, machine, listed",
+        (seq,),
+    ).fetchone()
+    if row is None:
+        return
+    *place, listed = row
+    if listed:
+        db.execute(
+            "UPDATE racks SET free = free + 1 WHERE zone = ? AND block = ? AND rack = ? AND machine = ?",
+            place,
+        )
+    else:
+        db.execute("DELETE FROM nodes WHERE NOT listed AND held_by IS NULL")
+
+
+def held_by_others(db: sqlite3.Connection, lineage: str) -> dict[tuple[str, str, str], int]:
+    """How many nodes other owners hold, by zone, block and machine type."""
+    rows = db.execute(
+        "SELECT n.zone, n.block, n.machine, COUNT(*) FROM nodes n JOIN objects o ON o.seq = n.held_by"
+        " WHERE n.listed AND o.lineage <> ? GROUP BY 1, 2, 3",
+        (lineage,),
+    )
+    return {(zone, block, machine): count for zone, block, machine, count in rows}

@@ -1,0 +1,82 @@
+"""Everything the core asks of a cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+
+from dcplan.diag import Result
+
+if TYPE_CHECKING:
+    from dcplan.catalog.site import ZoneSite
+    from dcplan.catalog.types import Machine, Offering
+    from dcplan.provider.types import (
+        Ack,
+        Found,
+        OfferingQuery,
+        Placement,
+        ProviderInfo,
+        Refreshed,
+        Request,
+    )
+    from dcplan.resources import JsonValue, Resource
+
+API_VERSION = 1
+
+Stop: TypeAlias = Callable[[], bool]
+"""Answers True once the user wants to stop: waits end, calls do not."""
+
+
+@runtime_checkable
+class Provider(Protocol):
+    """One cloud or data centre.
+
+    ``machines``, ``offerings``, ``site`` and ``resources_for`` describe, ``begin`` and ``wait`` act,
+    ``lookup``, ``refresh`` and ``owned`` look.  Whatever fails while acting or
+    looking raises one of ``dcplan.provider.errors``; nothing else may escape.
+    """
+
+    @property
+    def info(self) -> ProviderInfo:
+        """What this provider is and can make."""
+
+    def machines(self) -> Result[tuple[Machine, ...]]:
+        """The machine types it knows."""
+
+    def offerings(self, query: OfferingQuery) -> Result[tuple[Offering, ...]]:
+        """What can be had.  Always all of it: ``available=False`` instead of absence."""
+
+    def site(self) -> Result[tuple[ZoneSite, ...]]:
+        """What is known of racks and links; empty when the cloud does not tell."""
+
+    def resources_for(self, placement: Placement) -> Result[tuple[Resource, ...]]:
+        """The resources that realise a placement.  Pure: no network, no clock."""
+
+    def begin(self, request: Request) -> Ack:
+        """Make the one mutating call; return as soon as the object's identity is known.
+
+        Called again with the same token while it is valid, it gives the same
+        answer and makes nothing new.
+        """
+
+    def wait(self, request: Request, ack: Ack, stop: Stop) -> Mapping[str, JsonValue]:
+        """Return the outputs once the object is ready (or, for a delete, gone: no outputs).
+
+        Raises ``Cancelled`` when ``stop()`` answers True first.
+        """
+
+    def lookup(self, request: Request) -> tuple[Found, ...]:
+        """The objects that this request may have made or, for update and delete, is about."""
+
+    def refresh(self, resources: Sequence[Resource]) -> Refreshed:
+        """What is there now, by as few calls as the cloud allows."""
+
+    def owned(self, lineage: str) -> tuple[Found, ...]:
+        """Every object that carries this owner tag, whatever the state says."""
+
+
+ProviderFactory: TypeAlias = Callable[[Mapping[str, object], Path], Result[Provider]]
+"""What an entry point of the group ``dcplan.providers`` names: settings from the document and the
+folder that paths in them start from, to a provider.  Diagnostics have their full path, from
+``("providers", <name>)`` on.  Opens no connection and changes nothing."""

@@ -1,0 +1,176 @@
+"""The nouns that cross the boundary between the core and a provider."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from dcplan.resources import Action, Address, JsonValue, Resource
+
+
+class Idempotency(StrEnum):
+    """How a provider tells a repeated create from a new one."""
+
+    TOKEN = "token"  # noqa: S105 - a way to tell calls apart, not a secret
+    NAME = "name"
+    TAG = "tag"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind of resource a provider can make."""
+
+    name: str
+    outputs: tuple[str, ...]
+    """What is known only after apply."""
+    replace_on: tuple[str, ...]
+    """Attributes that cannot be changed in place."""
+    idempotency: Idempotency
+    token_ttl_s: float
+    """How long a repeated token gives the same object; 0 for other idempotency."""
+    consistency_window_s: float
+    """How long a new object may stay invisible to lookups."""
+    spends_money: bool
+    """A create that was paid for cannot be undone by a delete (capacity blocks)."""
+    points_only: bool = False
+    """It names what it needs, and survives when that is made anew under the same name (an endpoint)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderInfo:
+    """What a provider is."""
+
+    name: str
+    api_version: int
+    kinds: Mapping[str, Kind]
+    lacks: frozenset[str] = frozenset()
+    """Conformance tests that do not apply, by name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferingQuery:
+    """What is wanted to know; None is everything."""
+
+    regions: tuple[str, ...] | None = None
+    accelerators: tuple[str, ...] | None = None
+    lineage: str | None = None
+    """Who asks: a provider that counts its machines counts these owner's and the free ones, but
+    not those of others.  None counts all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineGroup:
+    """Machines of one pool, with their names."""
+
+    pool: str
+    machine: str
+    region: str
+    zone: str
+    block: str | None
+    purchase: str
+    names: tuple[str, ...]
+    gang: bool = False
+    """To be placed as close together as the provider can."""
+    exclusive_to: str | None = None
+    """The workload whose replicas take whole machines; None for machines that replicas share."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaSpec:
+    """One replica (or the one job) of a workload: which machines, which of their devices, how started."""
+
+    name: str
+    machines: tuple[str, ...]
+    devices: tuple[int, ...]
+    """Device indices on each of the machines."""
+    settings: Mapping[str, JsonValue]
+    """Model, layout, precision, batch: what the launcher needs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadSpec:
+    """One placed workload."""
+
+    name: str
+    kind: str
+    """``serve`` or ``train``."""
+    replicas: tuple[ReplicaSpec, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """All that one provider shall hold."""
+
+    project: str
+    machines: tuple[MachineGroup, ...]
+    workloads: tuple[WorkloadSpec, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One mutating call, fixed before it is sent, so that it can be sent again or looked up."""
+
+    address: Address
+    action: Action
+    """CREATE, UPDATE or DELETE; a replace is a delete and a create."""
+    token: str
+    lineage: str
+    """Whose object it is: the owner tag, unique to one state."""
+    attributes: Mapping[str, JsonValue] = field(default_factory=dict)
+    needs: Mapping[str, Mapping[str, JsonValue]] = field(default_factory=dict)
+    """Outputs of what it needs, by address."""
+    object_id: str | None = None
+    """Of what to update or delete."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ack:
+    """The provider took the request; ``object_id`` is known, the object may not be ready."""
+
+    object_id: str
+    operation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """An object as the provider has it."""
+
+    object_id: str
+    address: Address
+    ready: bool
+    attributes: Mapping[str, JsonValue]
+    outputs: Mapping[str, JsonValue]
+    token: str | None = None
+    lineage: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refreshed:
+    """What the provider has for each resource asked about; None where it has nothing."""
+
+    found: Mapping[Address, Found | None]
+    calls: int
+    """How many calls it took, for the log."""
+
+
+def request_of(
+    resource: Resource,
+    action: Action,
+    *,
+    token: str,
+    lineage: str,
+    needs: Mapping[str, Mapping[str, JsonValue]],
+) -> Request:
+    """The request that makes, changes or deletes ``resource``."""
+    object_id = resource.outputs.get("id")
+    return Request(
+        address=resource.address,
+        action=action,
+        token=token,
+        lineage=lineage,
+        attributes=resource.attributes,
+        needs=needs,
+        object_id=object_id if isinstance(object_id, str) else None,
+    )
