@@ -1,0 +1,56 @@
+"""State: what dcplan made and was about to make, kept so that no crash can lose it.
+
+Takes: Record (an intent, an answer, an outcome).       Gives: State, Operation, Lease.
+Knows: SQLite, file locks, JSON.                        Never: a provider, a clock, a secret.
+"""
+
+from dcplan.state.check import check
+from dcplan.state.codec import from_json, json_schema, to_json
+from dcplan.state.errors import Fenced, StateDamaged, StateError, StateUnreadable
+from dcplan.state.local import LocalStore, open_store
+from dcplan.state.store import JournalWriter, Lease, Locker, StateReader, StateStore, StateWriter
+from dcplan.state.types import (
+    STATE_VERSION,
+    Acknowledged,
+    Finished,
+    Intended,
+    LockInfo,
+    Operation,
+    Phase,
+    Record,
+    Recorded,
+    State,
+    Tries,
+    Voided,
+)
+
+__all__ = [
+    "STATE_VERSION",
+    "Acknowledged",
+    "Fenced",
+    "Finished",
+    "Intended",
+    "JournalWriter",
+    "Lease",
+    "LocalStore",
+    "LockInfo",
+    "Locker",
+    "Operation",
+    "Phase",
+    "Record",
+    "Recorded",
+    "State",
+    "StateDamaged",
+    "StateError",
+    "StateReader",
+    "StateStore",
+    "StateUnreadable",
+    "StateWriter",
+    "Tries",
+    "Voided",
+    "check",
+    "from_json",
+    "json_schema",
+    "open_store",
+    "to_json",
+]

@@ -1,0 +1,86 @@
+"""State to JSON document and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dcplan.diag import Diagnostics, Result, error, has_errors
+from dcplan.resources import Address
+from dcplan.state import rows
+from dcplan.state.check import check
+from dcplan.state.types import State
+
+_SHOWN = 5
+"""Mistakes of a document that are told; the rest are likely their echo."""
+
+
+def to_json(state: State, *, indent: int | None = 2) -> str:
+    """The state as a ``state.v1`` document, resources in order of address."""
+    from dcplan.state import file  # noqa: PLC0415 - pydantic, which other uses of a state do without
+
+    records = [
+        file.ResourceRecord(address=str(address), **rows.resource_content(state.resources[address]))
+        for address in sorted(state.resources)
+    ]
+    deployment: dict[str, Any] = dict(state.deployment)
+    document = file.StateFile(
+        version=state.version,
+        lineage=state.lineage,
+        serial=state.serial,
+        resources=records,
+        deployment=deployment,
+    )
+    return file.adapter().dump_json(document, indent=indent).decode()
+
+
+def from_json(text: str | bytes) -> Result[State]:
+    """The state of a ``state.v1`` document; diagnostics ``state-damaged`` and those of ``check``."""
+    from pydantic import ValidationError  # noqa: PLC0415 - as above
+
+    from dcplan.state import file  # noqa: PLC0415 - as above
+
+    try:
+        document = file.adapter().validate_json(text)
+    except ValidationError as e:
+        return Result(None, _mistakes(e.errors()))
+    known: dict[str, Address] = {}
+    resources = {}
+    for record in document.resources:
+        address = known.setdefault(record.address, Address.parse(record.address))
+        content = {
+            "attributes": record.attributes,
+            "needs": record.needs,
+            "known_after_apply": record.known_after_apply,
+            "outputs": record.outputs,
+            "protect": record.protect,
+        }
+        resources[address] = rows.resource_from(address, content, known)
+    said: dict[str, Any] = dict(document.deployment)
+    state = State(
+        version=document.version,
+        lineage=document.lineage,
+        serial=document.serial,
+        resources=resources,
+        deployment=said,
+    )
+    found = check(state)
+    return Result(None if has_errors(found) else state, found)
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema of a ``state.v1`` document."""
+    from dcplan.state import file  # noqa: PLC0415 - as above
+
+    return file.adapter().json_schema()
+
+
+def _mistakes(errors: list[Any]) -> Diagnostics:
+    return tuple(
+        error(
+            "state-damaged",
+            "The state cannot be read",
+            f"At {'.'.join(str(part) for part in mistake['loc']) or 'the top'}: {mistake['msg']}. "
+            f"The document must be as `dcplan state pull` prints it.",
+        )
+        for mistake in errors[:_SHOWN]
+    )
