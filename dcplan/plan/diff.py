@@ -1,0 +1,160 @@
+"""Compare what is with what should be: a pure function of values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from dcplan.resources import Action, Address, Change, Reason, Resource, ResourceGraph
+
+if TYPE_CHECKING:
+    from dcplan.provider.types import Found, Kind
+
+Kinds = Mapping[tuple[str, str], "Kind"]
+"""Kinds by (provider name, kind name)."""
+
+
+def _by_address(address: Address) -> tuple[str, str, str, int]:
+    """Addresses as people count: chat-9 before chat-10."""
+    stem, _, number = address.name.rpartition("-")
+    if number.isdecimal():
+        return (address.provider, address.kind, stem, int(number))
+    return (address.provider, address.kind, address.name, -1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diff:
+    """All changes in order of address, without the no-ops, which are only counted."""
+
+    changes: tuple[Change, ...]
+    unchanged: int
+
+
+def diff(
+    prior: Mapping[Address, Resource],
+    desired: ResourceGraph,
+    kinds: Kinds,
+    found: Mapping[Address, Found | None] | None = None,
+) -> Diff:
+    """The changes that turn ``prior`` into ``desired``.
+
+    ``found`` is what the providers have for each prior resource (None: gone);
+    without it the state is believed.  What differs from the *cloud* is changed,
+    so drift is mended by the same words as an edit.
+    """
+    changes: dict[Address, Change] = {}
+    for address in sorted(prior.keys() | desired.resources.keys(), key=_by_address):
+        before = prior.get(address)
+        gone = before is not None and found is not None and address in found and found[address] is None
+        there = found.get(address) if found is not None else None
+        change = _change(address, before, desired.resources.get(address), kinds, gone=gone, there=there)
+        if change is not None:
+            changes[address] = change
+    _follow_replacements(changes, prior, desired, kinds)
+    unchanged = sum(1 for a in desired.resources if a not in changes)
+    return Diff(changes=tuple(changes[a] for a in sorted(changes, key=_by_address)), unchanged=unchanged)
+
+
+def _change(  # noqa: PLR0913 - the three values to compare, and what is known of the first
+    address: Address,
+    before: Resource | None,
+    after: Resource | None,
+    kinds: Kinds,
+    *,
+    gone: bool,
+    there: Found | None,
+) -> Change | None:
+    if before is None:
+        return Change(address=address, action=Action.CREATE, before=None, after=after, reason=Reason.NEW)
+    if after is None:
+        reason = Reason.GONE if gone else Reason.NOT_WANTED
+        return Change(address=address, action=Action.DELETE, before=before, after=None, reason=reason)
+    if gone:
+        return Change(address=address, action=Action.CREATE, before=None, after=after, reason=Reason.GONE)
+    recorded = _differing(before.attributes, after.attributes)
+    drifted = () if there is None else _differing(there.attributes, after.attributes)
+    changed = tuple(sorted({*recorded, *drifted}))
+    if not changed and before.needs == after.needs:
+        return None
+    kind = kinds.get((address.provider, address.kind))
+    fixed = kind is not None and any(name in kind.replace_on for name in changed)
+    in_place = Reason.CHANGED if recorded or not drifted else Reason.DRIFTED
+    return Change(
+        address=address,
+        action=Action.REPLACE if fixed else Action.UPDATE,
+        before=before,
+        after=after if fixed else replace(after, outputs=before.outputs),
+        changed=changed or ("needs",),
+        reason=Reason.CANNOT_UPDATE if fixed else in_place,
+    )
+
+
+def _differing(one: Mapping[str, object], other: Mapping[str, object]) -> tuple[str, ...]:
+    """Names whose values differ; a list and a tuple of the same items are the same."""
+    return tuple(
+        sorted(
+            name
+            for name in one.keys() | other.keys()
+            if one.get(name) != other.get(name) and _plain(one.get(name)) != _plain(other.get(name))
+        )
+    )
+
+
+def same_attributes(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
+    """Whether two sets of attributes are the same, as far as JSON can tell."""
+    return not _differing(one, other)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, Mapping):
+        return {k: _plain(v) for k, v in value.items()}
+    return value
+
+
+def _follow_replacements(
+    changes: dict[Address, Change],
+    prior: Mapping[Address, Resource],
+    desired: ResourceGraph,
+    kinds: Kinds,
+) -> None:
+    """What stands on something that is replaced is replaced, too: it cannot outlive its ground."""
+    dependants: dict[Address, list[Address]] = {}
+    for address, resource in desired.resources.items():
+        for need in resource.needs:
+            dependants.setdefault(need, []).append(address)
+    todo = [a for a, c in changes.items() if c.action is Action.REPLACE or c.reason is Reason.GONE]
+    while todo:
+        for address in dependants.get(todo.pop(), ()):
+            before, change = prior.get(address), changes.get(address)
+            if before is None or _only_points(kinds, address):
+                continue
+            if change is not None and change.action is not Action.UPDATE:
+                continue
+            changes[address] = Change(
+                address=address,
+                action=Action.REPLACE,
+                before=before,
+                after=replace(desired.resources[address], outputs={}),
+                changed=("needs",),
+                reason=Reason.GROUND,
+            )
+            todo.append(address)
+
+
+def _only_points(kinds: Kinds, address: Address) -> bool:
+    """Whether it names what it needs and goes on naming it when that is made anew (an endpoint)."""
+    kind = kinds.get((address.provider, address.kind))
+    return kind is not None and kind.points_only
+
+
+def touched(changes: Iterable[Change], prior: Mapping[Address, Resource]) -> tuple[Address, ...]:
+    """The addresses whose state the changes rest on: their own, and what they need."""
+    seen: set[Address] = set()
+    for change in changes:
+        seen.add(change.address)
+        if change.after is not None:
+            seen.update(n for n in change.after.needs if n in prior)
+    return tuple(sorted(seen, key=_by_address))

@@ -1,0 +1,113 @@
+"""From a solution to what each provider shall hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from dcplan.demand.types import Demand, ServeDemand, TrainDemand
+from dcplan.provider.types import MachineGroup, Placement, ReplicaSpec, WorkloadSpec
+from dcplan.sharding.types import Candidate, ServeEstimate
+
+if TYPE_CHECKING:
+    from dcplan.catalog.types import Offering
+    from dcplan.placement.types import Assignment, MachineSlot, ReplicaSlot
+    from dcplan.resources import JsonValue
+
+
+def lower(
+    demand: Demand,
+    candidates: Mapping[str, Candidate],
+    assignment: Assignment,
+    offerings: Mapping[str, Offering],
+) -> dict[str, Placement]:
+    """One placement a provider.
+
+    ``candidates`` are by id, ``offerings`` by pool.  A workload whose replicas
+    lie with two providers becomes one workload spec with each of them.
+    """
+    provider_of = {m.name: offerings[m.pool].provider for m in assignment.machines}
+    replicas: dict[tuple[str, str], list[ReplicaSlot]] = {}
+    for replica in assignment.replicas:
+        key = (provider_of[replica.machines[0]], replica.workload)
+        replicas.setdefault(key, []).append(replica)
+    placements: dict[str, Placement] = {}
+    for provider in sorted({*provider_of.values()}):
+        mine = [m for m in assignment.machines if provider_of[m.name] == provider]
+        placements[provider] = Placement(
+            project=demand.project,
+            machines=_groups(mine, offerings),
+            workloads=tuple(
+                _workload(w, candidates, replicas[provider, w.name])
+                for w in demand.workloads
+                if (provider, w.name) in replicas
+            ),
+        )
+    return placements
+
+
+def _groups(machines: list[MachineSlot], offerings: Mapping[str, Offering]) -> tuple[MachineGroup, ...]:
+    """Machines of one pool and one owner together."""
+    names: dict[tuple[str, str | None], list[str]] = {}
+    for machine in machines:
+        names.setdefault((machine.pool, machine.exclusive_to), []).append(machine.name)
+    return tuple(
+        MachineGroup(
+            pool=pool,
+            machine=offerings[pool].machine,
+            region=offerings[pool].region,
+            zone=offerings[pool].zone,
+            block=offerings[pool].block,
+            purchase=offerings[pool].purchase.value,
+            names=tuple(members),
+            gang=owner is not None and len(members) > 1,
+            exclusive_to=owner,
+        )
+        for (pool, owner), members in names.items()
+    )
+
+
+def _workload(
+    demand: ServeDemand | TrainDemand, candidates: Mapping[str, Candidate], slots: list[ReplicaSlot]
+) -> WorkloadSpec:
+    settings = {choice: settings_of(demand, candidates[choice]) for choice in {s.choice for s in slots}}
+    return WorkloadSpec(
+        name=demand.name,
+        kind="serve" if isinstance(demand, ServeDemand) else "train",
+        replicas=tuple(
+            ReplicaSpec(name=s.name, machines=s.machines, devices=s.devices, settings=settings[s.choice])
+            for s in slots
+        ),
+    )
+
+
+def settings_of(demand: ServeDemand | TrainDemand, candidate: Candidate) -> dict[str, JsonValue]:
+    """What a launcher needs to start one replica, and ``choice``, by which the next plan knows it again.
+
+    Only what changes the running process stands here: a forecast that moves by
+    a hair must not restart every server.
+    """
+    layout: dict[str, JsonValue] = {k: v for k, v in asdict(candidate.layout).items() if k != "micro_batch"}
+    settings: dict[str, JsonValue] = {
+        "choice": candidate.id,
+        "model": demand.model,
+        "precision": candidate.precision,
+    }
+    if isinstance(candidate.estimate, ServeEstimate):
+        # Training's words (ZeRO, recompute, micro-batch) mean nothing to a server.
+        serving = ("tensor", "pipeline", "data", "expert", "context")
+        settings["layout"] = {k: layout[k] for k in serving}
+        settings["max_sequences"] = _round_up_power(candidate.estimate.batch)
+        return settings
+    settings["layout"] = {**layout, "micro_batch": candidate.layout.micro_batch}
+    if isinstance(demand, TrainDemand):
+        settings["sequence_length"] = demand.sequence_tokens
+        settings["global_batch"] = demand.global_batch_sequences
+        settings["tokens"] = demand.tokens
+    return settings
+
+
+def _round_up_power(batch: int) -> int:
+    """The next power of two: room above the planned batch, and a value that rarely changes."""
+    return 1 << max(batch - 1, 0).bit_length()

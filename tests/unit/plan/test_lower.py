@@ -1,0 +1,203 @@
+"""From named machines and replicas to resources, and back when the next plan reads them."""
+
+from __future__ import annotations
+
+from dcplan.basis import Basis, Estimate
+from dcplan.catalog.types import Offering, Purchase, Source
+from dcplan.demand.types import Demand, Lengths, Limits, ServeDemand, TrainDemand
+from dcplan.perf.types import Layout, Memory
+from dcplan.placement.types import (
+    Allotment,
+    Assignment,
+    MachineSlot,
+    Pool,
+    PoolUse,
+    ReplicaSlot,
+    Solution,
+    SolverReport,
+)
+from dcplan.plan.cost import usd_per_h_of, usd_per_month
+from dcplan.plan.current import allotments_of, assignment_of
+from dcplan.plan.lower import lower
+from dcplan.provider.local.kinds import KINDS
+from dcplan.provider.lowering import lower as to_resources
+from dcplan.resources import Resource
+from dcplan.sharding.types import Candidate, ServeEstimate, TrainEstimate
+
+POOL = "z/b/h100x8"
+MEMORY = Memory(weights_bytes=1.0, activations_bytes=1.0)
+STEP = Estimate(seconds=1.0, parts=(), basis=Basis.ASSUMED)
+LENGTHS = Lengths(mean=100.0, p50=80.0, p95=300.0, p99=400.0)
+
+
+def a_candidate(
+    workload: str, *, devices: int, machines: int, replicas: int, hours: float | None
+) -> Candidate:
+    """A way to run ``workload``."""
+    serve = ServeEstimate(
+        batch=30,
+        requests_per_s=1.0,
+        max_requests_per_s=2.0,
+        output_tokens_per_s=10.0,
+        predicted=(),
+        memory=MEMORY,
+        kv_capacity_tokens=1000,
+        utilisation=0.5,
+    )
+    train = TrainEstimate(
+        step=STEP,
+        steps=10,
+        duration_s=(hours or 0.0) * 3600,
+        tokens_per_s=1.0,
+        model_flops_utilisation=0.4,
+        memory=MEMORY,
+    )
+    return Candidate(
+        id=f"{workload}/a",
+        workload=workload,
+        machine="h100x8",
+        accelerator="H100",
+        layout=Layout(tensor=2),
+        precision="bf16",
+        devices=devices,
+        machines=machines,
+        replicas=replicas,
+        spares=0,
+        estimate=serve if hours is None else train,
+        pools=(POOL,),
+    )
+
+
+CHAT = a_candidate("chat", devices=2, machines=0, replicas=3, hours=None)
+JOB = a_candidate("job", devices=16, machines=2, replicas=1, hours=100.0)
+CANDIDATES = {c.id: c for c in (CHAT, JOB)}
+
+DEMAND = Demand(
+    project="p",
+    workloads=(
+        ServeDemand(
+            name="chat",
+            model="m",
+            requests_per_s=3.0,
+            mean_requests_per_s=3.0,
+            prompt_tokens=LENGTHS,
+            output_tokens=LENGTHS,
+            arrival_cv2=1.0,
+            bounds=(),
+            availability=None,
+            basis="declared",
+            limits=Limits(),
+            origin=("workloads", "chat"),
+        ),
+        TrainDemand(
+            name="job",
+            model="m",
+            tokens=1e9,
+            sequence_tokens=4096,
+            global_batch_sequences=64,
+            deadline_s=None,
+            deadline_origin=None,
+            limits=Limits(),
+            origin=("workloads", "job"),
+        ),
+    ),
+)
+
+OFFERING = Offering(
+    provider="local",
+    region="r",
+    zone="z",
+    machine="h100x8",
+    purchase=Purchase.OWNED,
+    usd_per_h=10.0,
+    machines=9,
+    available=True,
+    block="b",
+    source=Source(name="a test", date="2026-01-01"),
+)
+
+ASSIGNMENT = Assignment(
+    machines=(
+        MachineSlot(name="z-h100x8-0", pool=POOL, exclusive_to="job"),
+        MachineSlot(name="z-h100x8-1", pool=POOL, exclusive_to="job"),
+        MachineSlot(name="z-h100x8-2", pool=POOL, exclusive_to=None),
+    ),
+    replicas=(
+        ReplicaSlot(
+            name="chat-0", workload="chat", choice="chat/a", machines=("z-h100x8-2",), devices=(0, 1)
+        ),
+        ReplicaSlot(
+            name="chat-1", workload="chat", choice="chat/a", machines=("z-h100x8-2",), devices=(2, 3)
+        ),
+        ReplicaSlot(
+            name="chat-2", workload="chat", choice="chat/a", machines=("z-h100x8-2",), devices=(4, 5)
+        ),
+        ReplicaSlot(
+            name="job-0",
+            workload="job",
+            choice="job/a",
+            machines=("z-h100x8-0", "z-h100x8-1"),
+            devices=tuple(range(8)),
+        ),
+    ),
+)
+
+
+def resources() -> tuple[Resource, ...]:
+    """What the local provider makes of the assignment."""
+    placement = lower(DEMAND, CANDIDATES, ASSIGNMENT, {POOL: OFFERING})["local"]
+    return to_resources(placement, provider="local", machine_kind="machine", kinds=KINDS)
+
+
+def test_what_was_lowered_is_read_back_as_it_was() -> None:
+    """Tomorrow's plan knows every machine and replica of today's, so nothing moves without need."""
+    back = assignment_of(resources())
+
+    assert sorted(back.machines, key=lambda m: m.name) == list(ASSIGNMENT.machines)
+    assert sorted(back.replicas, key=lambda r: r.name) == list(ASSIGNMENT.replicas)
+    assert allotments_of(back) == (
+        Allotment(workload="chat", choice="chat/a", pool=POOL, replicas=3),
+        Allotment(workload="job", choice="job/a", pool=POOL, replicas=1),
+    )
+
+
+def test_replicas_stand_on_their_machines_and_the_endpoint_names_the_replicas() -> None:
+    """Needs run from endpoint to replica to machine."""
+    needs = {str(r.address): {str(n) for n in r.needs} for r in resources()}
+
+    assert needs["local.replica.chat-1"] == {"local.machine.z-h100x8-2"}
+    assert needs["local.job.job-0"] == {"local.machine.z-h100x8-0", "local.machine.z-h100x8-1"}
+    assert needs["local.endpoint.chat"] == {f"local.replica.chat-{i}" for i in range(3)}
+
+
+def test_a_launcher_gets_settings_of_its_own_kind_only() -> None:
+    """A server hears nothing of ZeRO, a job nothing of sequences at once."""
+    settings = {str(r.address): r.attributes.get("settings") for r in resources()}
+    serve, train = settings["local.replica.chat-0"], settings["local.job.job-0"]
+
+    assert isinstance(serve, dict)
+    assert isinstance(train, dict)
+    assert serve["max_sequences"] == 32
+    assert "zero" not in str(serve)
+    assert train["global_batch"] == 64
+
+
+def test_machines_are_paid_for_by_those_who_take_them() -> None:
+    """Whole machines are their workload's own; the shares of all workloads add up to the whole bill."""
+    report = SolverReport(solver="s", status="optimal", objective_usd=0, bound_usd=0, gap=0, seed=0, wall_s=0)
+    solution = Solution(
+        allotments=allotments_of(ASSIGNMENT),
+        pools=(PoolUse(pool=POOL, machines=3),),
+        usd_per_h=30.0,
+        report=report,
+    )
+    pool = Pool(
+        id=POOL, provider="local", region="r", zone="z", machine="h100x8", accelerator="H100", devices=8,
+        machines=9, usd_per_h=10.0,
+    )  # fmt: skip
+
+    costs = usd_per_h_of(solution, CANDIDATES, {POOL: pool})
+
+    assert costs == {"chat": 10.0, "job": 20.0}
+    assert usd_per_month(costs["job"], JOB) == 2000.0
+    assert usd_per_month(costs["chat"], CHAT) == 7300.0
