@@ -1,0 +1,106 @@
+"""The wording of what may go wrong while applying."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dcplan.diag import Diagnostic, error, listed, plural, warning
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dcplan.provider import Found, ProviderError
+    from dcplan.resources import Action, Address
+    from dcplan.state import Operation
+
+AGAIN = "The next apply finds out first, before it does anything else."
+
+
+def refused(address: Address, action: Action, problem: ProviderError) -> Diagnostic:
+    """The provider definitely did not do it."""
+    detail = f"The {action} of {address} came to nothing. {problem.detail}"
+    return error(problem.code, problem.summary, detail, address=str(address))
+
+
+def unclear(address: Address, action: Action, problem: ProviderError) -> Diagnostic:
+    """Nobody knows whether the provider did it."""
+    detail = f"Whether the {action} of {address} took effect is not known. {problem.detail} {AGAIN}"
+    return error("outcome-unknown", "The outcome of a call is not known", detail, address=str(address))
+
+
+def purchase(address: Address, problem: ProviderError | None) -> Diagnostic:
+    """It costs money for good, nothing can be seen of it, and nothing tells whether it was bought."""
+    why = f" {problem.detail}" if problem else ""
+    detail = (
+        f"{address} is paid for when it is made, and its provider cannot tell a repeated order from a "
+        f"second one.{why} No such object can be seen, but it may still turn up, so dcplan does not order "
+        f"again by itself. Look in the provider's console; then give this operation the object's id, "
+        f"or say that nothing was made."
+    )
+    return error("purchase-unclear", "A purchase may have been made", detail, address=str(address))
+
+
+def several(address: Address, found: Sequence[Found]) -> Diagnostic:
+    """More than one object could be the one that was made."""
+    detail = (
+        f"{plural(len(found), 'object')} could be {address}: {listed([f.object_id for f in found])}. Choose "
+        f"the one to keep as this operation's object and delete the others at the provider."
+    )
+    return error("several-objects", "More objects than were asked for", detail, address=str(address))
+
+
+def unowned(address: Address, found: Found) -> Diagnostic:
+    """An object is there, but nothing says whose it is."""
+    detail = (
+        f"{found.object_id} may be {address}, but it carries neither this state's owner tag nor the call's "
+        f"token. If it is yours, choose it as this operation's object; if not, say that nothing was made."
+    )
+    return error("owner-unclear", "It is not clear whose object it is", detail, address=str(address))
+
+
+def never_ready(address: Address, object_id: str, problem: ProviderError) -> Diagnostic:
+    """Made, but broken."""
+    detail = (
+        f"{object_id} was made for {address} but will not become ready. {problem.detail} It is in the state, "
+        f"so that it is not forgotten: plan again to replace it, or take it out of the document to delete it."
+    )
+    return error("never-ready", "An object does not become ready", detail, address=str(address))
+
+
+def broken_contract(address: Address, method: str, problem: str) -> Diagnostic:
+    """The provider did what no provider may."""
+    detail = (
+        f"While working on {address}, {method} of provider {address.provider} failed in a way that the core "
+        f"does not know: {problem}. This is a bug in the provider. The call counts as one without an answer: "
+        f"dcplan looks what it did before anything else is tried."
+    )
+    return warning("provider-broken", "The provider broke its contract", detail, address=str(address))
+
+
+def no_provider(address: Address) -> Diagnostic:
+    """Nobody can do it."""
+    detail = f"{address} needs provider {address.provider}, which is not set up. Install or configure it."
+    return error("provider-missing", "No provider for a resource", detail, address=str(address))
+
+
+def no_kind(address: Address) -> Diagnostic:
+    """The provider does not know such things."""
+    detail = (
+        f"Provider {address.provider} knows no resources of kind {address.kind}, as {address} is. It may be "
+        f"of another version than the one that made the plan: plan again."
+    )
+    return error("kind-unknown", "The provider does not know this kind", detail, address=str(address))
+
+
+def blocked(operation: Operation) -> Diagnostic:
+    """An earlier operation on the address is still open."""
+    detail = (
+        f"An earlier {operation.action} of {operation.address} is not resolved, so nothing else is done to "
+        f"it: a second object could come of that. {AGAIN}"
+    )
+    return error(
+        "operation-unresolved",
+        "An earlier operation is not resolved",
+        detail,
+        address=str(operation.address),
+    )

@@ -1,0 +1,174 @@
+"""Resolve what an earlier run left open, before anything else is done.
+
+==================  =====================  ==========================================
+open operation      what is known          what is done
+==================  =====================  ==========================================
+create, intent      token valid            send the same call again
+create, intent      one object of ours     adopt it
+create, intent      no object              nothing was made: close it
+create, intent      several objects        leave it open and say so
+create, intent      money spent, no token  leave it open unless one object is found
+update, intent      object as wanted       take it as done; otherwise send it again
+delete, intent      -                      send it again; gone is done
+any, acknowledged   -                      resume the wait
+==================  =====================  ==========================================
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dcplan.apply.crash import crash_point
+from dcplan.apply.engine import Engine
+from dcplan.apply.setting import Setting
+from dcplan.apply.types import ApplyOptions, ApplyReport, ChangeResult, Event, Status
+from dcplan.diag import Diagnostics, Result, error, listed, plural, warning
+from dcplan.state import Acknowledged, Operation, Phase, StateError, Voided
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from dcplan.provider import Provider
+    from dcplan.resources import Action, Address
+    from dcplan.state import Record, StateStore
+
+_SHOWN = 8
+"""Addresses named in one message."""
+
+
+def describe_open(operations: Sequence[Operation]) -> Diagnostics:
+    """What the next apply will do first about interrupted operations; nothing when there are none."""
+    if not operations:
+        return ()
+    taken = [o for o in operations if o.phase is Phase.ACK]
+    sent = [o for o in operations if o.phase is not Phase.ACK]
+    sentences = [f"{plural(len(operations), 'operation')} of an earlier run did not end."]
+    if taken:
+        sentences.append(f"The provider had taken {_names(taken)}: apply resumes the wait.")
+    if sent:
+        sentences.append(
+            f"It is not known whether {_names(sent)} reached the provider: apply finds out, adopts what was "
+            f"made and makes nothing twice."
+        )
+    return (warning("interrupted-operations", "Interrupted operations", " ".join(sentences)),)
+
+
+def recover(  # noqa: PLR0913 - as execute
+    *,
+    store: StateStore,
+    providers: Mapping[str, Provider],
+    run_id: str,
+    options: ApplyOptions | None = None,
+    report: Callable[[Event], None] = lambda _: None,
+    stop: threading.Event | None = None,
+    clock: Callable[[], float] = time.time,
+    sleep: Callable[[float], None] = time.sleep,
+    choices: Mapping[Address, str | None] | None = None,
+) -> Result[ApplyReport]:
+    """Resolve every open operation as the module's table says, and never by guessing.
+
+    Call it under the store's lease, first in every apply.
+
+    ``choices`` are the user's answers for operations that were left open: the
+    id of the object that this address's operation made, or None for "nothing was made".
+    Changes ``done`` were completed, ``not started`` are those closed because nothing was made.
+    """
+    stopped = stop or threading.Event()
+    crash_point("recover-start")
+    found = store.open_operations()
+    try:
+        operations, mistaken = _chosen(store, found, choices or {})
+    except StateError as e:
+        return Result(None, (e.diagnostic(),))
+    queue = _Queue(operations)
+    setting = Setting(
+        store=store,
+        providers=providers,
+        options=options or ApplyOptions(),
+        report=report,
+        stop=stopped.is_set,
+        clock=clock,
+        sleep=sleep,
+        run_id=run_id,
+        recovering=True,
+    )
+    engine = Engine(setting, queue)
+    engine.run()
+    results = queue.results(found)
+    value = ApplyReport(
+        results=results,
+        interrupted=stopped.is_set() and any(r.status is Status.IN_PROGRESS for r in results),
+        serial=store.read().serial,
+    )
+    return Result(value, (*mistaken, *engine.problems))
+
+
+def _chosen(
+    store: StateStore, operations: Sequence[Operation], choices: Mapping[Address, str | None]
+) -> tuple[tuple[Operation, ...], Diagnostics]:
+    """Write the user's choices into the journal; what is left to resolve, and choices without a question."""
+    by_address = {operation.address: operation for operation in operations}
+    records: list[Record] = []
+    for address, object_id in choices.items():
+        operation = by_address.get(address)
+        if operation is None:
+            continue
+        if object_id is None:
+            records.append(Voided(op_id=operation.op_id, why="the user says that nothing was made"))
+            del by_address[address]
+        else:
+            records.append(Acknowledged(op_id=operation.op_id, object_id=object_id))
+            by_address[address] = replace(operation, phase=Phase.ACK, object_id=object_id)
+    store.write(records)
+    known = {operation.address for operation in operations}
+    mistaken = tuple(
+        error(
+            "no-such-operation",
+            "No interrupted operation there",
+            f"A choice was made for {address}, but nothing is open there.",
+            address=str(address),
+        )
+        for address in choices
+        if address not in known
+    )
+    return tuple(by_address.values()), mistaken
+
+
+class _Queue:
+    """Open operations, oldest first.  They ran side by side, so none needs another's end."""
+
+    def __init__(self, operations: Sequence[Operation]) -> None:
+        self._left = list(reversed(operations))
+        self._status: dict[tuple[Address, Action], Status] = {}
+
+    def take(self, room: int) -> list[Operation]:
+        """The next ``room`` of them."""
+        return [self._left.pop() for _ in range(min(room, len(self._left)))]
+
+    def ended(self, address: Address, action: Action, status: Status) -> None:
+        """This one has ended so."""
+        self._status[address, action] = status
+
+    def results(self, operations: Sequence[Operation]) -> tuple[ChangeResult, ...]:
+        """What came of each; one that was not reached is still in progress."""
+        waiting = {(o.address, o.action) for o in self._left}
+        return tuple(
+            ChangeResult(
+                address=o.address,
+                action=o.action,
+                status=self._status.get(
+                    (o.address, o.action),
+                    Status.IN_PROGRESS if (o.address, o.action) in waiting else Status.NOT_STARTED,
+                ),
+            )
+            for o in operations
+        )
+
+
+def _names(operations: Sequence[Operation]) -> str:
+    names = [f"the {o.action} of {o.address}" for o in operations[:_SHOWN]]
+    more = len(operations) - len(names)
+    return listed([*names, f"{more} more"] if more > 0 else names)

@@ -1,0 +1,44 @@
+"""What an engine works with and works for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from dcplan.apply.ledger import Wish
+    from dcplan.apply.types import ApplyOptions, Event, Status
+    from dcplan.provider import Provider
+    from dcplan.resources import Action, Address
+    from dcplan.state import Operation, StateStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What an engine works with.  ``clock`` gives Unix seconds, ``sleep`` takes seconds."""
+
+    store: StateStore
+    providers: Mapping[str, Provider]
+    options: ApplyOptions
+    report: Callable[[Event], None]
+    stop: Callable[[], bool]
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
+    run_id: str
+    recovering: bool = False
+    """Open operations are resolved; nothing is started anew."""
+
+
+class Source(Protocol):
+    """Where operations come from, and who is told of their ends."""
+
+    def take(self, room: int) -> Sequence[Wish | Operation]:
+        """At most ``room`` that may start now: wishes, or open operations to resume."""
+
+    def ended(self, address: Address, action: Action, status: Status) -> None:
+        """This one has ended so; what depends on it may be taken from now on.
+
+        Told again when that could not be written after all: the last word counts.
+        """

@@ -1,0 +1,205 @@
+"""How to talk with a provider: guard the call, try again with patience, notice a stop."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from dcplan.apply import messages
+from dcplan.apply.types import Retry
+from dcplan.provider import (
+    Ack,
+    Ambiguous,
+    DefiniteError,
+    Idempotency,
+    ProviderError,
+    TransientError,
+    request_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dcplan.apply.setting import Setting
+    from dcplan.apply.types import ApplyOptions
+    from dcplan.diag import Diagnostic
+    from dcplan.provider import Found, Kind, Provider, Request
+    from dcplan.resources import JsonValue
+    from dcplan.state import Operation
+
+T = TypeVar("T")
+
+TOKEN_MARGIN = 0.95
+"""Share of a token's life in which it is trusted; the rest is for slow calls and unequal clocks."""
+_SLICE_S = 0.25
+"""A pause is slept in pieces of this, so that a stop does not wait for its end."""
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: the user wants to stop
+    """Raised instead of a pause once the user wants to stop."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """What runs a call: ``clock`` (Unix seconds), ``sleep`` (seconds), and whether to stop."""
+
+    options: ApplyOptions
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
+    stopping: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Talk:
+    """One operation and all it takes to carry it out."""
+
+    operation: Operation
+    request: Request
+    provider: Provider
+    kind: Kind
+    worker: Worker
+    notify: Callable[[Retry | Diagnostic], None]
+    """Told of retries and broken contracts, from a worker's thread."""
+    resumed: bool = False
+    """Found open in the journal: it may have been sent before, by a process that is gone."""
+
+    def begin(self) -> Ack:
+        """``provider.begin``; raises only a ``ProviderError``."""
+        return self._guarded("begin", lambda: _an_ack(self.provider.begin(self.request)))
+
+    def wait(self, ack: Ack) -> Mapping[str, JsonValue]:
+        """``provider.wait``; raises only a ``ProviderError``."""
+        return self._guarded(
+            "wait", lambda: _json_outputs(self.provider.wait(self.request, ack, self.worker.stopping))
+        )
+
+    def lookup(self) -> tuple[Found, ...]:
+        """``provider.lookup``, tried again with patience; raises ``ProviderError`` or ``Stopped``."""
+        patience = Patience(self)
+        while True:
+            try:
+                return self._guarded("lookup", lambda: tuple(self.provider.lookup(self.request)))
+            except DefiniteError:
+                raise
+            except ProviderError as e:
+                if not patience.again(e):
+                    raise
+
+    def token_valid(self) -> bool:
+        """Whether the same call, sent again now, is known to the provider as the same."""
+        age_s = self.worker.clock() - self.operation.intent_at_s
+        # A negative age means that the clock was set back: nothing is known then.
+        return (
+            self.kind.idempotency is Idempotency.TOKEN and 0 <= age_s < TOKEN_MARGIN * self.kind.token_ttl_s
+        )
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, or raise ``Stopped`` as soon as the user wants to stop."""
+        until_s = self.worker.clock() + seconds
+        while True:
+            if self.worker.stopping():
+                raise Stopped
+            left_s = until_s - self.worker.clock()
+            if left_s <= 0:
+                return
+            self.worker.sleep(min(left_s, _SLICE_S))
+
+    def _guarded(self, method: str, call: Callable[[], T]) -> T:
+        """The answer; any exception but a ``ProviderError`` is told and becomes ``Ambiguous``."""
+        try:
+            return call()
+        except ProviderError:
+            raise
+        except Exception as e:
+            told = f"{type(e).__name__}: {e}"
+            self.notify(messages.broken_contract(self.operation.address, method, told))
+            raise Ambiguous(f"The provider failed with {told}.") from e
+
+
+def open_talk(  # noqa: PLR0913 - gathers what others then get as one
+    operation: Operation,
+    setting: Setting,
+    *,
+    lineage: str,
+    stopping: Callable[[], bool],
+    notify: Callable[[Retry | Diagnostic], None],
+    resumed: bool,
+) -> Talk | Diagnostic:
+    """All it takes to carry out an operation, or why nobody can."""
+    provider = setting.providers.get(operation.address.provider)
+    if provider is None:
+        return messages.no_provider(operation.address)
+    kind = provider.info.kinds.get(operation.address.kind)
+    if kind is None:
+        return messages.no_kind(operation.address)
+    return Talk(
+        operation=operation,
+        request=request_of(
+            operation.resource,
+            operation.action,
+            token=operation.op_id,
+            lineage=lineage,
+            needs=operation.needs,
+        ),
+        provider=provider,
+        kind=kind,
+        worker=Worker(options=setting.options, clock=setting.clock, sleep=setting.sleep, stopping=stopping),
+        notify=notify,
+        resumed=resumed,
+    )
+
+
+class Patience:
+    """How often and how soon to try one thing again.
+
+    Full jitter: a pause uniform between 0 and a range that doubles (M. Brooker, "Exponential
+    Backoff And Jitter", AWS Architecture Blog, 2015), after what the provider asked for.  Seeded
+    by the operation: repeatable, and yet operations do not wake at once.
+    """
+
+    def __init__(self, talk: Talk) -> None:
+        self._talk = talk
+        self._failed = 0
+        self._until_s = talk.worker.clock() + talk.worker.options.deadline_s
+        self._random = random.Random(talk.operation.op_id)  # noqa: S311 - spreads calls, guards nothing
+
+    def again(self, problem: ProviderError) -> bool:
+        """Pause after a failure; False when it is not to be tried again; raises ``Stopped``."""
+        options = self._talk.worker.options
+        range_s = min(options.max_delay_s, options.base_delay_s * 2**self._failed)
+        self._failed += 1
+        asked_s = problem.retry_after_s if isinstance(problem, TransientError) else 0.0
+        delay_s = asked_s + self._random.uniform(0.0, range_s)
+        if self._failed >= options.attempts or self._talk.worker.clock() + delay_s > self._until_s:
+            return False
+        operation = self._talk.operation
+        self._talk.notify(
+            Retry(
+                address=operation.address,
+                action=operation.action,
+                why=problem.detail,
+                delay_s=delay_s,
+                attempt=self._failed,
+            )
+        )
+        self._talk.sleep(delay_s)
+        return True
+
+
+def _an_ack(answer: object) -> Ack:
+    if not isinstance(answer, Ack):
+        msg = f"begin answered {type(answer).__name__}, not an Ack"
+        raise TypeError(msg)
+    return answer
+
+
+def _json_outputs(answer: object) -> Mapping[str, JsonValue]:
+    """The outputs, as they will be read back; TypeError or ValueError when they are no JSON object."""
+    if not isinstance(answer, Mapping):
+        msg = f"wait answered {type(answer).__name__}, not outputs"
+        raise TypeError(msg)
+    outputs: dict[str, JsonValue] = json.loads(json.dumps(dict(answer), allow_nan=False))
+    return outputs

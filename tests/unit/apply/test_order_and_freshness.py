@@ -1,0 +1,135 @@
+"""The order of steps, and whether a plan is still fresh."""
+
+from __future__ import annotations
+
+import graphlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dcplan.apply import Step, check_fresh, crash_point, order_of
+from dcplan.plan.types import Digests, Plan, ReadEntry
+from dcplan.resources import Action, Address, Change, Resource
+from dcplan.resources.digest import digest_of
+from dcplan.state import State
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def _at(name: str) -> Address:
+    return Address("p", "k", name)
+
+
+def _of(name: str, *needs: str) -> Resource:
+    return Resource(address=_at(name), attributes={}, needs=tuple(_at(n) for n in needs))
+
+
+def _change(action: Action, before: Resource | None, after: Resource | None) -> Change:
+    one = before or after
+    if one is None:
+        raise ValueError
+    return Change(address=one.address, action=action, before=before, after=after)
+
+
+def _sequence(*changes: Change) -> list[str]:
+    order = graphlib.TopologicalSorter(order_of(changes)).static_order()
+    return [f"{s.action.value} {s.address.name}" for s in order]
+
+
+def test_what_stands_on_a_replaced_thing_goes_first_and_comes_last() -> None:
+    """Both replaced: upper deleted, lower deleted, lower made, upper made."""
+    lower = _change(Action.REPLACE, _of("lower"), _of("lower"))
+    upper = _change(Action.REPLACE, _of("upper", "lower"), _of("upper", "lower"))
+
+    assert _sequence(lower, upper) == ["delete upper", "delete lower", "create lower", "create upper"]
+
+
+def test_a_thing_is_deleted_after_what_stops_needing_it() -> None:
+    """An update that lets go comes before the delete; so does the delete of a replace."""
+    update = _change(Action.UPDATE, _of("a", "host"), _of("a"))
+    move = _change(Action.REPLACE, _of("b", "host"), _of("b"))
+    delete = _change(Action.DELETE, _of("host"), None)
+    order = order_of([delete, update, move])
+
+    assert {Step(_at("a"), Action.UPDATE), Step(_at("b"), Action.DELETE)} == order[
+        Step(_at("host"), Action.DELETE)
+    ]
+
+
+def test_a_circle_of_letting_go_is_broken() -> None:
+    """Where the update waits for a replace that waits for the delete, the delete comes first."""
+    found = _sequence(
+        _change(Action.UPDATE, _of("a", "mid"), _of("a", "base")),
+        _change(Action.DELETE, _of("mid", "base"), None),
+        _change(Action.REPLACE, _of("base"), _of("base")),
+    )
+
+    assert found == ["delete mid", "delete base", "create base", "update a"]
+
+
+def test_no_ops_and_deleted_needs_hold_nothing_up() -> None:
+    """Only changes that make something are waited for."""
+    order = order_of(
+        [
+            _change(Action.NOOP, _of("net"), _of("net")),
+            _change(Action.CREATE, None, _of("a", "net", "elsewhere")),
+        ]
+    )
+
+    assert {Step(_at("a"), Action.CREATE): set()} == order
+
+
+def _plan(lineage: str, read: dict[str, Resource | None]) -> Plan:
+    return Plan(
+        dcplan="0",
+        project="x",
+        created_at="now",
+        inputs=Digests(document="", offerings="", lineage=lineage, serial=0),
+        read_set=tuple(ReadEntry(address=f"p.k.{n}", digest=digest_of(r)) for n, r in read.items()),
+    )
+
+
+def test_changes_elsewhere_leave_a_plan_fresh() -> None:
+    """Only what the plan read counts, however far the serial has moved."""
+    state = State(lineage="l", serial=9, resources={_at("a"): _of("a"), _at("b"): _of("b")})
+
+    assert check_fresh(_plan("l", {"a": _of("a"), "c": None}), state) == ()
+
+
+def test_a_change_of_what_was_read_makes_a_plan_stale_and_is_named() -> None:
+    """Changed, gone and appeared resources are named; untouched ones are not."""
+    state = State(
+        lineage="l", resources={_at("a"): replace(_of("a"), outputs={"id": "2"}), _at("new"): _of("new")}
+    )
+    (found,) = check_fresh(_plan("l", {"a": _of("a"), "gone": _of("gone"), "new": None, "none": None}), state)
+
+    assert found.code == "plan-stale"
+    assert "p.k.a, p.k.gone and p.k.new changed" in found.detail
+    assert "p.k.none" not in found.detail
+
+
+def test_a_plan_of_another_state_is_refused() -> None:
+    """Another lineage is another world."""
+    assert [d.code for d in check_fresh(_plan("l", {}), State(lineage="m"))] == ["plan-foreign"]
+
+
+def test_of_two_first_plans_only_one_can_be_applied() -> None:
+    """Made before any state, a plan fits the empty state once; afterwards it is stale."""
+    plan = _plan("", {"a": None})
+    applied = State(lineage="l", serial=1, resources={_at("a"): _of("a")})
+    gone_again = State(lineage="l", serial=2)
+
+    assert check_fresh(plan, State(lineage="l")) == ()
+    assert [d.code for d in check_fresh(plan, applied)] == ["plan-stale"]
+    assert [d.code for d in check_fresh(plan, gone_again)] == ["plan-stale"]
+
+
+def test_crash_points_do_nothing_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unset, or set to another point or a later passage, the process lives."""
+    monkeypatch.delenv("DCPLAN_CRASH_AT", raising=False)
+    crash_point("after-ack")
+    monkeypatch.setenv("DCPLAN_CRASH_AT", "after-done:1")
+    crash_point("after-ack")
+    monkeypatch.setenv("DCPLAN_CRASH_AT", "after-ack:3")
+    crash_point("after-ack")
+    crash_point("after-ack")
