@@ -1,0 +1,126 @@
+"""The ``dcplan`` command: finds the subcommand and imports only that."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from dcplan import __version__
+from dcplan.cli.exit_codes import ERROR, INTERRUPTED
+
+COMMANDS = {
+    "init": "Prepare this folder: the work folder, the state and the providers.",
+    "validate": "Check the document; talk to nobody.",
+    "plan": "Work out what to run where, and show what would change.",
+    "apply": "Make it so: a saved plan, or a new one after you say yes.",
+    "destroy": "Delete everything this project made.",
+    "show": "Show what was last applied, or a saved plan.",
+    "state": "Look into the state, and mend it: list, show, pull, resolve, force-unlock.",
+    "graph": "Print the resources and what needs what, as DOT or JSON.",
+    "explain": "Tell why a workload runs as it does, and what else was considered.",
+    "schema": "Print the JSON Schema of a file that dcplan reads or writes.",
+    "version": "Print the versions of dcplan, Python and the solver.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in ``dcplan.cli.commands.<name>`` and are imported when used."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """As click does, but with our exit codes: 2 means changes here, so wrong usage ends with 1."""
+        try:
+            code = super().main(*args, **{**kwargs, "standalone_mode": False})
+        except click.ClickException as problem:
+            problem.show()
+            code = ERROR
+        except click.Abort:
+            # Ctrl-C where nothing was under way.
+            click.echo("\nStopped. Nothing was changed.", err=True)
+            code = INTERRUPTED
+        sys.exit(code if isinstance(code, int) else 0)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """All names, in the order in which they are used."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
+        """The command of that name, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"dcplan.cli.commands.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with a suggestion for a name that is nearly right."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from dcplan.diag import did_you_mean  # noqa: PLC0415 - difflib is slow to import
+
+            hint = did_you_mean(args[0], COMMANDS)
+            ctx.fail(f"There is no command {args[0]!r}. {hint}".strip())
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
+        """The list of commands, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "-help", "--help"], "max_content_width": 100},
+    epilog="Start with: dcplan -chdir=examples/01-chat-and-pretrain plan",
+)
+@click.option(
+    "-chdir",
+    "--chdir",
+    type=click.Path(exists=True, file_okay=False),
+    help="Work in this folder instead of the current one.",
+)
+@click.option("-no-color", "--no-color", is_flag=True, help="Never colour the output.")
+@click.version_option(__version__, "-V", "--version", message="dcplan %(version)s")
+@click.pass_context
+def cli(ctx: click.Context, chdir: str | None, *, no_color: bool) -> None:
+    """Terraform for AI-model infrastructure.
+
+    Declare models and SLAs in dcplan.yaml; dcplan works out demand, sharding
+    and placement at the least proven cost, shows the difference, and applies it.
+    """
+    if chdir:
+        os.chdir(chdir)
+    if no_color or os.environ.get("NO_COLOR"):  # https://no-color.org: set and not empty
+        ctx.color = False
+
+
+GARBAGE_THRESHOLDS = (100_000, 50, 50)
+"""When Python looks for reference cycles.  dcplan makes many values and next to no cycles; with Python's
+own thresholds a third of a plan of 10,000 resources is spent on looking at them again and again."""
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
+    try:
+        cli.main(prog_name="dcplan")
+    except BrokenPipeError:
+        # The reader (head, less) has gone: there is nobody left to tell.
+        sys.stderr.close()
+        sys.exit(ERROR)
+    except Exception:
+        # What users do wrong becomes diagnostics; an exception that comes this far is ours.
+        click.echo(
+            "This is a bug in dcplan. Please report it with the lines below. Your state is safe:", err=True
+        )
+        click.echo("the next apply first finds out what the last one did.\n", err=True)
+        raise
+
+
+if __name__ == "__main__":
+    main()

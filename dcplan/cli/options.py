@@ -1,0 +1,98 @@
+"""Options that several commands share, and what they make of them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+from dcplan.cli.exit_codes import ERROR
+
+if TYPE_CHECKING:
+    from dcplan.diag import Diagnostics
+    from dcplan.workflow.types import Project
+
+FORMAT_VERSION = "1.0"
+"""Of all JSON that commands print; the first number changes when a reader could break."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def document_options(function: F) -> F:
+    """``-f``, ``-var`` and ``-var-file``: which document, with which values."""
+    for option in (
+        click.option(
+            "-var-file",
+            "--var-file",
+            "var_files",
+            multiple=True,
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help="YAML file of variable values.",
+        ),
+        click.option(
+            "-var", "--var", "variables", multiple=True, metavar="NAME=VALUE", help="Set a variable."
+        ),
+        click.option(
+            "-f",
+            "--file",
+            "files",
+            multiple=True,
+            type=click.Path(exists=True, path_type=Path),
+            help="Document, or folder of documents; default dcplan.yaml and dcplan.d.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+json_option = click.option("-json", "--json", "as_json", is_flag=True, help="Print JSON for programs.")
+
+
+def project_of(files: tuple[Path, ...], variables: tuple[str, ...], var_files: tuple[Path, ...]) -> Project:
+    """The project in the current folder; a malformed ``-var`` ends the command."""
+    from dcplan.workflow.types import Project  # noqa: PLC0415 - only commands that need a project pay for it
+
+    values: dict[str, str] = {}
+    for text in variables:
+        name, sign, value = text.partition("=")
+        if not sign or not name:
+            raise click.BadParameter(f"{text!r} is not NAME=VALUE, as in -var ttft=500ms", param_hint="-var")
+        values[name.strip()] = value
+    return Project(
+        folder=Path.cwd(), files=files, variables=values, var_files=var_files, env=dict(os.environ)
+    )
+
+
+def echo_json(data: Mapping[str, object], diagnostics: Diagnostics = ()) -> None:
+    """Print the JSON of a command that went well: its data, and the warnings it came with."""
+    import json  # noqa: PLC0415 - only for programs
+
+    from dcplan.cli.views.diagnostics import to_data  # noqa: PLC0415 - as above
+
+    said = [to_data(d) for d in diagnostics]
+    click.echo(json.dumps({"format_version": FORMAT_VERSION, **data, "diagnostics": said}, indent=2))
+
+
+def stop_with(diagnostics: Diagnostics, *, as_json: bool, code: int = ERROR) -> NoReturn:
+    """Show the diagnostics and end the command."""
+    show_diagnostics(diagnostics, as_json=as_json)
+    sys.exit(code)
+
+
+def show_diagnostics(diagnostics: Diagnostics, *, as_json: bool) -> None:
+    """Print diagnostics: as JSON to standard output, for people to standard error."""
+    from dcplan.cli.views.diagnostics import as_text, to_data  # noqa: PLC0415 - only when something is wrong
+
+    if not diagnostics:
+        return
+    if as_json:
+        import json  # noqa: PLC0415 - as above
+
+        shown = {"format_version": FORMAT_VERSION, "diagnostics": [to_data(d) for d in diagnostics]}
+        click.echo(json.dumps(shown, indent=2))
+    else:
+        click.echo(as_text(diagnostics), err=True)

@@ -1,0 +1,1 @@
+"""Views: values to text.  Pure functions; the commands print."""

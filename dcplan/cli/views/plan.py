@@ -1,0 +1,248 @@
+"""How a plan looks: what each workload gets and why that keeps its SLA, then what changes."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING
+
+import click
+
+from dcplan.diag import plural
+from dcplan.resources import Action, Change, Reason
+from dcplan.sharding.types import ServeEstimate
+from dcplan.units import (
+    format_bytes,
+    format_count,
+    format_duration,
+    format_percent,
+    format_usd,
+    format_usd_per_h,
+)
+
+if TYPE_CHECKING:
+    from dcplan.basis import Estimate
+    from dcplan.plan.types import PlacedWorkload, Plan
+    from dcplan.sharding.types import TrainEstimate
+    from dcplan.workflow.types import StateView
+
+SIGNS = {
+    Action.CREATE: ("+", "green"),
+    Action.UPDATE: ("~", "yellow"),
+    Action.REPLACE: ("-/+", "magenta"),
+    Action.DELETE: ("-", "red"),
+}
+FOLD = 12
+"""More equal changes than this are told as one line."""
+WIDTH = 100
+"""Longer texts go on in the next line."""
+NAMES = 10
+"""Width of the column of names."""
+
+
+def as_text(plan: Plan) -> str:
+    """The whole plan for people."""
+    parts = []
+    if plan.interrupted:
+        parts.append(_interrupted(plan.interrupted))
+    parts += [workload_text(w) for w in plan.workloads]
+    parts.append(changes_text(plan))
+    parts.append(summary_text(plan))
+    return "\n\n".join(parts)
+
+
+def as_data(plan: Plan) -> dict[str, object]:
+    """The whole plan for programs: what a saved plan holds."""
+    import json  # noqa: PLC0415 - only for programs
+
+    from dcplan.plan.codec import to_json  # noqa: PLC0415 - pydantic, only for programs
+
+    data: dict[str, object] = json.loads(to_json(plan))
+    return data
+
+
+def _interrupted(operations: tuple[str, ...]) -> str:
+    count = plural(len(operations), "operation")
+    head = click.style(f"{count} of an earlier apply did not finish. Apply resolves this first:", fg="yellow")
+    return "\n".join([head, *(f"  {operation}" for operation in operations)])
+
+
+def workload_text(placed: PlacedWorkload) -> str:
+    """One workload: where and how it runs, what is predicted against what is promised, what it costs."""
+    candidate = placed.candidate
+    rows = [("runs as", _runs_as(placed)), ("in", _places(placed))]
+    if isinstance(candidate.estimate, ServeEstimate):
+        rows += _serve_rows(candidate.estimate)
+    else:
+        rows += _train_rows(candidate.estimate)
+    rows.append(("costs", _cost(placed)))
+    rows.append(("layouts", placed.search))
+    title = click.style(placed.name, bold=True) + f"  {placed.kind} {placed.model}"
+    return "\n".join([title, *(_row(name, text) for name, text in [("for", placed.demand), *rows])])
+
+
+def _row(name: str, text: str) -> str:
+    """A name and what is said of it, the next lines under the first."""
+    return wrapped(f"  {name:<{NAMES}}{text}", indent=NAMES + 2)
+
+
+def wrapped(text: str, *, indent: int) -> str:
+    """``text`` in lines of at most ``WIDTH`` characters; those after the first are indented."""
+    lines = textwrap.wrap(
+        text, WIDTH, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(lines)
+
+
+def percent(fraction: float) -> str:
+    """``97.3%``: a share that was reckoned, so more digits would say nothing."""
+    return format_percent(round(fraction, 3))
+
+
+def _runs_as(placed: PlacedWorkload) -> str:
+    candidate = placed.candidate
+    spares = f" ({plural(candidate.spares, 'spare')} for availability)" if candidate.spares else ""
+    unit = plural(candidate.replicas, "replica") + spares if placed.kind == "serve" else "one job"
+    devices = f"{candidate.devices} x {candidate.accelerator}"
+    return f"{unit} of {candidate.layout}, {candidate.precision}, on {devices}"
+
+
+def _places(placed: PlacedWorkload) -> str:
+    where = ", ".join(
+        f"{a.pool} ({a.replicas})" if len(placed.allotments) > 1 else a.pool for a in placed.allotments
+    )
+    return f"{', '.join(placed.regions)}: {where}"
+
+
+def _serve_rows(estimate: ServeEstimate) -> list[tuple[str, str]]:
+    rows = []
+    for p in estimate.predicted:
+        seconds, bound = format_duration(p.estimate.seconds), format_duration(p.bound_s)
+        name = f"{p.metric.value.upper()} p{p.quantile * 100:g}"
+        rows.append((name, f"{seconds} of {bound} allowed  [{largest_parts(p.estimate)}]"))
+    rates = f"{estimate.requests_per_s:.2f} of {estimate.max_requests_per_s:.2f} requests/s a replica"
+    used = f"{percent(estimate.utilisation)} used, {estimate.batch} sequences at once"
+    memory = estimate.memory
+    split = f"weights {format_bytes(memory.weights_bytes)}, KV cache {format_bytes(memory.kv_cache_bytes)}"
+    rows.append(("load", f"{rates}: {used}"))
+    rows.append(("memory", f"{format_bytes(memory.total_bytes)} a device, {split}"))
+    return rows
+
+
+def _train_rows(estimate: TrainEstimate) -> list[tuple[str, str]]:
+    pace = f"{estimate.steps:,} steps, {format_count(estimate.tokens_per_s)} tokens/s"
+    used = f"MFU {percent(estimate.model_flops_utilisation)}"
+    return [
+        ("step", f"{format_duration(estimate.step.seconds)}  [{largest_parts(estimate.step)}]"),
+        ("done in", f"{format_duration(estimate.duration_s)}: {pace}, {used}"),
+        ("memory", f"{format_bytes(estimate.memory.total_bytes)} a device"),
+    ]
+
+
+def largest_parts(estimate: Estimate) -> str:
+    """``calibrated: queueing 223ms, mlp 192ms``: how well it is known, and its three largest parts."""
+    largest = sorted(estimate.parts, key=lambda part: -part.seconds)[:3]
+    parts = ", ".join(f"{part.name} {format_duration(part.seconds)}" for part in largest if part.seconds > 0)
+    return f"{estimate.basis.value}: {parts}"
+
+
+def _cost(placed: PlacedWorkload) -> str:
+    if placed.usd_per_h is None or placed.usd_per_month is None:
+        return "unknown"
+    whole = "a month" if placed.kind == "serve" else "for the whole job"
+    return f"{format_usd_per_h(placed.usd_per_h)}, {format_usd(placed.usd_per_month)} {whole}"
+
+
+def changes_text(plan: Plan) -> str:
+    """What is made, changed and deleted; many alike become one line."""
+    if not plan.changes and plan.mode == "destroy":
+        return "Nothing to destroy: the state holds no resources."
+    if not plan.changes:
+        return "Nothing to change: what runs is what is wanted."
+    groups: dict[tuple[Action, str, Reason, tuple[str, ...]], list[Change]] = defaultdict(list)
+    for change in plan.changes:
+        groups[change.action, _family(change), change.reason, change.changed].append(change)
+    lines = ["Changes"]
+    for action in (Action.DELETE, Action.REPLACE, Action.UPDATE, Action.CREATE):
+        for (its, _, reason, changed), members in groups.items():
+            if its is action:
+                lines += _group_lines(action, reason, changed, members)
+    return "\n".join(lines)
+
+
+def _family(change: Change) -> str:
+    a = change.address
+    return f"{a.provider}.{a.kind}.{a.name.rstrip('0123456789')}"
+
+
+def _group_lines(
+    action: Action, reason: Reason, changed: tuple[str, ...], members: list[Change]
+) -> list[str]:
+    sign, colour = SIGNS[action]
+    why = "" if reason in {Reason.NEW, Reason.NOT_WANTED} else f"  ({reason.value}{_names(changed)})"
+    if len(members) > FOLD:
+        first, last = members[0].address, members[-1].address
+        text = f"{first} ... {last.name}  {plural(len(members), 'resource')}"
+        return [click.style(f"  {sign:>3} {text}", fg=colour) + why]
+    return [click.style(f"  {sign:>3} {m.address}", fg=colour) + _detail(m) + why for m in members]
+
+
+def _names(changed: tuple[str, ...]) -> str:
+    return f": {', '.join(changed)}" if changed and changed != ("needs",) else ""
+
+
+def _detail(change: Change) -> str:
+    shown = change.after or change.before
+    if shown is None:
+        return ""
+    if "machine" in shown.attributes and "zone" in shown.attributes:
+        return f"  {shown.attributes['machine']} in {shown.attributes['zone']}"
+    machines = shown.attributes.get("machines")
+    if isinstance(machines, list | tuple) and machines:
+        more = f" and {len(machines) - 1} more" if len(machines) > 1 else ""
+        return f"  on {machines[0]}{more}"
+    return ""
+
+
+def summary_text(plan: Plan) -> str:
+    """The last lines: counts, cost before and after, and how good the plan is."""
+    counts = Counter(c.action for c in plan.changes)
+    words = [f"{counts[a]:,} to {a.value}" for a in SIGNS if a in counts] or ["no changes"]
+    lines = [click.style("Plan: ", bold=True) + ", ".join(words) + f"; {plan.unchanged:,} unchanged."]
+    if plan.usd_per_h is not None:
+        before = "" if plan.before_usd_per_h is None else f", now {format_usd_per_h(plan.before_usd_per_h)}"
+        lines.append(f"Cost: {format_usd_per_h(plan.usd_per_h)}{before}.")
+    if plan.solver is not None:
+        s = plan.solver
+        proof = (
+            "Proven the cheapest of the layouts considered"
+            if s.gap <= 0
+            else f"At most {s.gap:.2%} above the least cost of the layouts considered"
+        )
+        objective, bound = format_usd(s.objective_usd), format_usd(s.bound_usd)
+        how = f"{s.solver}, seed {s.seed}, {format_duration(s.wall_s)}"
+        text = f"{proof}: {objective} over the time paid for, bound {bound}, gap {s.gap:.2%} ({how})."
+        lines.append(wrapped(text, indent=0))
+    return "\n".join(lines)
+
+
+def deployment_text(view: StateView) -> str:
+    """What runs, by the state."""
+    from dcplan.plan.codec import workloads_of  # noqa: PLC0415 - only ``show`` reads deployments
+
+    state = view.state
+    if not state.resources:
+        return "Nothing has been applied yet. Next: dcplan plan"
+    parts = [workload_text(w) for w in workloads_of(state.deployment)]
+    kinds = Counter(f"{a.provider}.{a.kind}" for a in state.resources)
+    counts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))
+    cost = state.deployment.get("usd_per_h")
+    price = f" {format_usd_per_h(cost)}." if isinstance(cost, int | float) else ""
+    when = state.deployment.get("applied_at")
+    since = f" Applied {when}." if isinstance(when, str) else ""
+    parts.append(
+        f"{plural(len(state.resources), 'resource')}: {counts}.{price}{since} Serial {state.serial}."
+    )
+    if view.interrupted:
+        parts.append(_interrupted(view.interrupted))
+    return "\n\n".join(parts)

@@ -1,0 +1,124 @@
+"""``validate`` and ``init``: does the document hold together, can its providers be opened?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dcplan.catalog import check_accelerators, load_accelerators, resolve_models
+from dcplan.config import default_paths, load_document
+from dcplan.demand import derive
+from dcplan.diag import Result, error, has_errors
+from dcplan.provider import open_providers
+from dcplan.workflow.types import Checked
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dcplan.catalog import Model
+    from dcplan.config import Document, Loaded
+    from dcplan.demand import Demand
+    from dcplan.diag import Diagnostics
+    from dcplan.provider import Provider
+    from dcplan.state.types import State
+    from dcplan.workflow.types import Project
+
+
+def load(project: Project) -> Result[Loaded]:
+    """The document of a project."""
+    paths = project.files or default_paths(project.folder)
+    if not paths:
+        detail = (
+            f"There is no dcplan.yaml in {project.folder}. Write one (README.md shows a first document), "
+            "name another file with -f, or another folder with -chdir."
+        )
+        return Result(None, (error("no-document", "There is no document", detail),))
+    return load_document(
+        paths,
+        variables=project.variables,
+        var_files=project.var_files,
+        env=project.env,
+        also=lambda document, root: _rooms(document, root).diagnostics,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rooms:
+    """What the rooms above config make of a document."""
+
+    models: Result[dict[str, Model]]
+    demand: Result[Demand]
+    providers: Result[dict[str, Provider]]
+    accelerators: Diagnostics
+
+    @property
+    def diagnostics(self) -> Diagnostics:
+        """All that they say."""
+        return (
+            *self.models.diagnostics,
+            *self.accelerators,
+            *self.demand.diagnostics,
+            *self.providers.diagnostics,
+        )
+
+
+def _rooms(document: Document, root: Path) -> _Rooms:
+    return _Rooms(
+        models=resolve_models(document),
+        demand=derive(document, root),
+        providers=open_providers(document.providers, root),
+        accelerators=check_accelerators(document),
+    )
+
+
+def check(project: Project) -> Result[Checked]:
+    """Everything that can be known without talking to anyone; every problem at once."""
+    loaded = load(project)
+    if loaded.value is None:
+        return Result(None, loaded.diagnostics)
+    document, root = loaded.value.document, loaded.value.root
+    rooms = _rooms(document, root)
+    found = rooms.diagnostics
+    if not document.providers:
+        found = (
+            *found,
+            error(
+                "no-provider",
+                "There is no provider",
+                "The document names no provider, so there is nowhere to run. Add one, for example "
+                "providers: {local: {datacenter: datacenter.yaml}}.",
+                path=("providers",),
+            ),
+        )
+    diagnostics = (*loaded.diagnostics, *loaded.value.source.place(found))
+    if has_errors(diagnostics):
+        return Result(None, diagnostics)
+    return Result(
+        Checked(
+            loaded=loaded.value,
+            models=rooms.models.unwrap(),
+            accelerators=load_accelerators(),
+            demand=rooms.demand.unwrap(),
+            providers=rooms.providers.unwrap(),
+        ),
+        diagnostics,
+    )
+
+
+def init(project: Project) -> Result[tuple[Checked, State]]:
+    """Check the project and read its state, making it when it is not there yet.  Idempotent."""
+    from dcplan.state import StateError, open_store  # noqa: PLC0415 - ``validate`` has no state
+
+    checked = check(project)
+    if checked.value is None:
+        return Result(None, checked.diagnostics)
+    store = open_store(project.state_path, create=True)
+    diagnostics = (*checked.diagnostics, *store.diagnostics)
+    if store.value is None:
+        return Result(None, diagnostics)
+    try:
+        return Result((checked.value, store.value.read()), diagnostics)
+    except StateError as problem:
+        return Result(None, (*diagnostics, problem.diagnostic()))
+    finally:
+        store.value.close()

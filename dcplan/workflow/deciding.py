@@ -1,0 +1,95 @@
+"""Decide: search layouts, place them, name the machines.  No clock, no network, no file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dcplan.catalog.efficiency import load_efficiencies
+from dcplan.diag import Diagnostic, Result, has_errors
+from dcplan.placement.assign import assign
+from dcplan.placement.problem import pools_of, state_problem
+from dcplan.placement.solve import solve
+from dcplan.plan.current import allotments_of, assignment_of
+from dcplan.plan.lower import lower
+from dcplan.resources import Resource, ResourceGraph
+from dcplan.sharding.classes import classes_for
+from dcplan.sharding.search import search
+from dcplan.workflow.types import Checked, Decided, Gathered, Progress
+
+if TYPE_CHECKING:
+    from dcplan.provider.types import Placement
+    from dcplan.sharding.types import Candidate, Search
+    from dcplan.state.types import State
+
+
+def decide(checked: Checked, gathered: Gathered, state: State, progress: Progress) -> Result[Decided]:
+    """The solution of the document on what is offered, as close to ``state`` as its cost allows."""
+    searched = _search(checked, gathered, progress)
+    if searched.value is None:
+        return Result(None, searched.diagnostics)
+    candidates, searches = searched.value
+    progress("placing")
+    current = assignment_of(state.resources.values())
+    pools = pools_of(gathered.catalog.offerings, gathered.catalog.machines)
+    problem = state_problem(checked.demand, candidates, pools, allotments_of(current))
+    solved = solve(problem)
+    said = (*searched.diagnostics, *solved.diagnostics)
+    if solved.value is None:
+        return Result(None, said)
+    assignment = assign(solved.value, problem, current)
+    offerings = {o.pool: o for o in gathered.catalog.offerings}
+    placements = lower(checked.demand, {c.id: c for c in candidates}, assignment, offerings)
+    graph = _graph(checked, placements)
+    if graph.value is None:
+        return Result(None, (*said, *graph.diagnostics))
+    return Result(
+        Decided(
+            candidates=candidates,
+            searches=searches,
+            pools={p.id: p for p in pools},
+            problem=problem,
+            solution=solved.value,
+            graph=graph.value,
+        ),
+        (*said, *graph.diagnostics),
+    )
+
+
+def _search(
+    checked: Checked, gathered: Gathered, progress: Progress
+) -> Result[tuple[tuple[Candidate, ...], tuple[Search, ...]]]:
+    """The layouts of every workload; one without any is an error, and the others are still searched."""
+    candidates: list[Candidate] = []
+    searches: list[Search] = []
+    diagnostics: list[Diagnostic] = []
+    catalog = gathered.catalog
+    efficiencies = load_efficiencies()
+    for workload in checked.demand.workloads:
+        progress(f"searching layouts for {workload.name}")
+        classes = classes_for(
+            workload, catalog.offerings, catalog.machines, catalog.accelerators, gathered.topology
+        )
+        diagnostics.extend(classes.diagnostics)
+        if classes.value is None:
+            continue
+        found = search(workload, checked.models[workload.model], classes.value, efficiencies)
+        diagnostics.extend(found.diagnostics)
+        if found.value is not None:
+            candidates.extend(found.value[0])
+            searches.append(found.value[1])
+    if has_errors(tuple(diagnostics)):
+        return Result(None, tuple(diagnostics))
+    return Result((tuple(candidates), tuple(searches)), tuple(diagnostics))
+
+
+def _graph(checked: Checked, placements: dict[str, Placement]) -> Result[ResourceGraph]:
+    """The resources that realise the placements, from each provider."""
+    resources: list[Resource] = []
+    diagnostics: list[Diagnostic] = []
+    for name, placement in placements.items():
+        made = checked.providers[name].resources_for(placement)
+        diagnostics.extend(made.diagnostics)
+        resources.extend(made.value or ())
+    if has_errors(tuple(diagnostics)):
+        return Result(None, tuple(diagnostics))
+    return Result(ResourceGraph.of(resources), tuple(diagnostics))
