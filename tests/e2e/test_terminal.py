@@ -1,0 +1,101 @@
+"""What is different for somebody who sits at a terminal: colours, questions, Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Small
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "coloured"),
+    [
+        ([], {}, True),
+        ([], {"NO_COLOR": "1"}, False),
+        ([], {"NO_COLOR": ""}, True),
+        (["-no-color"], {}, False),
+    ],
+)
+def test_colours_can_be_switched_off(
+    small: Small, arguments: list[str], env: dict[str, str], *, coloured: bool
+) -> None:
+    """NO_COLOR (when not empty) and -no-color hold on a terminal, too."""
+    _, shown = on_terminal(small, [*arguments, "validate", "-var", "ttft=x"], env)
+
+    assert ("\x1b[31m" in shown) == coloured
+    assert "error: " in shown
+
+
+def on_terminal(
+    small: Small, arguments: list[str], env: dict[str, str] | None = None, *, typed: str | int = ""
+) -> tuple[int, str]:
+    """The exit code and what is seen by somebody who types (or sends a signal) at the prompt."""
+    ours, theirs = pty.openpty()
+    environment = {k: v for k, v in os.environ.items() if k != "NO_COLOR"} | (env or {})
+    with subprocess.Popen(
+        [sys.executable, "-m", "dcplan", *arguments],
+        cwd=small.folder,
+        env=environment,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    ) as child:
+        os.close(theirs)
+        shown, asked = b"", False
+        while piece := _piece(ours):
+            shown += piece
+            if not asked and b"Only 'yes' will do" in shown:
+                asked = True
+                if isinstance(typed, int):
+                    child.send_signal(typed)
+                else:
+                    os.write(ours, typed.encode())
+        child.wait(60)
+    os.close(ours)
+    return child.returncode, shown.decode()
+
+
+def _piece(terminal: int) -> bytes:
+    """What was written to the terminal; nothing once everybody has closed it."""
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # Linux answers EIO where others answer with nothing.
+        return b""
+
+
+def test_output_to_a_file_has_no_colours(small: Small) -> None:
+    """Where nobody sees them, no colours are sent."""
+    done = small.process("plan", "-var", "ttft=1ms")
+
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_only_yes_is_a_yes(small: Small) -> None:
+    """At the prompt anything but ``yes`` changes nothing, and ends with 1."""
+    refused = on_terminal(small, ["apply"], typed="y\n")
+    untouched = not small.touched()
+    agreed = on_terminal(small, ["apply"], typed="yes\n")
+
+    assert refused[0] == 1
+    assert "Nothing was changed." in refused[1]
+    assert untouched
+    assert agreed[0] == 0
+    assert "Applied: " in agreed[1]
+    assert small.objects() == small.known() != []
+
+
+def test_ctrl_c_at_the_prompt_ends_at_once(small: Small) -> None:
+    """Nothing is under way yet, so one Ctrl-C is enough: 130, and nothing written."""
+    code, shown = on_terminal(small, ["apply"], typed=signal.SIGINT)
+
+    assert code == 130
+    assert "Stopped. Nothing was changed." in shown
+    assert not small.touched()

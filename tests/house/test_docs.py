@@ -1,0 +1,52 @@
+"""The documents tell of everything there is, and of nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dcplan.cli.main import COMMANDS
+from dcplan.provider.local import FaultKind
+
+ROOT = Path(__file__).parents[2]
+DOCUMENT = (ROOT / "docs" / "document.md").read_text()
+
+
+def keys_of(schema: dict[str, Any]) -> set[str]:
+    """All keys that may stand in a document, at any depth."""
+    keys: set[str] = set()
+    for part in (schema, *schema.get("$defs", {}).values()):
+        keys |= set(part.get("properties", {}))
+    return keys
+
+
+@pytest.mark.parametrize("key", sorted(keys_of(json.loads((ROOT / "schemas/document.v1.json").read_text()))))
+def test_every_key_of_the_document_is_told_of(key: str) -> None:
+    """docs/document.md names each key of the schema."""
+    assert re.search(rf"\b{re.escape(key)}\b", DOCUMENT)
+
+
+@pytest.mark.parametrize("kind", list(FaultKind))
+def test_every_fault_is_told_of(kind: FaultKind) -> None:
+    """docs/document.md names each way to fail."""
+    assert f"`{kind.value}`" in DOCUMENT
+
+
+@pytest.mark.parametrize("command", list(COMMANDS))
+def test_every_command_is_told_of(command: str) -> None:
+    """docs/commands.md has a line for each command."""
+    text = (ROOT / "docs" / "commands.md").read_text()
+
+    assert f"dcplan {command}" in text
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"])
+def test_links_between_our_pages_lead_somewhere(page: str) -> None:
+    """Each relative link names a file that is there."""
+    links = re.findall(r"\]\((?!https?://|#)([^)#]+)", (ROOT / page).read_text())
+
+    assert [link for link in links if not (ROOT / link).exists()] == []
