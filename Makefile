@@ -1,0 +1,63 @@
+# Everything a newcomer needs. Each target sets up .venv from nothing when it has to.
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+STAMP := $(VENV)/.ready-for-development
+DEMO := examples/01-chat-and-pretrain
+
+# Nothing is written outside the checkout, caches of packages included.
+export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
+export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
+
+.PHONY: demo test check format schemas wheel lock bench clean
+
+# Plan, apply, change and destroy the first example on the local data centre.
+demo: $(READY)
+	@bash examples/demo.sh $(abspath $(BIN))/dcplan $(DEMO)
+
+# All tests, after the checks of style, types and architecture.
+test: check
+	$(BIN)/python -m pytest -n auto
+
+# Formatting, lint, types, the staircase of imports.
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Write the code the way the formatter wants it, and mend what the linter can.
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Write schemas/*.json anew from the code.
+schemas: $(STAMP)
+	$(BIN)/python -m dcplan.schema
+
+# Build the wheels of the core and of the providers, and try the core's in an empty environment.
+wheel: $(STAMP)
+	bash .ci/wheel $(abspath $(BIN))/python
+
+# Time and memory of the commands that users wait for; figures go to docs/benchmarks.md.
+bench: $(STAMP)
+	$(BIN)/python benchmarks/run.py
+
+# Pin every version with its hashes; no registry address is written.
+lock: $(STAMP)
+	bash .ci/lock
+
+# Forget everything that was set up or built.
+clean:
+	rm -rf $(VENV) .cache build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+
+# .venv with the pinned versions that users get, and dcplan itself: what the demo needs.
+$(READY): pyproject.toml requirements.lock
+	@bash .ci/setup $(VENV) requirements.lock
+	@touch $@
+
+# The same with the tools that developers need, and the providers.
+$(STAMP): pyproject.toml requirements-dev.lock $(wildcard providers/*/pyproject.toml)
+	@bash .ci/setup $(VENV) requirements-dev.lock $(dir $(wildcard providers/*/pyproject.toml))
+	@touch $@ $(READY)
