@@ -7,6 +7,8 @@ import pty
 import signal
 import subprocess
 import sys
+import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -47,6 +49,8 @@ def on_terminal(
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
+        # A test run in the background inherits that Ctrl-C is ignored; people at terminals do not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
     ) as child:
         os.close(theirs)
         shown, asked = b"", False
@@ -55,12 +59,23 @@ def on_terminal(
             if not asked and b"Only 'yes' will do" in shown:
                 asked = True
                 if isinstance(typed, int):
-                    child.send_signal(typed)
+                    threading.Thread(target=_insist, args=(child, typed), daemon=True).start()
                 else:
                     os.write(ours, typed.encode())
         child.wait(60)
     os.close(ours)
     return child.returncode, shown.decode()
+
+
+def _insist(child: subprocess.Popen[bytes], number: int) -> None:
+    """Send the signal as a person presses Ctrl-C: again, when nothing happens.
+
+    One that comes between the prompt and Python's read of the answer is not
+    noticed before the next key.
+    """
+    while child.poll() is None:
+        child.send_signal(number)
+        time.sleep(1.0)
 
 
 def _piece(terminal: int) -> bytes:
