@@ -10,9 +10,6 @@ if TYPE_CHECKING:
     from dcplan.placement.types import Allotment, Pool, Solution
     from dcplan.sharding.types import Candidate
 
-HOURS_A_MONTH = 730.0
-"""8,760 hours a year over twelve: the month of cloud price lists."""
-
 
 def usd_per_h_of(
     solution: Solution, candidates: Mapping[str, Candidate], pools: Mapping[str, Pool]
@@ -46,7 +43,6 @@ def _share(a: Allotment, candidate: Candidate, devices: int) -> float:
     return candidate.devices * a.replicas / devices
 
 
-def usd_per_month(usd_per_h: float, candidate: Candidate) -> float:
-    """A month of serving, or the whole of a training job."""
-    hours = candidate.hours
-    return usd_per_h * (HOURS_A_MONTH if hours is None else hours)
+def usd_for_job(usd_per_h: float, candidate: Candidate) -> float | None:
+    """The whole of a training job; None for serving."""
+    return None if candidate.hours is None else usd_per_h * candidate.hours

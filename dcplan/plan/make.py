@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from dcplan import __version__
 from dcplan.demand.types import ServeDemand
-from dcplan.plan.cost import usd_per_h_of, usd_per_month
+from dcplan.plan.cost import usd_for_job, usd_per_h_of
 from dcplan.plan.diff import touched
 from dcplan.plan.types import Digests, PlacedWorkload, Plan, ReadEntry
 from dcplan.resources import digest_of
-from dcplan.units import format_count, format_duration, format_rate
+from dcplan.units import HOURS_PER_MONTH, format_count, format_duration, format_rate
 
 if TYPE_CHECKING:
     from dcplan.demand.types import Demand, WorkloadDemand
@@ -46,7 +46,8 @@ def placed_workloads(
                 allotments=allotments,
                 regions=tuple(dict.fromkeys(pools[a.pool].region for a in allotments)),
                 usd_per_h=cost,
-                usd_per_month=usd_per_month(cost, candidate),
+                usd_per_month=cost * HOURS_PER_MONTH,
+                usd_for_job=usd_for_job(cost, candidate),
                 search=search.get(workload.name, ""),
                 demand=in_words(workload),
             )

@@ -24,7 +24,9 @@ class PlacedWorkload:
     usd_per_h: float | None
     """Its share of the machines it runs on, by devices."""
     usd_per_month: float | None
-    """730 hours of it (serving), or the whole job (training)."""
+    """730 hours of it."""
+    usd_for_job: float | None
+    """From the first step to the last; None for serving, which does not end."""
     search: str
     """How many layouts were considered and why they fell away."""
     demand: str

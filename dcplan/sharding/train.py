@@ -201,6 +201,7 @@ def _estimate(jobs: Jobs, demand: TrainDemand) -> TrainEstimate:
         step=step,
         steps=steps,
         duration_s=step.seconds * steps,
+        deadline_s=demand.deadline_s,
         tokens_per_s=tokens_per_s,
         model_flops_utilisation=tokens_per_s * useful / (devices * jobs.device.peak_flops),
         memory=replace(memory, runtime_bytes=runtime_bytes(jobs.device)),

@@ -67,6 +67,8 @@ class TrainEstimate:
     step: Estimate
     steps: int
     duration_s: float
+    deadline_s: float | None
+    """By which it must be done; None for no deadline."""
     tokens_per_s: float
     model_flops_utilisation: float
     """Useful FLOPs (causal attention, no recompute) over dense peak."""

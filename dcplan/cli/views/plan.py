@@ -132,9 +132,10 @@ def _serve_rows(estimate: ServeEstimate) -> list[tuple[str, str]]:
 def _train_rows(estimate: TrainEstimate) -> list[tuple[str, str]]:
     pace = f"{estimate.steps:,} steps, {format_count(estimate.tokens_per_s)} tokens/s"
     used = f"MFU {percent(estimate.model_flops_utilisation)}"
+    allowed = "" if estimate.deadline_s is None else f" of {format_duration(estimate.deadline_s)} allowed"
     return [
         ("step", f"{format_duration(estimate.step.seconds)}  [{largest_parts(estimate.step)}]"),
-        ("done in", f"{format_duration(estimate.duration_s)}: {pace}, {used}"),
+        ("done in", f"{format_duration(estimate.duration_s)}{allowed}: {pace}, {used}"),
         ("memory", f"{format_bytes(estimate.memory.total_bytes)} a device"),
     ]
 
@@ -149,8 +150,10 @@ def largest_parts(estimate: Estimate) -> str:
 def _cost(placed: PlacedWorkload) -> str:
     if placed.usd_per_h is None or placed.usd_per_month is None:
         return "unknown"
-    whole = "a month" if placed.kind == "serve" else "for the whole job"
-    return f"{format_usd_per_h(placed.usd_per_h)}, {format_usd(placed.usd_per_month)} {whole}"
+    cost = f"{format_usd_per_h(placed.usd_per_h)}, {format_usd(placed.usd_per_month)} a month"
+    return (
+        cost if placed.usd_for_job is None else f"{cost}, {format_usd(placed.usd_for_job)} for the whole job"
+    )
 
 
 def changes_text(plan: Plan) -> str:

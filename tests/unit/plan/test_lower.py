@@ -16,7 +16,7 @@ from dcplan.placement.types import (
     Solution,
     SolverReport,
 )
-from dcplan.plan.cost import usd_per_h_of, usd_per_month
+from dcplan.plan.cost import usd_for_job, usd_per_h_of
 from dcplan.plan.current import allotments_of, assignment_of
 from dcplan.plan.lower import lower
 from dcplan.provider.local.kinds import KINDS
@@ -48,6 +48,7 @@ def a_candidate(
         step=STEP,
         steps=10,
         duration_s=(hours or 0.0) * 3600,
+        deadline_s=None,
         tokens_per_s=1.0,
         model_flops_utilisation=0.4,
         memory=MEMORY,
@@ -199,5 +200,5 @@ def test_machines_are_paid_for_by_those_who_take_them() -> None:
     costs = usd_per_h_of(solution, CANDIDATES, {POOL: pool})
 
     assert costs == {"chat": 10.0, "job": 20.0}
-    assert usd_per_month(costs["job"], JOB) == 2000.0
-    assert usd_per_month(costs["chat"], CHAT) == 7300.0
+    assert usd_for_job(costs["job"], JOB) == 2000.0
+    assert usd_for_job(costs["chat"], CHAT) is None
