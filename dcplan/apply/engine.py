@@ -124,9 +124,10 @@ class Engine:
                 if isinstance(one, Operation):
                     self._resume(one)
                 else:
-                    self._start(one)
+                    self._start(one, self._set.options.new_attempts)
 
-    def _start(self, wish: Wish) -> None:
+    def _start(self, wish: Wish, attempts_left: int) -> None:
+        """Begin an attempt, with its own token; ``attempts_left`` more may follow it."""
         operation = self.ledger.operation(
             wish, run_id=self._set.run_id, epoch=self._set.store.epoch, now_s=self._set.clock()
         )
@@ -134,7 +135,7 @@ class Engine:
         if isinstance(talk, Diagnostic):
             self._fail(operation, talk)
             return
-        self._intend(self._board(talk, self._set.options.new_attempts))
+        self._intend(self._board(talk, attempts_left))
 
     def _resume(self, operation: Operation) -> None:
         talk = self._talk(operation, resumed=True)
@@ -267,14 +268,7 @@ class Engine:
             return
         del self._flights[operation.op_id]
         wish = Wish(address=operation.address, action=operation.action, resource=operation.resource)
-        following = self.ledger.operation(
-            wish, run_id=self._set.run_id, epoch=self._set.store.epoch, now_s=self._set.clock()
-        )
-        talk = self._talk(following, resumed=False)
-        if isinstance(talk, Diagnostic):
-            self._fail(following, talk)
-            return
-        self._intend(self._board(talk, flight.attempts_left - 1))
+        self._start(wish, flight.attempts_left - 1)
 
     def _record_outcome(self, operation: Operation, outputs: Mapping[str, JsonValue]) -> None:
         row = self.ledger.outcome(operation, outputs)

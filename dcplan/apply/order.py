@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from dcplan.resources import Action, Address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
-    from dcplan.resources import Change
+    from dcplan.resources import Change, JsonValue, Resource
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -41,6 +41,7 @@ def order_of(changes: Iterable[Change]) -> dict[Step, set[Step]]:
     * What makes or changes a thing follows what makes or changes its needs.
     * What deletes a thing follows what deletes its dependants.
     * The create of a replace follows its delete.
+    * What comes to run on a device follows the delete of what ran there.
     * What deletes a thing follows the updates by which others stop needing it,
       unless that would close a circle (the update waits for a replace that
       waits for this delete): then the delete comes first, as it must.
@@ -52,6 +53,7 @@ def order_of(changes: Iterable[Change]) -> dict[Step, set[Step]]:
     for change in by_address.values():
         _follow_needs(change, by_address, order)
         _precede_needs(change, order)
+    _free_devices(by_address.values(), order)
     for change in by_address.values():
         if change.action is Action.UPDATE:
             _let_go(change, order)
@@ -78,26 +80,47 @@ def _precede_needs(change: Change, order: dict[Step, set[Step]]) -> None:
             order[deletion].add(Step(change.address, Action.DELETE))
 
 
+def _free_devices(changes: Collection[Change], order: dict[Step, set[Step]]) -> None:
+    """What leaves a device goes before what comes to it: its memory holds only one of them."""
+    makers = [c for c in changes if c.after is not None and c.action in {Action.CREATE, Action.REPLACE}]
+    leaver: dict[tuple[str, JsonValue, JsonValue], Step] = {}
+    for change in changes:
+        if change.before is not None and change.action in {Action.DELETE, Action.REPLACE}:
+            leaver.update(dict.fromkeys(_devices(change.before), Step(change.address, Action.DELETE)))
+    for change in makers:
+        left = {leaver[seat] for seat in _devices(change.after) if seat in leaver}
+        order[Step(change.address, Action.CREATE)].update(left)
+
+
+def _devices(resource: Resource | None) -> list[tuple[str, JsonValue, JsonValue]]:
+    """Provider, machine and number of each device that a replica or job runs on; none for other things."""
+    if resource is None:
+        return []
+    machines, devices = (resource.attributes.get(key) for key in ("machines", "devices"))
+    if not isinstance(machines, list | tuple) or not isinstance(devices, list | tuple):
+        return []
+    return [(resource.address.provider, machine, device) for machine in machines for device in devices]
+
+
 def _let_go(change: Change, order: dict[Step, set[Step]]) -> None:
     if change.before is None or change.after is None:
         return
     update = Step(change.address, Action.UPDATE)
-    for need in change.before.needs:
-        deletion = Step(need, Action.DELETE)
-        dropped = need not in change.after.needs
-        if dropped and deletion in order and not _waits_for(update, deletion, order):
+    kept = set(change.after.needs)
+    deletions = {Step(need, Action.DELETE) for need in change.before.needs if need not in kept}
+    deletions &= order.keys()
+    if deletions:
+        # Letting these go adds nothing to what comes before the update, so it is looked up once.
+        for deletion in deletions - _all_before(update, order):
             order[deletion].add(update)
 
 
-def _waits_for(step: Step, other: Step, order: Mapping[Step, set[Step]]) -> bool:
-    """Whether ``step`` comes after ``other`` already."""
+def _all_before(step: Step, order: Mapping[Step, set[Step]]) -> set[Step]:
+    """Everything that comes before ``step``, however far."""
     seen: set[Step] = set()
     ahead = [step]
     while ahead:
-        current = ahead.pop()
-        if current == other:
-            return True
-        if current not in seen:
-            seen.add(current)
-            ahead.extend(order[current])
-    return False
+        for earlier in order[ahead.pop()] - seen:
+            seen.add(earlier)
+            ahead.append(earlier)
+    return seen

@@ -19,7 +19,7 @@ from dcplan.cli.exit_codes import ERROR, INTERRUPTED, OK, TERMINATED
 from dcplan.cli.progress import progress_line
 from dcplan.cli.views.apply import Teller
 from dcplan.diag import has_errors, plural
-from dcplan.workflow.applying import apply, finish_interrupted
+from dcplan.workflow.applying import apply, finish_interrupted, providers_of
 from dcplan.workflow.planning import plan, plan_destroy, read_state
 from dcplan.workflow.types import Applied
 
@@ -100,11 +100,16 @@ def run_apply(  # noqa: PLR0913 - what the two commands were asked
         if as_json:
             teller.outcome(Applied(plan=made, report=ApplyReport(results=()), recovered=0))
         return OK
+    # Before anybody is asked: what cannot be done need not be agreed to.
+    opened = providers_of(project, made)
+    if opened.value is None:
+        teller.diagnose(opened.diagnostics)
+        return ERROR
     what = "delete all of these" if destroy else "make these changes"
     if acts and planfile is None and not approved and not agreed(f"Shall dcplan {what}?"):
         return ERROR
-    teller.expect(len(made.changes))
     with stopping() as stop:
+        teller.expect(len(made.changes), stop)
         # Also without changes: what the state says of the workloads is brought up to date.
         applied = apply(project, made, report=teller.tell, stop=stop.event, options=options)
         return _ending(applied, teller, stop, quiet=not acts and planfile is None)
@@ -139,6 +144,7 @@ def run_recovery(
         teller.tell(event)
 
     with stopping() as stop:
+        teller.expect(0, stop)
         finished = finish_interrupted(
             project, report=report, stop=stop.event, options=options, choices=choices
         )
@@ -164,7 +170,7 @@ def _planned(project: Project, teller: Teller, *, destroy: bool) -> Plan | None:
     """A new plan, shown; None after its diagnostics were."""
     with progress_line(quiet=teller.as_json) as progress:
         planned = plan_destroy(project) if destroy else plan(project, progress=progress)
-    teller.diagnose(planned.diagnostics)
+    teller.diagnose(planned.diagnostics, more=planned.value is not None)
     if planned.value is not None:
         teller.plan(planned.value.plan)
     return planned.value.plan if planned.value is not None else None
@@ -185,6 +191,8 @@ def agreed(question: str) -> bool:
 def _ending(applied: Result[Applied], teller: Teller, stop: Stopper, *, quiet: bool) -> int:
     """Say what came of it; ``quiet``: the plan has said already that nothing was to be done."""
     teller.finish()
+    if applied.diagnostics and not teller.as_json:
+        click.echo(err=True)
     teller.diagnose(applied.diagnostics)
     if applied.value is None:
         return ERROR

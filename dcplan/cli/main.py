@@ -12,6 +12,7 @@ import click
 
 from dcplan import __version__
 from dcplan.cli.exit_codes import ERROR, INTERRUPTED
+from dcplan.cli.usage import taught
 
 COMMANDS = {
     "init": "Prepare this folder: the work folder, the state and the providers.",
@@ -36,7 +37,7 @@ class LazyGroup(click.Group):
         try:
             code = super().main(*args, **{**kwargs, "standalone_mode": False})
         except click.ClickException as problem:
-            problem.show()
+            taught(problem, args[0] if args else kwargs.get("args") or sys.argv[1:]).show()
             code = ERROR
         except click.Abort:
             # Ctrl-C where nothing was under way.
@@ -64,6 +65,8 @@ class LazyGroup(click.Group):
             from dcplan.diag import did_you_mean  # noqa: PLC0415 - difflib is slow to import
 
             hint = did_you_mean(args[0], COMMANDS)
+            if args[0] == "help":
+                hint = "Write dcplan --help, or dcplan COMMAND --help."
             ctx.fail(f"There is no command {args[0]!r}. {hint}".strip())
         return super().resolve_command(ctx, args)
 
@@ -76,7 +79,7 @@ class LazyGroup(click.Group):
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "-help", "--help"], "max_content_width": 100},
-    epilog="Start with: dcplan -chdir=examples/01-chat-and-pretrain plan",
+    epilog="Start with: dcplan init -example, in an empty folder",
 )
 @click.option(
     "-chdir",
@@ -85,7 +88,7 @@ class LazyGroup(click.Group):
     help="Work in this folder instead of the current one.",
 )
 @click.option("-no-color", "--no-color", is_flag=True, help="Never colour the output.")
-@click.version_option(__version__, "-V", "--version", message="dcplan %(version)s")
+@click.version_option(__version__, "-V", "-version", "--version", message="dcplan %(version)s")
 @click.pass_context
 def cli(ctx: click.Context, chdir: str | None, *, no_color: bool) -> None:
     """Terraform for AI-model infrastructure.

@@ -80,11 +80,16 @@ def echo_json(data: Mapping[str, object], diagnostics: Diagnostics = ()) -> None
 def stop_with(diagnostics: Diagnostics, *, as_json: bool, code: int = ERROR) -> NoReturn:
     """Show the diagnostics and end the command."""
     show_diagnostics(diagnostics, as_json=as_json)
+    if not as_json and any(d.code == "no-document" for d in diagnostics):
+        click.echo("\nA small example to start from is written by: dcplan init -example", err=True)
     sys.exit(code)
 
 
-def show_diagnostics(diagnostics: Diagnostics, *, as_json: bool) -> None:
-    """Print diagnostics: as JSON to standard output, for people to standard error."""
+def show_diagnostics(diagnostics: Diagnostics, *, as_json: bool, more: bool = False) -> None:
+    """Print diagnostics: as JSON to standard output, for people to standard error.
+
+    ``more``: something else follows, so an empty line is put between.
+    """
     from dcplan.cli.views.diagnostics import as_text, to_data  # noqa: PLC0415 - only when something is wrong
 
     if not diagnostics:
@@ -95,4 +100,4 @@ def show_diagnostics(diagnostics: Diagnostics, *, as_json: bool) -> None:
         shown = {"format_version": FORMAT_VERSION, "diagnostics": [to_data(d) for d in diagnostics]}
         click.echo(json.dumps(shown, indent=2))
     else:
-        click.echo(as_text(diagnostics), err=True)
+        click.echo(as_text(diagnostics) + ("\n" if more else ""), err=True)

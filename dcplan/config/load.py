@@ -87,9 +87,9 @@ def _load(
     bad = content.bad | resolved.bad
     document, structural = _validated(resolved.data, bad)
     said = (*said, *resolved.diagnostics, *structural)
-    if document is None:
+    if document is None or bad:
         sound = _sound_part(resolved.data, bad, structural)
-        rules = () if sound is None else (*check(sound, names), *also(sound, root))
+        document, rules = None, () if sound is None else _rules_of_the_sound(sound, names, root, also)
     else:
         rules = check(document, names)
         document, unread = _with_architectures(document, root)
@@ -99,6 +99,25 @@ def _load(
         return Result(None, placed)
     settings = portable(document.providers, resolved.templates)
     return Result(Loaded(document, source, gathered.files, _digest(document), root, settings), placed)
+
+
+def _rules_of_the_sound(
+    sound: Document, names: Names, root: Path, also: Callable[[Document, Path], Diagnostics]
+) -> Diagnostics:
+    """What the rules and the later rooms say of the sound part of a document with errors.
+
+    Later rooms rely on every model having one description, so those without
+    one stay behind here, and with them the workloads that name them.
+    """
+    rules = check(sound, names)
+    described, unread = _with_architectures(sound, root)
+    models = {
+        n: m for n, m in described.models.items() if m.catalog is not None or m.architecture is not None
+    }
+    lost = described.models.keys() - models.keys()
+    workloads = {name: w for name, w in described.workloads.items() if w.model not in lost}
+    told = also(described.model_copy(update={"models": models, "workloads": workloads}), root)
+    return (*rules, *unread, *told)
 
 
 def _validated(data: Mapping[str, Any], bad: Collection[ConfigPath]) -> tuple[Document | None, Diagnostics]:
@@ -156,7 +175,7 @@ def _remove(data: Any, path: ConfigPath) -> None:
         data.pop(path[-1], None)
 
 
-def _with_architectures(document: Document, root: Path) -> tuple[Document | None, Diagnostics]:
+def _with_architectures(document: Document, root: Path) -> tuple[Document, Diagnostics]:
     """The document with every ``huggingface`` file read into ``architecture``."""
     said: list[Diagnostic] = []
     models = dict(document.models)

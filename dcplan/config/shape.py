@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import types
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, Tag
@@ -57,10 +58,15 @@ def follow(type_: Any, location: Sequence[str | int]) -> Spot:
 
 def choices(type_: Any) -> tuple[str, ...]:
     """The values that a type allows when it allows only a few, as the user writes them."""
-    plain = [_bare(member) for member in _members(type_)]
-    if all(get_origin(member) is Literal for member in plain):
-        return tuple(str(choice) for member in plain for choice in get_args(member))
-    return ()
+    found: list[str] = []
+    for member in map(_bare, _members(type_)):
+        if get_origin(member) is Literal:
+            found += map(str, get_args(member))
+        elif isinstance(member, type) and issubclass(member, Enum):
+            found += (str(choice.value) for choice in member)
+        elif member is not type(None):
+            return ()
+    return tuple(found)
 
 
 def tags(type_: Any, key: str) -> tuple[str, ...]:

@@ -133,31 +133,44 @@ def training_memory(
     and optimiser under ZeRO, Korthikanti et al. 2022 (arXiv 2205.05198) for
     activations, with sequence parallelism wherever there is tensor parallelism.
     """
-    held = _held_parameters(p, layouts)
-    replicas = layouts.data * layouts.context
-    sharded_weights = where(layouts.zero >= SHARDED_WEIGHTS, replicas, 1.0)
-    sharded_gradients = where(layouts.zero >= SHARDED_GRADIENTS, replicas, 1.0)
-    sharded_optimizer = where(layouts.zero >= 1, replicas, 1.0)
+    dense, experts = _held_parameters(p, layouts)
+    held, shared = dense + experts, _shared_out(dense, experts, layouts)
     # ZeRO-3 gathers the layer at work and the next one.
-    gathered = where(
-        layouts.zero >= SHARDED_WEIGHTS, 2 * held / p.layers * layouts.pipeline * SIXTEEN_BITS, 0.0
-    )
+    gathered = 2 * held / p.layers * layouts.pipeline * SIXTEEN_BITS
     return MemoryOf(
-        weights_bytes=held * SIXTEEN_BITS / sharded_weights + gathered,
+        weights_bytes=where(
+            layouts.zero >= SHARDED_WEIGHTS, shared * SIXTEEN_BITS + gathered, held * SIXTEEN_BITS
+        ),
         activations_bytes=_activations(model, p, layouts, sequence, micro_batches),
         kv_cache_bytes=0.0,
-        optimizer_bytes=held * MASTER_BYTES / sharded_optimizer,
-        gradients_bytes=held * GRADIENT_BYTES / sharded_gradients,
+        optimizer_bytes=where(layouts.zero >= 1, shared, held) * MASTER_BYTES,
+        gradients_bytes=where(layouts.zero >= SHARDED_GRADIENTS, shared, held) * GRADIENT_BYTES,
         runtime_bytes=0.0,
     )
 
 
-def _held_parameters(p: Parameters, layouts: Layouts) -> Num:
-    """Parameters of the fullest pipeline stage and tensor rank, before ZeRO shares them out."""
+def optimizer_parameters(p: Parameters, layouts: Layouts) -> Num:
+    """Parameters whose optimiser state the fullest device keeps."""
+    dense, experts = _held_parameters(p, layouts)
+    return where(layouts.zero >= 1, _shared_out(dense, experts, layouts), dense + experts)
+
+
+def _held_parameters(p: Parameters, layouts: Layouts) -> tuple[Num, Num]:
+    """Dense and expert parameters of the fullest stage and tensor rank, before ZeRO shares them out."""
     stage = stage_share(p.layers, layouts.pipeline)
     tables = p.embedding + (0.0 if p.tied else p.head)
-    others = (p.linear_total + p.wide_total - tables) * stage + tables / smaller(2.0, layouts.pipeline)
-    return (others + p.experts_total * stage / layouts.expert) / layouts.tensor
+    dense = (p.linear_total + p.wide_total - tables) * stage + tables / smaller(2.0, layouts.pipeline)
+    return dense / layouts.tensor, p.experts_total * stage / (layouts.expert * layouts.tensor)
+
+
+def _shared_out(dense: Num, experts: Num, layouts: Layouts) -> Num:
+    """What ZeRO leaves of the parameters to one device.
+
+    The ranks of an expert group are data-parallel ranks, so only every
+    ``expert``-th of those holds the same experts and can share them.
+    """
+    ranks = layouts.data * layouts.context
+    return dense / ranks + experts / larger(ranks / layouts.expert, 1.0)
 
 
 def _activations(model: Model, p: Parameters, layouts: Layouts, sequence: int, micro_batches: Num) -> Num:

@@ -22,7 +22,7 @@ from dcplan.perf.compute import (
 )
 from dcplan.perf.device import SIXTEEN_BITS, Device, Wires
 from dcplan.perf.layouts import FULL, SELECTIVE, SHARDED_WEIGHTS
-from dcplan.perf.memory import stage_share
+from dcplan.perf.memory import optimizer_parameters, stage_share
 from dcplan.perf.numbers import Num, Parts, larger, smaller, total, where
 
 if TYPE_CHECKING:
@@ -205,7 +205,4 @@ def _gather_s(j: Jobs, parameters: Num, ranks: Num, spacing: Num) -> Num:
 
 def _optimizer_s(j: Jobs) -> Num:
     """Adam: bandwidth-bound, on the share that ZeRO leaves to this device."""
-    lay, p = j.layouts, j.parameters
-    replicas = where(lay.zero >= 1, lay.data * lay.context, 1.0)
-    held = (p.linear_total + p.wide_total + p.experts_total / lay.expert) * j.stage / lay.tensor
-    return held * OPTIMIZER_BYTES / replicas / j.device.stream_bytes_per_s
+    return optimizer_parameters(j.parameters, j.layouts) * OPTIMIZER_BYTES / j.device.stream_bytes_per_s

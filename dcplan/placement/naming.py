@@ -38,7 +38,9 @@ class MachineNames:
     """Gives names to machines: those of idle machines of the same pool first, then new ones.
 
     A name that any machine has today is never given to another pool: a machine
-    would have to go before its namesake could come.
+    would have to go before its namesake could come.  And no name is new while a
+    machine of the pool is idle: a full pool could not give the new one before
+    the idle one is gone.
     """
 
     def __init__(self, pools: Iterable[Pool], today: Iterable[MachineSlot], kept: set[str]) -> None:
@@ -60,18 +62,34 @@ class MachineNames:
         for names in self._odd.values():
             names.sort(key=by_number, reverse=True)
         self._start: dict[tuple[str, int, bool], int] = {}
+        self._queue: dict[str, list[int]] = {}
 
     def give(self, pool: str, count: int) -> list[str]:
-        """Names for ``count`` machines of one pool that belong together, with numbers in a row."""
+        """Names for ``count`` machines of one pool that belong together, where possible in a row."""
         if count == 1 and self._odd[pool]:
             return [self._odd[pool].pop()]
         run = self._run(pool, count, fresh=False)
+        odd: list[str] = []
         if run is None:
-            run = self._run(pool, count, fresh=True) or range(0)
+            numbers = [self._lowest_idle(pool) for _ in range(min(count, len(self._idle[pool])))]
+            odd = [self._odd[pool].pop() for _ in range(min(count - len(numbers), len(self._odd[pool])))]
+            missing = count - len(numbers) - len(odd)
+            numbers += self._run(pool, missing, fresh=True) or range(0)
+        else:
+            numbers = list(run)
         prefix = self._prefix[pool]
-        self._taken[prefix].update(run)
-        self._idle[pool].difference_update(run)
-        return [f"{prefix}-{number}" for number in run]
+        self._taken[prefix].update(numbers)
+        self._idle[pool].difference_update(numbers)
+        return [*(f"{prefix}-{number}" for number in numbers), *odd]
+
+    def _lowest_idle(self, pool: str) -> int:
+        """Take the idle machine with the smallest number; those taken in a row are passed over."""
+        if pool not in self._queue:
+            self._queue[pool] = sorted(self._idle[pool], reverse=True)
+        while (number := self._queue[pool].pop()) not in self._idle[pool]:
+            pass
+        self._idle[pool].remove(number)
+        return number
 
     def _run(self, pool: str, count: int, *, fresh: bool) -> range | None:
         """The first numbers in a row that are free; without ``fresh``, only those of idle machines.

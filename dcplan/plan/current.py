@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from dcplan.placement.types import Allotment, Assignment, MachineSlot, ReplicaSlot
 from dcplan.resources import JsonValue, Resource
+from dcplan.sharding.names import plain_id
+
+if TYPE_CHECKING:
+    from dcplan.sharding.types import Candidate
 
 
 def assignment_of(resources: Iterable[Resource]) -> Assignment:
@@ -32,6 +38,22 @@ def assignment_of(resources: Iterable[Resource]) -> Assignment:
         elif "machines" in attributes and "devices" in attributes:
             replicas.append(_replica(resource))
     return Assignment(machines=tuple(machines), replicas=tuple(replicas))
+
+
+def known_again(assignment: Assignment, candidates: Iterable[Candidate]) -> Assignment:
+    """The assignment with each replica's choice named as today's candidates are.
+
+    A choice is kept by its plain id; which of several with other links it is,
+    follows from the pool.
+    """
+    ids = {(plain_id(c.id), pool): c.id for c in candidates for pool in c.pools}
+    pool_of = {m.name: m.pool for m in assignment.machines}
+
+    def choice(slot: ReplicaSlot) -> str:
+        pool = pool_of.get(slot.machines[0], "") if slot.machines else ""
+        return ids.get((plain_id(slot.choice), pool), slot.choice)
+
+    return replace(assignment, replicas=tuple(replace(r, choice=choice(r)) for r in assignment.replicas))
 
 
 def _replica(resource: Resource) -> ReplicaSlot:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dcplan.demand.types import Demand, ServeDemand, TrainDemand
 from dcplan.provider.types import MachineGroup, Placement, ReplicaSpec, WorkloadSpec
+from dcplan.sharding.names import plain_id
 from dcplan.sharding.types import Candidate, ServeEstimate
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def settings_of(demand: ServeDemand | TrainDemand, candidate: Candidate) -> dict
     """
     layout: dict[str, JsonValue] = {k: v for k, v in asdict(candidate.layout).items() if k != "micro_batch"}
     settings: dict[str, JsonValue] = {
-        "choice": candidate.id,
+        "choice": plain_id(candidate.id),
         "model": demand.model,
         "precision": candidate.precision,
     }

@@ -3,8 +3,9 @@
 Takes: Placement, Request, settings.       Gives: Resource, Offering, Ack, Found, typed errors.
 Knows: entry points.                       Never: a plan, a state, a cloud's SDK.
 
-``local`` is the embedded data centre and ``contract`` the conformance tests of
-all providers; neither is imported before it is needed.
+``local`` is the embedded data centre, ``catalogued`` the base of clouds that only
+plan and ``contract`` the conformance tests of all providers; none is imported
+before it is needed.
 """
 
 from dcplan.provider.discover import discover, open_providers

@@ -132,7 +132,9 @@ def _absent(name: str, points: Mapping[str, object]) -> Diagnostic:
     """No such provider is installed."""
     detail = f'The provider "{name}" is not installed. '
     if name in PACKAGES:
-        detail += f"Run: pip install {PACKAGES[name]}"
+        # The names are not published: whoever takes them could run code on the reader's machine.
+        detail += f"It is a package of its own ({PACKAGES[name]}). In a checkout of dcplan: "
+        detail += f"pip install ./providers/{name}"
     else:
         hint = did_you_mean(name, {*points, *PACKAGES})
         detail += hint or f"Installed are {listed(sorted(points))}."

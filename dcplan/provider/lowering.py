@@ -7,6 +7,7 @@ workload.  A provider that makes more (networks, groups) adds it to these.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dcplan.resources import Address, JsonValue, Resource
@@ -19,6 +20,26 @@ if TYPE_CHECKING:
 REPLICA = "replica"
 JOB = "job"
 ENDPOINT = "endpoint"
+
+
+def kinds_on(machine: Kind) -> dict[str, Kind]:
+    """``machine`` and the kinds of what ``lower`` puts on machines, by name.
+
+    The others are what ``machine`` is in idempotency, consistency and money.
+    """
+
+    def alike(
+        name: str, outputs: tuple[str, ...], replace_on: tuple[str, ...], *, points_only: bool = False
+    ) -> Kind:
+        return replace(machine, name=name, outputs=outputs, replace_on=replace_on, points_only=points_only)
+
+    kinds = (
+        machine,
+        alike(REPLICA, ("id", "address"), ("workload", "machines", "devices")),
+        alike(JOB, ("id",), ("workload", "machines", "devices", "settings")),
+        alike(ENDPOINT, ("id", "url"), ("workload",), points_only=True),
+    )
+    return {kind.name: kind for kind in kinds}
 
 
 def lower(

@@ -91,6 +91,11 @@ def _nothing_left(demand: WorkloadDemand, usable: list[Offering]) -> Diagnostic:
             path=("providers",),
         )
     said = [(word, allowed) for word, allowed, _ in named if allowed is not None]
+    # The line that nothing on offer fits is the culprit; without one, they clash together.
+    fits = {
+        word: any(n in there for n in allowed.names) for word, allowed, there in named if allowed is not None
+    }
+    said.sort(key=lambda pair: fits[pair[0]])
     path = said[0][1].origin if said else demand.origin
     hints = []
     for word, allowed, there in named:

@@ -105,14 +105,21 @@ def _pipelined(model: Model, machines: MachineClass) -> list[tuple[int, int]]:
     return [(tensor, count * devices // tensor) for count in range(2, most + 1)]
 
 
-def device_counts(machines: MachineClass) -> tuple[int, ...]:
-    """Device counts of a training job: parts of one machine, then 1, 2, 3, 4, 6, 8, 12, 16... machines."""
+def device_counts(machines: MachineClass, sequences: int) -> tuple[int, ...]:
+    """Device counts of a training job: parts of one machine, then all whole machines that a batch fits.
+
+    Sizes of tensor, pipeline and context groups are powers of two, so that only
+    data parallelism can take the odd part of a device count: it must divide the
+    ``sequences`` of a step.  For 512 of them that leaves powers of two, for 640
+    also 5, 10, 20...  None is left out, so that one more machine on offer never
+    takes a possibility away.
+    """
     devices = machines.machine.devices
     most = machines.machines if machines.machines is not None else max(1, MOST_DEVICES // devices)
-    steps = {1 << i for i in range(24)} | {3 << i for i in range(23)} | {most}
-    whole = sorted(count * devices for count in steps if count <= most)
+    whole = np.arange(1, most + 1) * devices
+    odd = whole // (whole & -whole)
     parts = [size for size in tensor_chain(devices)[1:] if most > 0]
-    return tuple(sorted({*parts, *whole}))
+    return tuple(sorted({*parts, *(int(n) for n in whole[sequences % odd == 0])}))
 
 
 def _grid(*axes: list[int]) -> list[Array]:
@@ -137,7 +144,7 @@ def training_layouts(model: Model, machines: MachineClass, demand: TrainDemand) 
     contexts = powers(min(16, demand.sequence_tokens // SHORTEST_CONTEXT_SHARE))
     experts = [size for size in powers(64) if model.experts % size == 0] if model.experts else [1]
     tensors, stages = powers(min(domain, WIDEST_TRAINING)), powers(min(MOST_TRAINING_STAGES, model.layers))
-    counts = list(device_counts(machines))
+    counts = list(device_counts(machines, demand.global_batch_sequences))
     n, tensor, stage, context, expert = _grid(counts, tensors, stages, contexts, experts)
     whole = n % (tensor * stage * context) == 0
     n, tensor, stage, context, expert = (axis[whole] for axis in (n, tensor, stage, context, expert))

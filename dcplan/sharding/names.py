@@ -16,3 +16,13 @@ def candidate_id(
     split = str(layout).lower().replace(" ", "-")
     parts = [workload, machines.name, *([str(devices)] if devices else []), split, precision]
     return "/".join(parts)
+
+
+def told_apart(candidate: str, pool: str) -> str:
+    """The id of a candidate whose machine is on offer with other links, too; ``pool`` has these."""
+    return f"{candidate}@{pool}"
+
+
+def plain_id(candidate: str) -> str:
+    """The id without what tells it apart: the same however many kinds of links are on offer."""
+    return candidate.partition("@")[0]

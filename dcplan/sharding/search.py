@@ -15,6 +15,7 @@ from dcplan.diag import Diagnostic, Result, did_you_mean, error, listed
 from dcplan.perf.device import WEIGHT_BYTES
 from dcplan.sharding import serve, train
 from dcplan.sharding.explain import explain_serve, explain_train
+from dcplan.sharding.names import told_apart
 from dcplan.sharding.types import Candidate, Candidates, MachineClass, Search
 
 if TYPE_CHECKING:
@@ -63,11 +64,14 @@ def search(
 
     Without ``limits.precisions`` only bf16 is searched; with it, exactly those
     listed, wherever the accelerator has them.  Errors: ``unknown-precision``,
-    ``no-machines`` (no class at all), ``no-layout`` (none keeps all bounds).
+    ``context-too-short``, ``no-machines`` (no class at all), ``too-much-traffic``
+    and ``no-layout`` (none keeps all bounds).
     """
     unknown = _unknown_precisions(demand.limits.precisions)
     if unknown:
         return Result(None, unknown)
+    if isinstance(demand, ServeDemand) and _mean_tokens(demand) > model.max_context:
+        return Result(None, (_context_too_short(demand, model),))
     if not classes:
         return Result(None, (_no_machines(demand),))
     started = time.perf_counter()
@@ -109,6 +113,8 @@ def _serve(
             tally.remain += int(rows.sum())
             own += serve.candidates_of(trial, rows, demand)
         found += _worth_having(own)
+    if not found and tally.remain:
+        return Result(None, (_too_much_traffic(demand),))
     if not found:
         return Result(None, (explain_serve(demand, model, classes, table, DEFAULT_PRECISIONS),))
     found.sort(key=lambda c: (c.replicas * c.devices, c.devices, c.id))
@@ -188,7 +194,8 @@ def _distinct(candidates: Iterable[Candidate]) -> list[Candidate]:
     for candidate in listed_already:
         seen[candidate.id] = seen.get(candidate.id, 0) + 1
     return [
-        replace_id(c, f"{c.id}@{c.pools[0]}") if seen[c.id] > 1 and c.pools else c for c in listed_already
+        replace_id(c, told_apart(c.id, c.pools[0])) if seen[c.id] > 1 and c.pools else c
+        for c in listed_already
     ]
 
 
@@ -210,6 +217,34 @@ def _unknown_precisions(limit: Allowed | None) -> tuple[Diagnostic, ...]:
         )
         for name in names
         if name not in WEIGHT_BYTES
+    )
+
+
+def _mean_tokens(demand: ServeDemand) -> float:
+    """Tokens of a mean request when its last one is made."""
+    return demand.prompt_tokens.mean + demand.output_tokens.mean
+
+
+def _context_too_short(demand: ServeDemand, model: Model) -> Diagnostic:
+    """Requests that the model cannot take, however large the machine."""
+    return error(
+        "context-too-short",
+        "The model's context is too short",
+        f'A mean request of "{demand.name}" has {_mean_tokens(demand):,.0f} tokens, prompt and output '
+        f"together; {demand.model} takes {model.max_context:,}. Shorten the requests, name a model with a "
+        "longer context, or give its max_context under `models` if it was extended.",
+        path=(*demand.origin, "traffic"),
+    )
+
+
+def _too_much_traffic(demand: ServeDemand) -> Diagnostic:
+    """More replicas than can be counted."""
+    return error(
+        "too-much-traffic",
+        "There is too much traffic",
+        f'"{demand.name}" would need more than {serve.MOST_REPLICAS:,} replicas for '
+        f"{demand.requests_per_s:g} requests/s, which no fleet has. Check the unit of the rate, and `scale`.",
+        path=(*demand.origin, "traffic"),
     )
 
 

@@ -38,6 +38,9 @@ PIPELINE_FROM = 0.6
 MOST_KEPT = 6
 """Candidates kept of one machine class."""
 
+MOST_REPLICAS = 1_000_000
+"""Of one workload; no fleet comes near, and counts of machines stay far from where numbers overflow."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeTrial:
@@ -124,11 +127,13 @@ def candidates_of(trial: ServeTrial, rows: Mask, demand: ServeDemand) -> list[Ca
     cache = trial.cache[rows]
     count = len(r.layouts)
     most = np.broadcast_to(np.asarray(rate_at(r, most_batch(r, demand.bounds, cache))), (count,))
-    needed = np.maximum(np.ceil(demand.requests_per_s / most - 1e-9), 1).astype(int)
+    wanted = np.maximum(np.ceil(demand.requests_per_s / most - 1e-9), 1)
+    needed = np.minimum(wanted, MOST_REPLICAS + 1).astype(int)
     planned = demand.requests_per_s / needed
     batch = batch_for(r, planned)
     sized = _Sized(trial=trial, replicas=r, cache=cache, most=most, planned=planned, batch=batch)
-    kept = _pareto([(int(needed[i]), *_size(trial, r, i)) for i in range(count)], demand)
+    few = np.flatnonzero(needed <= MOST_REPLICAS)
+    kept = _pareto([(int(i), int(needed[i]), *_size(trial, r, int(i))) for i in few], demand)
     return [_candidate(sized, i, needed=int(needed[i]), spares=spares, demand=demand) for i, spares in kept]
 
 
@@ -138,14 +143,15 @@ def _size(trial: ServeTrial, r: Replicas, index: int) -> tuple[int, int]:
     return devices, devices // of_machine if devices >= of_machine else 0
 
 
-def _pareto(sizes: list[tuple[int, int, int]], demand: ServeDemand) -> list[tuple[int, int]]:
+def _pareto(sizes: list[tuple[int, int, int, int]], demand: ServeDemand) -> list[tuple[int, int]]:
     """(row, spares) of layouts that no other beats in devices altogether and devices of one replica.
 
-    Cheapest altogether first, at most ``MOST_KEPT``; equal ones in their order.
+    ``sizes`` are rows with replicas needed, devices and whole machines.  Cheapest altogether first, at
+    most ``MOST_KEPT``; equal ones in their order.
     """
     rated = []
     domains = max((rule.at_least for rule in demand.limits.spread), default=1)
-    for index, (needed, devices, machines) in enumerate(sizes):
+    for index, needed, devices, machines in sizes:
         # Each domain that replicas must be spread over needs one, whether the load does or not.
         spares = max(spares_for(needed, machines, demand.availability), domains - needed)
         rated.append(((needed + spares) * devices, devices, index, spares))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from dcplan.apply import ApplyOptions, ApplyReport, Event, check_fresh, execute, recover
 from dcplan.config import filled
 from dcplan.diag import Diagnostics, Result, error, has_errors
-from dcplan.plan.remaining import remaining
+from dcplan.plan.remaining import remaining, superseded
 from dcplan.provider import open_providers
 from dcplan.state import LockInfo, StateError, StateStore, open_store
 from dcplan.workflow.checking import check
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from dcplan.plan.types import Plan
     from dcplan.provider.protocol import Provider
     from dcplan.resources import Address
-    from dcplan.state.types import State
 
 Report = Callable[[Event], None]
 
@@ -79,7 +78,7 @@ def _apply(
         if done.value is None:
             return Result(None, done.diagnostics)
         already_made = len(plan.changes) - len(left.changes)
-        if left.changes or not _superseded(plan, state):
+        if left.changes or not superseded(plan, state):
             _remember(store, plan, done.value)
     return Result(
         Applied(
@@ -207,17 +206,12 @@ def _remember(store: StateStore, plan: Plan, report: ApplyReport) -> None:
     if report.interrupted or report.failed or report.skipped or report.in_progress:
         return
     if plan.mode == "destroy":
-        store.set_deployment({})
+        # Only when: a plan saved before is out of date from now on.
+        store.set_deployment({"applied_at": _now()})
         return
     from dcplan.plan.codec import deployment_of  # noqa: PLC0415 - pydantic, only when all went well
 
     store.set_deployment(deployment_of(plan, _now()))
-
-
-def _superseded(plan: Plan, state: State) -> bool:
-    """Whether something was applied after ``plan`` was made; ISO times in UTC compare as text."""
-    applied_at = state.deployment.get("applied_at")
-    return isinstance(applied_at, str) and applied_at > plan.created_at
 
 
 def _who() -> str:

@@ -9,7 +9,7 @@ from dcplan.diag import Diagnostic, Result, has_errors
 from dcplan.placement.assign import assign
 from dcplan.placement.problem import pools_of, state_problem
 from dcplan.placement.solve import solve
-from dcplan.plan.current import allotments_of, assignment_of
+from dcplan.plan.current import allotments_of, assignment_of, known_again
 from dcplan.plan.lower import lower
 from dcplan.resources import Resource, ResourceGraph
 from dcplan.sharding.classes import classes_for
@@ -29,7 +29,7 @@ def decide(checked: Checked, gathered: Gathered, state: State, progress: Progres
         return Result(None, searched.diagnostics)
     candidates, searches = searched.value
     progress("placing")
-    current = assignment_of(state.resources.values())
+    current = known_again(assignment_of(state.resources.values()), candidates)
     pools = pools_of(gathered.catalog.offerings, gathered.catalog.machines)
     problem = state_problem(checked.demand, candidates, pools, allotments_of(current))
     solved = solve(problem)

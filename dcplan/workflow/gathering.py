@@ -74,7 +74,8 @@ def _unpriced(offerings: list[Offering]) -> tuple[Diagnostic, ...]:
             "Some prices are not known",
             f"{plural(count, 'offering')} of {plural(len(names), 'machine type')} "
             f"({', '.join(sorted(names)[:4])}{', ...' if len(names) > 4 else ''}) "  # noqa: PLR2004 - four names show the kind
-            "cannot be weighed against the others and are left out.",
+            "cannot be weighed against the others, so the plan does without. An inventory gives its "
+            "machines a price with `price`; those of the catalogue may not be known yet.",
             path=("providers",),
         ),
     )

@@ -172,7 +172,7 @@ def _make(  # noqa: PLR0913, PLR0917 - the values of all stages
         interrupted=view.interrupted,
         root=_root(project, checked),
         settings=checked.loaded.portable_settings,
-        before_usd_per_h=_cost_today(state),
+        before_usd_per_h=_cost_today(state, gathered),
         solution=decided.solution,
         workloads=workloads,
     )
@@ -183,10 +183,23 @@ def _root(project: Project, checked: Checked) -> str:
     return os.path.relpath(checked.loaded.root, project.folder)
 
 
-def _cost_today(state: State) -> float | None:
-    """Dollars per hour of what was last applied; None when that is not known."""
+def _cost_today(state: State, gathered: Gathered | None = None) -> float | None:
+    """Dollars per hour of the machines in the state; None when that is not known.
+
+    At today's prices, so that an apply that failed half-way counts with what
+    it made.  Where these do not know a machine, or nobody was asked, what the
+    last whole apply told.
+    """
     if not state.resources:
         return 0.0
+    if gathered is not None:
+        from dcplan.plan.current import assignment_of  # noqa: PLC0415 - as ``decide``
+
+        price = {o.pool: o.usd_per_h for o in gathered.catalog.offerings}
+        prices = [price.get(m.pool) for m in assignment_of(state.resources.values()).machines]
+        known = [p for p in prices if p is not None]
+        if len(known) == len(prices):
+            return sum(known)
     cost = state.deployment.get("usd_per_h")
     return float(cost) if isinstance(cost, int | float) else None
 

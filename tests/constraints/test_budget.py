@@ -2,45 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from dcplan.placement import BudgetRule, Choice, Pool, Problem, Workload, solve
-
-
-def pool(name: str, *, zone: str = "z0", machines: int | None = None, usd_per_h: float = 1.0) -> Pool:
-    """A pool of machines with eight devices."""
-    return Pool(
-        id=name,
-        provider="x",
-        region=zone.split("-", maxsplit=1)[0],
-        zone=zone,
-        machine="m",
-        accelerator="a",
-        devices=8,
-        machines=machines,
-        usd_per_h=usd_per_h,
-    )
-
-
-def choice(workload: str, pools: tuple[str, ...], replicas: int, **more: object) -> Choice:
-    """A choice of whole machines, one for each replica."""
-    plain = Choice(
-        id=f"{workload}-way",
-        workload=workload,
-        pools=pools,
-        replicas=replicas,
-        devices=8,
-        machines=1,
-        hours=10.0,
-    )
-    return replace(plain, **more)  # type: ignore[arg-type]
-
-
-def origins(problem: Problem) -> tuple[object, ...]:
-    """The lines that the explanation of an infeasible problem names, the first first."""
-    [diagnostic] = solve(problem).diagnostics
-    return (diagnostic.path, *(note.path for note in diagnostic.related))
-
+from dcplan.placement import BudgetRule, Problem, Workload, solve
+from placement_problems import choice, origins, pool
 
 RULE = ("constraints", "budget")
 

@@ -2,81 +2,55 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from dcplan.apply import POINTS
+import crash_child as child
+from dcplan.apply.crash import POINTS, VARIABLE
+from fork_server import ForkServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import ModuleType
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither SIGKILL nor fork")
 
-_CHILD = Path(__file__).with_name("child.py")
 _KILLED = -int(getattr(signal, "SIGKILL", 9))
 _APPLY_POINTS = [p for p in POINTS if not p.startswith("recover-")]
 _RECOVER_POINTS = [p for p in POINTS if p.startswith("recover-")]
 
 
-def _load_child() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("crash_child", _CHILD)
-    if spec is None or spec.loader is None:
-        pytest.fail(f"{_CHILD} cannot be loaded")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-child = _load_child()
-
-
-class _Server:
+class _Server(NamedTuple):
     """Runs applies in processes that may be killed."""
 
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, str(_CHILD)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+    forks: ForkServer
 
-    def apply(self, folder: Path, *, to: str = "after", crash_at: str | None = None, **more: Any) -> int:
+    def apply(
+        self,
+        folder: Path,
+        *,
+        to: str = "after",
+        crash_at: str | None = None,
+        parallelism: int = 1,
+        delay_s: float = 0.0,
+        kill_after_s: float | None = None,
+    ) -> int:
         """The exit status of one apply: 0 for done, -9 for killed."""
-        job = {
-            "folder": str(folder),
-            "to": to,
-            "environment": {"DCPLAN_CRASH_AT": crash_at} if crash_at else {},
-            "parallelism": more.get("parallelism", 1),
-            "delay_s": more.get("delay_s", 0.0),
-            "kill_after_s": more.get("kill_after_s"),
-        }
-        if self._process.stdin is None or self._process.stdout is None:
-            pytest.fail("no pipes to the server")
-        self._process.stdin.write(json.dumps(job) + "\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
-
-    def close(self) -> None:
-        """End it."""
-        self._process.communicate(timeout=10)
+        job = {"folder": str(folder), "to": to, "parallelism": parallelism, "delay_s": delay_s}
+        environment = {VARIABLE: crash_at} if crash_at else {}
+        return self.forks.ask(job, environment=environment, kill_after_s=kill_after_s)
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[_Server]:
     """One server for the whole file."""
-    running = _Server()
-    yield running
-    running.close()
+    with ForkServer("crash_child.py") as forks:
+        yield _Server(forks)
 
 
 @pytest.fixture(scope="module")

@@ -134,3 +134,51 @@ def test_validate_as_json_counts(small: Small) -> None:
         "warning_count": 0,
         "diagnostics": [],
     }
+
+
+def test_somebody_with_an_empty_folder_gets_a_first_document(small: Small) -> None:
+    """Without a document the way out is named; -example writes one that plans, and writes over nothing."""
+    for name in ("dcplan.yaml", "datacenter.yaml"):
+        small.folder.joinpath(name).unlink()
+    nothing = small.run("plan")
+    made = small.run("init", "-example")
+    planned = small.run("plan", "-detailed-exitcode")
+    again = small.run("init", "-example")
+
+    assert nothing.exit_code == 1
+    assert "dcplan init -example" in nothing.stderr
+    assert made.exit_code == 0
+    assert planned.exit_code == 2
+    assert again.exit_code == 1
+    assert "dcplan.yaml is there already, and nothing is written over." in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["plan", "-ot", "x"], 'There is no option -ot. Did you mean "-out"?'),
+        (["plan", "-chdir", "x"], "-chdir stands before the command"),
+        (["-f", "x", "plan"], "Most options stand after the command"),
+        (["apply", "x.plan"], "Save a plan with: dcplan plan -out FILE"),
+        (["apply", "dcplan.yaml", "-var", "ttft=1s"], "A saved plan is applied exactly as it is"),
+        (["help"], "dcplan COMMAND --help"),
+    ],
+)
+def test_wrong_usage_is_told_what_was_meant(small: Small, arguments: list[str], hint: str) -> None:
+    """Options are named as they were typed, and the way out stands beside."""
+    done = small.process(*arguments)
+
+    assert done.returncode == 1
+    assert hint in done.stderr
+
+
+def test_a_long_line_is_shown_around_the_mistake(small: Small) -> None:
+    """The mark stands under the place, also where only a part of the line fits."""
+    small.replace("faults: []", f"faults: [{'{fault: vanish}, ' * 9}{{fault: stockout}}]")
+    shown = small.run("validate").stderr.splitlines()
+    marked = next(i for i, line in enumerate(shown) if "^^^" in line)
+    start = shown[marked].index("^")
+
+    assert shown[marked - 1][start:].startswith("stockout")
+    assert max(map(len, shown)) <= 100
+    assert 'Did you mean "stock-out"?' in " ".join(shown)

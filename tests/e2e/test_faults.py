@@ -60,6 +60,20 @@ def test_a_stock_out_is_told_and_the_others_go_on(small: Small) -> None:
     assert settled(small)
 
 
+def test_what_runs_stays_through_a_stock_out_and_is_counted(small: Small) -> None:
+    """Half an apply and no more machines to be had: the plan says what runs costs, and moves none of it."""
+    small.faults('{fault: stock-out, name: "*-1"}')
+    small.run("apply", "-auto-approve")
+    small.replace('{fault: stock-out, name: "*-1"}', "{fault: stock-out, zone: hall-b, times: null}")
+    machines = sum(".machine." in address for address, _, _ in small.objects())
+    half = json.loads(small.run("plan", "--json").stdout)
+    small.run("apply", "-auto-approve")
+    small.replace("zone: hall-b, times: null", "times: null")
+
+    assert half["before_usd_per_h"] == 2 * machines > 0
+    assert settled(small)
+
+
 def test_a_lasting_stock_out_is_planned_around(small: Small) -> None:
     """A zone that offers nothing is not planned on."""
     small.faults("{fault: stock-out, zone: hall-a, times: null}")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import random
 import shutil
 import signal
-import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from dcplan.apply.crash import POINTS, VARIABLE
+from fork_server import ForkServer
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Small
@@ -27,36 +26,24 @@ KILLED = -signal.SIGKILL
 class Forks(NamedTuple):
     """The server that forks a process for each command."""
 
-    server: subprocess.Popen[str]
+    server: ForkServer
 
     def run(
         self,
         small: Small,
         *arguments: str,
-        environment: Mapping[str, str] | None = None,
+        environment: dict[str, str] | None = None,
         kill_after_s: float | None = None,
     ) -> int:
         """``dcplan ARGUMENTS`` in the project's folder; its exit status, -9 when it was killed."""
-        job = {
-            "folder": str(small.folder),
-            "arguments": arguments,
-            "environment": environment or {},
-            "kill_after_s": kill_after_s,
-        }
-        assert self.server.stdin is not None
-        assert self.server.stdout is not None
-        self.server.stdin.write(json.dumps(job) + "\n")
-        self.server.stdin.flush()
-        return int(self.server.stdout.readline())
+        job = {"folder": str(small.folder), "arguments": arguments}
+        return self.server.ask(job, environment=environment, kill_after_s=kill_after_s)
 
 
 @pytest.fixture(scope="module")
 def forks() -> Iterator[Forks]:
     """One server for all tests of this file."""
-    script = Path(__file__).with_name("forks.py")
-    with subprocess.Popen(
-        [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as server:
+    with ForkServer("forked_cli.py") as server:
         yield Forks(server)
 
 

@@ -133,6 +133,21 @@ def test_a_killed_apply_of_a_saved_plan_can_be_applied_again(small: Small, point
     assert whole(small)
 
 
+@pytest.mark.parametrize("point", ["after-begin:1", "after-done:1", "after-intent:3"])
+def test_a_saved_plan_of_replacements_can_be_applied_again(small: Small, point: str) -> None:
+    """Killed when old replicas are gone and the new ones not yet there, the same plan file goes on."""
+    small.run("apply", "-auto-approve")
+    small.faults("{fault: drift, resource: replica, attribute: workload, value: x, times: 2}")
+    planned = small.run("plan", "-out", "p")
+    died = small.process("apply", "p", env={VARIABLE: point})
+    again = small.process("apply", "p")
+
+    assert "to replace" in planned.stdout
+    assert died.returncode == -signal.SIGKILL
+    assert again.returncode == 0, again.stderr
+    assert small.run("plan", "-detailed-exitcode").exit_code == 0
+
+
 def test_a_broken_pipe_ends_quietly(small: Small) -> None:
     """``dcplan plan | head -1`` shows one line and no traceback."""
     with subprocess.Popen(

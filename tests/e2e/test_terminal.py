@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
+import termios
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -37,10 +39,16 @@ def test_colours_can_be_switched_off(
 
 
 def on_terminal(
-    small: Small, arguments: list[str], env: dict[str, str] | None = None, *, typed: str | int = ""
+    small: Small,
+    arguments: list[str],
+    env: dict[str, str] | None = None,
+    *,
+    typed: str | int = "",
+    columns: int = 120,
 ) -> tuple[int, str]:
     """The exit code and what is seen by somebody who types (or sends a signal) at the prompt."""
     ours, theirs = pty.openpty()
+    termios.tcsetwinsize(ours, (40, columns))
     environment = {k: v for k, v in os.environ.items() if k != "NO_COLOR"} | (env or {})
     with subprocess.Popen(
         [sys.executable, "-m", "dcplan", *arguments],
@@ -84,6 +92,18 @@ def _piece(terminal: int) -> bytes:
         return os.read(terminal, 4096)
     except OSError:  # Linux answers EIO where others answer with nothing.
         return b""
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+@pytest.mark.parametrize("command", [["plan"], ["explain"], ["plan", "-var", "ttft=1ms"]])
+def test_text_fits_the_terminal(small: Small, command: list[str], columns: int) -> None:
+    """Lines break between words where the terminal ends, and at 142 characters at the latest."""
+    _, shown = on_terminal(small, command, columns=columns)
+    plain = re.sub(r"\x1b\[[0-9;]*[mK]", "", shown).replace("\r\n", "\n")
+    lines = [line.rpartition("\r")[2] for line in plain.split("\n")]
+
+    assert max(map(len, lines)) <= min(columns, 142)
+    assert len(lines) > 3
 
 
 def test_output_to_a_file_has_no_colours(small: Small) -> None:

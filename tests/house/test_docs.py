@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dcplan.catalog import catalog_model_names, load_accelerators
 from dcplan.cli.main import COMMANDS
 from dcplan.provider.local import FaultKind
 
@@ -36,6 +37,12 @@ def test_every_fault_is_told_of(kind: FaultKind) -> None:
     assert f"`{kind.value}`" in DOCUMENT
 
 
+@pytest.mark.parametrize("name", [*catalog_model_names(), *load_accelerators()])
+def test_every_name_of_the_catalogue_is_told_of(name: str) -> None:
+    """docs/document.md lists the models and accelerators that a document can name."""
+    assert f"`{name}`" in DOCUMENT
+
+
 @pytest.mark.parametrize("command", list(COMMANDS))
 def test_every_command_is_told_of(command: str) -> None:
     """docs/commands.md has a line for each command."""
@@ -44,9 +51,9 @@ def test_every_command_is_told_of(command: str) -> None:
     assert f"dcplan {command}" in text
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"])
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "examples/README.md"])
 def test_links_between_our_pages_lead_somewhere(page: str) -> None:
     """Each relative link names a file that is there."""
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", (ROOT / page).read_text())
 
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    assert [link for link in links if not ((ROOT / page).parent / link).exists()] == []

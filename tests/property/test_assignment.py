@@ -8,51 +8,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dcplan.placement import (
-    Allotment,
     Assignment,
-    Choice,
-    Pool,
-    PoolUse,
     Problem,
     Solution,
-    SolverReport,
     Workload,
 )
 from dcplan.placement.assign import assign
-from dcplan.placement.packing import shelves_by_pool
+from placement_problems import choice, pool, solution_of
 
 WORKLOADS = ("a", "b", "c")
 SIZES = (1, 2, 4, 8, 3)
-POOLS = tuple(
-    Pool(
-        id=name,
-        provider="x",
-        region="r",
-        zone="z",
-        machine="m",
-        accelerator="a",
-        devices=8,
-        machines=None,
-        usd_per_h=1.0,
-    )
-    for name in ("p", "q")
-)
 CHOICES = {
-    f"{w}:{key}": Choice(
-        id=f"{w}:{key}",
-        workload=w,
-        pools=("p", "q"),
-        replicas=1,
-        devices=size,
-        machines=machines,
-        hours=1.0,
-    )
+    f"{w}:{key}": choice(w, ("p", "q"), 1, id=f"{w}:{key}", devices=size, machines=machines, hours=1.0)
     for w in WORKLOADS
     for key, size, machines in [*((str(s), s, 0) for s in SIZES), ("gang", 24, 3), ("whole", 8, 1)]
 }
 PROBLEM = Problem(
     workloads=tuple(Workload(name=w, origin=(w,)) for w in WORKLOADS),
-    pools=POOLS,
+    pools=(pool("p"), pool("q")),
     choices=tuple(CHOICES.values()),
 )
 Counts = dict[tuple[str, str], int]
@@ -60,26 +33,7 @@ Counts = dict[tuple[str, str], int]
 
 def solution(counts: Counts) -> Solution:
     """The solution with these replicas by choice and pool."""
-    machines: Counter[str] = Counter()
-    load: Counter[tuple[str, int]] = Counter()
-    for (choice, pool), count in counts.items():
-        machines[pool] += CHOICES[choice].machines * count
-        if CHOICES[choice].machines == 0:
-            load[pool, CHOICES[choice].devices] += CHOICES[choice].devices * count
-    for pool, shelves in shelves_by_pool(PROBLEM).items():
-        machines[pool] += sum(s.machines(sum(load[pool, size] for size in s.sizes)) for s in shelves)
-    report = SolverReport(
-        solver="none", status="optimal", objective_usd=0, bound_usd=0, gap=0, seed=0, wall_s=0
-    )
-    return Solution(
-        allotments=tuple(
-            Allotment(workload=CHOICES[c].workload, choice=c, pool=p, replicas=n)
-            for (c, p), n in counts.items()
-        ),
-        pools=tuple(PoolUse(pool=p, machines=n) for p, n in machines.items() if n),
-        usd_per_h=0,
-        report=report,
-    )
+    return solution_of(PROBLEM, counts)
 
 
 @st.composite
@@ -87,9 +41,9 @@ def counted(draw: st.DrawFn, most: int = 12) -> Counts:
     """One choice for each workload, some replicas in each pool."""
     counts: Counts = {}
     for workload in draw(st.lists(st.sampled_from(WORKLOADS), unique=True, min_size=1)):
-        choice = draw(st.sampled_from([c for c in CHOICES if CHOICES[c].workload == workload]))
-        for pool in draw(st.lists(st.sampled_from(["p", "q"]), unique=True, min_size=1)):
-            counts[choice, pool] = draw(st.integers(1, most))
+        way = draw(st.sampled_from([c for c in CHOICES if CHOICES[c].workload == workload]))
+        for place in draw(st.lists(st.sampled_from(["p", "q"]), unique=True, min_size=1)):
+            counts[way, place] = draw(st.integers(1, most))
     return counts
 
 
@@ -99,16 +53,16 @@ def check(found: Assignment, wanted: Solution) -> None:
     used: Counter[tuple[str, int]] = Counter()
     counts: Counter[tuple[str, str]] = Counter()
     for r in found.replicas:
-        choice = CHOICES[r.choice]
+        way = CHOICES[r.choice]
         pools = {machines[name].pool for name in r.machines}
         owners = {machines[name].exclusive_to for name in r.machines}
         counts[r.choice, *pools] += 1  # type: ignore[index]
         used.update((name, device) for name in r.machines for device in r.devices)
 
-        assert len(r.machines) == len(set(r.machines)) == max(choice.machines, 1)
-        assert owners == ({r.name} if choice.machines else {None})
+        assert len(r.machines) == len(set(r.machines)) == max(way.machines, 1)
+        assert owners == ({r.name} if way.machines else {None})
         assert set(r.devices) <= set(range(8))
-        assert len(r.devices) == (8 if choice.machines else choice.devices)
+        assert len(r.devices) == (8 if way.machines else way.devices)
     assert len(machines) == len(found.machines)
     assert len({r.name for r in found.replicas}) == len(found.replicas)
     assert set(used.values()) <= {1}

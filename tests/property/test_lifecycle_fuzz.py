@@ -16,16 +16,16 @@ from hypothesis import strategies as st
 from dcplan.apply import ApplyOptions, execute, recover
 from dcplan.diag import has_errors
 from dcplan.provider.errors import AlreadyGone, Ambiguous, CapacityUnavailable, Conflict, Denied, Throttled
-from dcplan.provider.types import Ack, Found, Idempotency, Kind, ProviderInfo, Request
-from dcplan.resources import Action, Address, Change, Resource
+from dcplan.provider.types import Ack, Found, Idempotency, ProviderInfo, Request
+from dcplan.resources import Action, Address, Resource
 from dcplan.state import LocalStore, LockInfo, State, check, open_store
+from sized import HOW, changes, sized_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from dcplan.provider import Provider
 
-_KINDS = {"token": Idempotency.TOKEN, "name": Idempotency.NAME, "tag": Idempotency.TAG}
 _FAULTS = ("definite", "denied", "throttled", "lost", "lost-after", "bug-after", "conflict")
 
 
@@ -46,18 +46,7 @@ class _World:
         self.info = ProviderInfo(
             name="world",
             api_version=1,
-            kinds={
-                name: Kind(
-                    name=name,
-                    outputs=("id",),
-                    replace_on=("size",),
-                    idempotency=how,
-                    token_ttl_s=1e9 if how is Idempotency.TOKEN else 0.0,
-                    consistency_window_s=0.0,
-                    spends_money=False,
-                )
-                for name, how in _KINDS.items()
-            },
+            kinds=sized_kinds(1e9),
         )
 
     def begin(self, request: Request) -> Ack:
@@ -84,7 +73,7 @@ class _World:
         return Ack(object_id=found.object_id)
 
     def _create(self, request: Request) -> Ack:
-        how = _KINDS[request.address.kind]
+        how = HOW[request.address.kind]
         if how is Idempotency.TOKEN and request.token in self._tokens:
             return Ack(object_id=self._tokens[request.token])
         if how is Idempotency.NAME and any(f.address == request.address for f in self.objects.values()):
@@ -114,7 +103,7 @@ class _World:
 
 
 def _found(request: Request, object_id: str) -> Found:
-    tells = _KINDS[request.address.kind] is Idempotency.TOKEN
+    tells = HOW[request.address.kind] is Idempotency.TOKEN
     return Found(
         object_id=object_id,
         address=request.address,
@@ -145,7 +134,7 @@ def _fail(fault: str) -> None:
 @st.composite
 def _wishes(draw: st.DrawFn) -> dict[Address, Resource]:
     """Some of nine addresses; each may need those before it in a drawn order."""
-    names = [Address("world", kind, name) for kind in _KINDS for name in ("a", "b", "c")]
+    names = [Address("world", kind, name) for kind in HOW for name in ("a", "b", "c")]
     order = draw(st.permutations(names))[: draw(st.integers(0, 9))]
     wanted: dict[Address, Resource] = {}
     for n, address in enumerate(order):
@@ -153,24 +142,6 @@ def _wishes(draw: st.DrawFn) -> dict[Address, Resource]:
         attributes = {"size": draw(st.integers(1, 2)), "label": draw(st.integers(1, 2))}
         wanted[address] = Resource(address=address, attributes=attributes, needs=needs)
     return wanted
-
-
-def _changes(state: State, wanted: Mapping[Address, Resource]) -> list[Change]:
-    found = []
-    for address in sorted({*state.resources, *wanted}):
-        before, after = state.resources.get(address), wanted.get(address)
-        if before is None:
-            action = Action.CREATE
-        elif after is None:
-            action = Action.DELETE
-        elif before.attributes["size"] != after.attributes["size"]:
-            action = Action.REPLACE
-        elif before.attributes != after.attributes or set(before.needs) != set(after.needs):
-            action = Action.UPDATE
-        else:
-            continue
-        found.append(Change(address=address, action=action, before=before, after=after))
-    return found
 
 
 def _without_gone(state: State, world: _World) -> dict[Address, Resource | None]:
@@ -186,7 +157,7 @@ def _apply(store: LocalStore, world: _World, wanted: Mapping[Address, Resource])
         if not store.open_operations():
             store.record(_without_gone(store.read(), world))
         made = execute(
-            _changes(store.read(), wanted), store=store, providers=providers, run_id="r", options=options
+            changes(store.read(), wanted), store=store, providers=providers, run_id="r", options=options
         )
         return recovered.ok and made.ok
 
@@ -222,7 +193,7 @@ def test_state_survives_all_faults_and_converges(
     assert last
     assert open_now == ()
     assert check(state) == ()
-    assert _changes(state, wishes[-1]) == []
+    assert changes(state, wishes[-1]) == []
     assert {str(r.outputs["id"]): a for a, r in state.resources.items()} == {
         f.object_id: f.address for f in world.objects.values()
     }

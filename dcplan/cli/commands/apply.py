@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from dcplan.cli.options import document_options, json_option, project_of
+from dcplan.cli.usage import PlanFile
 
 
 @click.command()
-@click.argument("planfile", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("planfile", required=False, type=PlanFile())
 @document_options
 @click.option(
     "-auto-approve", "--auto-approve", is_flag=True, help="Do not ask; needed where nobody can answer."
@@ -35,6 +36,8 @@ def command(  # noqa: PLR0913 - one parameter an option
     """
     from dcplan.cli.applying import run_apply  # noqa: PLC0415 - --help stays light
 
+    if planfile is not None and (files or variables or var_files):
+        raise click.UsageError("A saved plan is applied exactly as it is: leave out -f, -var and -var-file.")
     raise SystemExit(
         run_apply(
             project_of(files, variables, var_files),

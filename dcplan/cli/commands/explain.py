@@ -47,5 +47,5 @@ def command(
     if as_json:
         echo_json(view.as_data(chosen, planned.value.decided), planned.diagnostics)
         return
-    show_diagnostics(planned.diagnostics, as_json=False)
+    show_diagnostics(planned.diagnostics, as_json=False, more=True)
     click.echo("\n\n".join(view.as_text(w, planned.value.decided) for w in chosen))

@@ -23,9 +23,11 @@ def command(
     files: tuple[Path, ...], variables: tuple[str, ...], var_files: tuple[Path, ...], *, as_json: bool
 ) -> None:
     """Print the resources that the document wants, and what needs what, as DOT (or JSON)."""
-    from dcplan.workflow.planning import plan  # noqa: PLC0415 - --help stays light
+    from dcplan.cli.progress import progress_line  # noqa: PLC0415 - --help stays light
+    from dcplan.workflow.planning import plan  # noqa: PLC0415 - as above
 
-    planned = plan(project_of(files, variables, var_files), refresh=False)
+    with progress_line(quiet=as_json) as progress:
+        planned = plan(project_of(files, variables, var_files), refresh=False, progress=progress)
     if planned.value is None or planned.value.decided is None:
         stop_with(planned.diagnostics, as_json=as_json)
     resources = planned.value.decided.graph.resources
@@ -33,7 +35,7 @@ def command(
         nodes = [{"address": str(a), "needs": [str(n) for n in r.needs]} for a, r in resources.items()]
         echo_json({"resources": nodes}, planned.diagnostics)
         return
-    show_diagnostics(planned.diagnostics, as_json=False)
+    show_diagnostics(planned.diagnostics, as_json=False, more=True)
     lines = ["digraph dcplan {", "  rankdir = LR;", "  node [shape = box];"]
     for address, resource in resources.items():
         lines.append(f'  "{address}";')

@@ -30,9 +30,8 @@ if TYPE_CHECKING:
 @click.option(
     "-refresh",
     "--refresh",
-    type=click.BOOL,
-    default=True,
-    metavar="true|false",
+    type=click.Choice(("true", "false")),
+    default="true",
     help="Ask the providers what is there; with false, believe the state.",
 )
 @click.option(
@@ -46,7 +45,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     out: Path | None,
     *,
     destroy: bool,
-    refresh: bool,
+    refresh: str,
     detailed_exitcode: bool,
     as_json: bool,
 ) -> None:
@@ -56,7 +55,9 @@ def command(  # noqa: PLR0913 - one parameter an option
 
     project = project_of(files, variables, var_files)
     with progress_line(quiet=as_json) as progress:
-        planned = plan_destroy(project) if destroy else plan(project, refresh=refresh, progress=progress)
+        planned = (
+            plan_destroy(project) if destroy else plan(project, refresh=refresh == "true", progress=progress)
+        )
     if planned.value is None:
         stop_with(planned.diagnostics, as_json=as_json)
     made = planned.value.plan
@@ -69,7 +70,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     else:
         from dcplan.cli.views.plan import as_text  # noqa: PLC0415 - only for people
 
-        show_diagnostics(planned.diagnostics, as_json=False)
+        show_diagnostics(planned.diagnostics, as_json=False, more=True)
         click.echo(as_text(made))
         if out is not None:
             click.echo(f"Saved to {out}. Apply exactly this with: dcplan apply {out}")

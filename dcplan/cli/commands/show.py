@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from dcplan.cli.options import echo_json, json_option, project_of, stop_with
+from dcplan.cli.usage import PlanFile
 
 
 @click.command()
-@click.argument("planfile", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("planfile", required=False, type=PlanFile())
 @json_option
 def command(planfile: Path | None, *, as_json: bool) -> None:
     """Show what was last applied, or the saved plan PLANFILE."""

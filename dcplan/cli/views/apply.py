@@ -17,6 +17,8 @@ from dcplan.resources import Action
 from dcplan.units import format_duration, format_usd_per_h
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dcplan.plan.types import Plan
     from dcplan.workflow.types import Applied
 
@@ -41,19 +43,22 @@ class Teller:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
+        self._stopping: Callable[[], bool] = lambda: False
         self._total = 0
+        self._begun = 0
         self._done = 0
         self._told = 0
+        self._counting = False
 
     def version(self) -> None:
         """The first line for programs: who speaks."""
         if self.as_json:
             _line({"type": "version", "dcplan": __version__, "format_version": "1.0"})
 
-    def diagnose(self, diagnostics: Diagnostics) -> None:
-        """Problems: a line each for programs, to standard error for people."""
+    def diagnose(self, diagnostics: Diagnostics, *, more: bool = False) -> None:
+        """Problems: a line each for programs, to standard error for people; ``more``: the plan follows."""
         if not self.as_json:
-            show_diagnostics(diagnostics, as_json=False)
+            show_diagnostics(diagnostics, as_json=False, more=more)
         elif diagnostics:
             from dcplan.cli.views.diagnostics import to_data  # noqa: PLC0415 - only when something is wrong
 
@@ -94,9 +99,11 @@ class Teller:
         else:
             click.echo(outcome_text(applied))
 
-    def expect(self, changes: int) -> None:
-        """How many changes will come."""
+    def expect(self, changes: int, stopping: Callable[[], bool]) -> None:
+        """How many changes will come, and how to see that the user wants to stop."""
         self._total = changes
+        self._stopping = stopping
+        self._begun = self._done = self._told = 0
 
     def say(self, text: str) -> None:
         """A sentence in between."""
@@ -107,28 +114,38 @@ class Teller:
 
     def tell(self, event: Event) -> None:
         """One event."""
+        if isinstance(event, Retry) and self._stopping():
+            return  # It will not be tried again.
         if self.as_json:
             _line(event_data(event))
             return
+        self._begun += isinstance(event, Started | Skipped)
         self._done += isinstance(event, Done | Failed | Skipped)
         text = event_text(event)
         if self._total < MANY or isinstance(event, Failed):
+            self.finish()
             if text:
                 click.echo(text)
-            return
-        self._count()
+        if self._total >= MANY:
+            self._count()
 
     def _count(self) -> None:
         """The counter: over itself on a terminal, every tenth part elsewhere."""
+        # What is finished for an earlier apply is told here, too, but is not among the changes.
+        done = min(self._done, self._total)
         if sys.stdout.isatty():
-            click.echo(f"\r\x1b[K  {self._done:,} of {self._total:,} done", nl=False)
-        elif self._done * 10 // self._total > self._told:
-            self._told = self._done * 10 // self._total
-            click.echo(f"  {self._done:,} of {self._total:,} done")
+            self._counting = True
+            under_way = self._begun - self._done
+            more = f", {under_way:,} under way" if under_way > 0 else ""
+            click.echo(f"\r\x1b[K  {done:,} of {self._total:,} done{more}", nl=False)
+        elif done * 10 // self._total > self._told:
+            self._told = done * 10 // self._total
+            click.echo(f"  {done:,} of {self._total:,} done")
 
     def finish(self) -> None:
-        """End the line of the counter."""
-        if not self.as_json and self._total >= MANY and sys.stdout.isatty():
+        """End the line of the counter, if it is being written."""
+        if self._counting:
+            self._counting = False
             click.echo("")
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
+import sys
 from pathlib import Path
 
 import click
 
+from dcplan.cli.views.width import width, wrapped
 from dcplan.diag import Diagnostic, Diagnostics, Severity, SourceRange, plural
 
 WIDTH = 96
@@ -76,14 +77,7 @@ def _block(d: Diagnostic) -> str:
     elif d.address is not None:
         lines.append(f"  {click.style(d.address, fg='cyan')}")
     if d.detail:
-        lines += textwrap.wrap(
-            d.detail,
-            WIDTH,
-            initial_indent="  ",
-            subsequent_indent="  ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        lines.append(wrapped(d.detail, WIDTH, first="  ", indent="  ", stream=sys.stderr))
     for note in d.related:
         at = f"{click.style(str(note.range), fg='cyan')} " if note.range else ""
         lines.append(f"  - {at}{note.note}")
@@ -100,11 +94,24 @@ def _snippet(at: SourceRange) -> list[str]:
         text = Path(at.file).read_text(encoding="utf-8-sig").splitlines()[at.line - 1]
     except (OSError, UnicodeDecodeError, IndexError):
         return []
-    if len(text) > WIDTH:
-        return []
-    number = str(at.line)
     end = at.end_column if at.end_line == at.line else len(text) + 1
-    marks = "^" * max(min(end, len(text) + 1) - at.column, 1)
-    gutter = " " * len(number)
+    end = max(min(end, len(text) + 1), at.column + 1)
+    gutter = " " * len(str(at.line))
+    text, start = _window(text, at.column - 1, width(WIDTH, sys.stderr) - len(gutter) - 5)
+    column = at.column - 1 - start
+    marks = "^" * max(min(end - at.column, len(text) - column), 1)
     mark = click.style(marks, fg="red", bold=True)
-    return [f"  {number} | {text}", f"  {gutter} | {' ' * (at.column - 1)}{mark}"]
+    return [f"  {at.line} | {text}", f"  {gutter} | {' ' * column}{mark}"]
+
+
+def _window(text: str, column: int, room: int) -> tuple[str, int]:
+    """The part of a long line that shows ``column``, and how many characters it leaves out before."""
+    if len(text) <= room:
+        return text, 0
+    start = max(0, min(column - room // 3, len(text) - room))
+    shown = text[start : start + room]
+    if start:
+        shown = f"...{shown[3:]}"
+    if start + room < len(text):
+        shown = f"{shown[:-3]}..."
+    return shown, start

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dcplan.cli.views.plan import percent, wrapped
+from dcplan.cli.views.plan import WIDTH, percent
+from dcplan.cli.views.width import width, wrapped
 from dcplan.sharding.types import Candidate, ServeEstimate
 from dcplan.units import format_bytes, format_duration, format_usd_per_h
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from dcplan.plan.types import PlacedWorkload
     from dcplan.workflow.types import Decided
 
+TABLE = 142
+"""Width of the table of alternatives, where there is room."""
 SHOWN = 10
 """Alternatives that are listed, cheapest first."""
 
@@ -31,9 +34,9 @@ def as_text(placed: PlacedWorkload, decided: Decided) -> str:
         click.style(placed.name, bold=True) + f"  {placed.kind} {placed.model}",
         "\n".join(
             [
-                wrapped(f"Wanted: {placed.demand}", indent=2),
-                wrapped(f"Chosen: {described(candidate)}", indent=2),
-                wrapped(f"Layouts: {placed.search}", indent=2),
+                wrapped(f"Wanted: {placed.demand}", WIDTH, indent="  "),
+                wrapped(f"Chosen: {described(candidate)}", WIDTH, indent="  "),
+                wrapped(f"Layouts: {placed.search}", WIDTH, indent="  "),
             ]
         ),
     ]
@@ -86,9 +89,11 @@ def _alternatives(placed: PlacedWorkload, decided: Decided) -> str:
     from rich.table import Table  # noqa: PLC0415 - as above
 
     ranked = alternatives(placed.name, decided)
+    room = width(TABLE)
     table = Table(box=None, pad_edge=False, title=None)
-    for name in ("", "layout", "on", "predicted", "alone it would cost"):
-        table.add_column(name, no_wrap=True)
+    for name in ("", "layout", "on", "predicted", "costs at least"):
+        # On a narrow terminal cells go on below; elsewhere a row is a line.
+        table.add_column(name, no_wrap=room == TABLE)
     for candidate, cost in ranked[:SHOWN]:
         mark = "->" if candidate.id == placed.candidate.id else ""
         table.add_row(
@@ -99,7 +104,7 @@ def _alternatives(placed: PlacedWorkload, decided: Decided) -> str:
             f"{format_usd_per_h(cost)}{_for(candidate)}",
         )
     out = StringIO()
-    Console(file=out, width=140, no_color=True).print(table)
+    Console(file=out, width=room - 2, no_color=True).print(table)
     more = f"\n  and {len(ranked) - SHOWN} more" if len(ranked) > SHOWN else ""
     rows = "\n".join(f"  {line.rstrip()}" for line in out.getvalue().splitlines())
     return f"Layouts that keep the promise, cheapest first\n{rows}{more}"

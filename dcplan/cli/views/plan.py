@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 import click
 
+from dcplan.cli.views.width import wrapped
 from dcplan.diag import plural
 from dcplan.resources import Action, Change, Reason
 from dcplan.sharding.types import ServeEstimate
@@ -63,7 +63,10 @@ def as_data(plan: Plan) -> dict[str, object]:
 
 def _interrupted(operations: tuple[str, ...]) -> str:
     count = plural(len(operations), "operation")
-    head = click.style(f"{count} of an earlier apply did not finish. Apply resolves this first:", fg="yellow")
+    head = click.style(
+        f"{count} of an earlier apply did not finish. Apply resolves this first, once that apply has ended:",
+        fg="yellow",
+    )
     return "\n".join([head, *(f"  {operation}" for operation in operations)])
 
 
@@ -83,15 +86,7 @@ def workload_text(placed: PlacedWorkload) -> str:
 
 def _row(name: str, text: str) -> str:
     """A name and what is said of it, the next lines under the first."""
-    return wrapped(f"  {name:<{NAMES}}{text}", indent=NAMES + 2)
-
-
-def wrapped(text: str, *, indent: int) -> str:
-    """``text`` in lines of at most ``WIDTH`` characters; those after the first are indented."""
-    lines = textwrap.wrap(
-        text, WIDTH, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
-    )
-    return "\n".join(lines)
+    return wrapped(f"  {name:<{NAMES}}{text}", WIDTH, indent=" " * (NAMES + 2))
 
 
 def percent(fraction: float) -> str:
@@ -225,7 +220,7 @@ def summary_text(plan: Plan) -> str:
         objective, bound = format_usd(s.objective_usd), format_usd(s.bound_usd)
         how = f"{s.solver}, seed {s.seed}, {format_duration(s.wall_s)}"
         text = f"{proof}: {objective} over the time paid for, bound {bound}, gap {s.gap:.2%} ({how})."
-        lines.append(wrapped(text, indent=0))
+        lines.append(wrapped(text, WIDTH))
     return "\n".join(lines)
 
 
@@ -243,9 +238,8 @@ def deployment_text(view: StateView) -> str:
     price = f" {format_usd_per_h(cost)}." if isinstance(cost, int | float) else ""
     when = state.deployment.get("applied_at")
     since = f" Applied {when}." if isinstance(when, str) else ""
-    parts.append(
-        f"{plural(len(state.resources), 'resource')}: {counts}.{price}{since} Serial {state.serial}."
-    )
+    total = f"{plural(len(state.resources), 'resource')}: {counts}."
+    parts.append(wrapped(f"{total}{price}{since} Serial {state.serial}.", WIDTH))
     if view.interrupted:
         parts.append(_interrupted(view.interrupted))
     return "\n\n".join(parts)

@@ -89,9 +89,10 @@ class LocalProvider:
         """Each machine type in each block, with how many stand there.
 
         Machines of other owners are taken off when the query names its
-        lineage.  Unavailable is what a standing stock-out withholds.
+        lineage.  Unavailable is what a standing stock-out withholds, which
+        leaves an owner the machines it has.
         """
-        taken, sold_out = self._market(query)
+        held, sold_out = self._market(query)
         accelerator_of = {machine.name: machine.accelerator for machine in self.inventory.machines}
         counts: dict[tuple[str, str, str], int] = {}
         for node in self.inventory.nodes:
@@ -101,9 +102,14 @@ class LocalProvider:
             counts = {}
         return Result(
             tuple(
-                self._offering(zone, block, machine, count - taken.get((zone, block, machine), 0), sold_out)
-                for (zone, block, machine), count in counts.items()
-                if query.accelerators is None or accelerator_of[machine] in query.accelerators
+                self._offering(
+                    place,
+                    count - held.get((False, *place), 0),
+                    own=held.get((True, *place), 0),
+                    sold_out=sold_out,
+                )
+                for place, count in counts.items()
+                if query.accelerators is None or accelerator_of[place[2]] in query.accelerators
             )
         )
 
@@ -201,20 +207,24 @@ class LocalProvider:
                 realise(self.world, self.inventory, self.behaviour.orders)
                 self._realised = True
 
-    def _market(self, query: OfferingQuery) -> tuple[dict[tuple[str, str, str], int], list[Fault]]:
-        """What others hold, and the stock-outs that stand.  A plan makes no world where there is none."""
+    def _market(self, query: OfferingQuery) -> tuple[dict[tuple[bool, str, str, str], int], list[Fault]]:
+        """What is held, and the stock-outs that stand.  A plan makes no world where there is none."""
         if not self.world.path.exists():
             return {}, [fault for fault in self.behaviour.orders if _stands(fault)]
         self._realise()
         lineage = query.lineage
-        taken = self.world.read(lambda db: nodes.held_by_others(db, lineage)) if lineage is not None else {}
-        return taken, [fault for fault in self.world.faults() if _stands(fault)]
+        held = self.world.read(lambda db: nodes.held(db, lineage)) if lineage is not None else {}
+        return held, [fault for fault in self.world.faults() if _stands(fault)]
 
     def _offering(
-        self, zone: str, block: str, machine: str, count: int, sold_out: Sequence[Fault]
+        self, place: tuple[str, str, str], count: int, *, own: int, sold_out: Sequence[Fault]
     ) -> Offering:
-        """One machine type in one block."""
+        """One machine type in one block; ``own`` of the ``count`` are the asker's already."""
+        zone, block, machine = place
         target = Target(call=Call.BEGIN, kind=faults.MACHINE, machine=machine, zone=zone)
+        withheld = any(fault.covers(target) for fault in sold_out)
+        if withheld and own > 0:
+            count = own
         return Offering(
             provider=NAME,
             region=self.inventory.region,
@@ -224,7 +234,7 @@ class LocalProvider:
             purchase=Purchase.OWNED,
             usd_per_h=self.inventory.usd_per_h[machine],
             machines=count,
-            available=count > 0 and not any(fault.covers(target) for fault in sold_out),
+            available=own > 0 if withheld else count > 0,
             source=self.inventory.source,
         )
 

@@ -108,11 +108,11 @@ def release(db: sqlite3.Connection, seq: int) -> None:
         db.execute("DELETE FROM nodes WHERE NOT listed AND held_by IS NULL")
 
 
-def held_by_others(db: sqlite3.Connection, lineage: str) -> dict[tuple[str, str, str], int]:
-    """How many nodes other owners hold, by zone, block and machine type."""
+def held(db: sqlite3.Connection, lineage: str) -> dict[tuple[bool, str, str, str], int]:
+    """How many nodes are held, by whether this owner does, by zone, block and machine type."""
     rows = db.execute(
-        "SELECT n.zone, n.block, n.machine, COUNT(*) FROM nodes n JOIN objects o ON o.seq = n.held_by"
-        " WHERE n.listed AND o.lineage <> ? GROUP BY 1, 2, 3",
+        "SELECT o.lineage = ?, n.zone, n.block, n.machine, COUNT(*)"
+        " FROM nodes n JOIN objects o ON o.seq = n.held_by WHERE n.listed GROUP BY 1, 2, 3, 4",
         (lineage,),
     )
-    return {(zone, block, machine): count for zone, block, machine, count in rows}
+    return {(bool(own), zone, block, machine): count for own, zone, block, machine, count in rows}

@@ -1,62 +1,21 @@
-"""The Google Cloud provider: plans from the catalogue, refuses to act."""
+"""Google Cloud: what is its own.  The rest is tested with its base, ``CataloguedProvider``."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from dcplan.catalog import check_known
 from dcplan.provider.errors import Invalid
 from dcplan.provider.protocol import Provider
-from dcplan.provider.types import (
-    Ack,
-    MachineGroup,
-    OfferingQuery,
-    Placement,
-    ReplicaSpec,
-    Request,
-    WorkloadSpec,
-)
-from dcplan.resources import Action, Address, Resource
+from dcplan.provider.types import Idempotency, OfferingQuery
 from dcplan_gcp import provider
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-EVERYTHING = OfferingQuery()
-ADDRESS = Address("gcp", "instance", "v5p-0")
-REQUEST = Request(address=ADDRESS, action=Action.CREATE, token="t", lineage="l")  # noqa: S106 - no secret
-
-PLACEMENT = Placement(
-    project="test",
-    machines=(
-        MachineGroup(
-            pool="us-central1-a/ct5p-hightpu-4t",
-            machine="ct5p-hightpu-4t",
-            region="us-central1",
-            zone="us-central1-a",
-            block=None,
-            purchase="on-demand",
-            names=("v5p-0",),
-        ),
-    ),
-    workloads=(
-        WorkloadSpec(
-            name="chat",
-            kind="serve",
-            replicas=(
-                ReplicaSpec(name="chat-0", machines=("v5p-0",), devices=(0, 1), settings={"tensor": 2}),
-            ),
-        ),
-    ),
-)
+from placements import one_replica
 
 
-def opened(**settings: object) -> Provider:
-    """The provider with these settings, which must be right."""
-    return provider(settings, Path()).unwrap()
+def opened() -> Provider:
+    """The provider without settings."""
+    return provider({}, Path()).unwrap()
 
 
 def test_it_is_a_provider_that_lacks_apply() -> None:
@@ -68,28 +27,13 @@ def test_it_is_a_provider_that_lacks_apply() -> None:
     assert "apply" in gcp.info.lacks
 
 
-def test_machines_and_offerings_fit_together() -> None:
-    """Everything offered is described, with accelerators that the catalogue knows."""
+def test_it_offers_what_the_catalogue_has_for_it() -> None:
+    """Its machines are on offer, under its own name."""
     gcp = opened()
+    offerings = gcp.offerings(OfferingQuery(regions=("us-central1",))).unwrap()
 
-    assert check_known(gcp.machines().unwrap(), gcp.offerings(EVERYTHING).unwrap()) == ()
-
-
-def test_settings_limit_the_regions() -> None:
-    """Only the regions of the settings are planned in."""
-    offerings = opened(regions=["us-west1"]).offerings(EVERYTHING).unwrap()
-
-    assert {o.region for o in offerings} == {"us-west1"}
-
-
-def test_query_limits_regions_and_accelerators() -> None:
-    """A query narrows further, by any name of an accelerator."""
-    query = OfferingQuery(regions=("us-central1", "us-east5"), accelerators=("v5p",))
-
-    offerings = opened(regions=["us-east5", "europe-west1"]).offerings(query).unwrap()
-
-    assert {o.region for o in offerings} == {"us-east5"}
-    assert {o.machine for o in offerings} == {"ct5p-hightpu-4t"}
+    assert {o.provider for o in offerings} == {"gcp"}
+    assert "ct5p-hightpu-4t" in {o.machine for o in offerings}
 
 
 def test_unknown_region_is_told_with_its_place() -> None:
@@ -97,51 +41,25 @@ def test_unknown_region_is_told_with_its_place() -> None:
     [found] = provider({"regions": ["us-central1", "us-est5"]}, Path()).diagnostics
 
     assert found.path == ("providers", "gcp", "regions", 1)
-    assert 'Did you mean "us-east5"?' in found.detail
-
-
-def test_unknown_setting_is_told_with_its_place() -> None:
-    """What is not a setting is not ignored."""
-    [found] = provider({"region": ["us-central1"]}, Path()).diagnostics
-
-    assert found.path == ("providers", "gcp", "region")
-    assert "regions" in found.detail
+    assert 'the Google Cloud region "us-est5". Did you mean "us-east5"?' in found.detail
 
 
 def test_a_placement_becomes_instances_replicas_and_an_endpoint() -> None:
-    """Plain resources, each needing what it stands on."""
-    resources = opened().resources_for(PLACEMENT).unwrap()
+    """A machine is an instance there."""
+    placement = one_replica("ct5p-hightpu-4t", region="us-central1", zone="us-central1-a")
+    addresses = [str(r.address) for r in opened().resources_for(placement).unwrap()]
 
-    assert [str(r.address) for r in resources] == [
-        "gcp.instance.v5p-0",
-        "gcp.replica.chat-0",
-        "gcp.endpoint.chat",
-    ]
-    assert [r.needs for r in resources] == [(), (resources[0].address,), (resources[1].address,)]
-    assert resources[0].attributes["machine"] == "ct5p-hightpu-4t"
+    assert addresses == ["gcp.instance.m-0", "gcp.replica.chat-0", "gcp.endpoint.chat"]
 
 
-@pytest.mark.parametrize(
-    "act",
-    [
-        lambda gcp: gcp.begin(REQUEST),
-        lambda gcp: gcp.wait(REQUEST, Ack(object_id="i-1"), lambda: False),
-        lambda gcp: gcp.lookup(REQUEST),
-        lambda gcp: gcp.refresh([Resource(address=ADDRESS, attributes={})]),
-        lambda gcp: gcp.owned("l"),
-    ],
-)
-def test_acting_and_looking_are_refused(act: Callable[[Provider], object]) -> None:
-    """Every call that would need Google Cloud says honestly that this release does not make it."""
-    with pytest.raises(Invalid, match="plans but cannot apply yet"):
-        act(opened())
+def test_repeated_creates_are_told_apart_as_the_api_allows() -> None:
+    """An instance is told apart by its name."""
+    instance = opened().info.kinds["instance"]
+
+    assert (instance.idempotency, instance.token_ttl_s) == (Idempotency.NAME, 0.0)
 
 
-def test_nothing_to_look_at_needs_no_call() -> None:
-    """A first plan, with nothing in the state, works without looking."""
-    assert opened().refresh([]).calls == 0
-
-
-def test_racks_are_not_known() -> None:
-    """Google Cloud says nothing of racks before machines run."""
-    assert opened().site().unwrap() == ()
+def test_refusals_say_that_nothing_was_sent() -> None:
+    """Looking into an account is refused, and the cloud is named."""
+    with pytest.raises(Invalid, match=r"dcplan-gcp cannot look .*Nothing was sent to Google Cloud"):
+        opened().owned("l")

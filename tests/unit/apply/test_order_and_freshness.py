@@ -67,6 +67,38 @@ def test_a_circle_of_letting_go_is_broken() -> None:
     assert found == ["delete mid", "delete base", "create base", "update a"]
 
 
+def _seated(name: str, *devices: int, machine: str = "m") -> Resource:
+    return replace(_of(name, machine), attributes={"machines": [machine], "devices": list(devices)})
+
+
+def test_a_device_is_left_before_something_else_comes_to_it() -> None:
+    """A renamed replica waits for its forerunner; one beside it on the same machine waits for nobody."""
+    order = order_of(
+        [
+            _change(Action.DELETE, _seated("old-0", 0, 1), None),
+            _change(Action.DELETE, _seated("old-1", 0, 1, machine="n"), None),
+            _change(Action.CREATE, None, _seated("new-0", 1, 2)),
+            _change(Action.CREATE, None, _seated("new-1", 3)),
+        ]
+    )
+
+    assert order[Step(_at("new-0"), Action.CREATE)] == {Step(_at("old-0"), Action.DELETE)}
+    assert order[Step(_at("new-1"), Action.CREATE)] == set()
+
+
+def test_replicas_that_swap_devices_and_their_endpoint_make_no_circle() -> None:
+    """Both go, then both come; the endpoint, which drops a third whose device is needed, comes last."""
+    found = _sequence(
+        _change(Action.REPLACE, _seated("a", 0), _seated("a", 1)),
+        _change(Action.REPLACE, _seated("b", 1), _seated("b", 0, 2)),
+        _change(Action.DELETE, _seated("c", 2), None),
+        _change(Action.UPDATE, _of("end", "a", "b", "c"), _of("end", "a", "b")),
+    )
+
+    assert set(found[:3]) == {"delete a", "delete b", "delete c"}
+    assert found[-1] == "update end"
+
+
 def test_no_ops_and_deleted_needs_hold_nothing_up() -> None:
     """Only changes that make something are waited for."""
     order = order_of(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from apply_bench import A, B, Bench, C, a_resource, change, create
 from dcplan.apply import (
     Acknowledged,
     describe_open,
@@ -17,28 +17,7 @@ from dcplan.provider.errors import (
     Denied,
 )
 from dcplan.provider.types import Ack, Request
-from dcplan.resources import Action, Address, Change, Resource
-
-if TYPE_CHECKING:
-    Bench = Any
-    """The ``bench`` of the folder's conftest, which no test can import."""
-
-
-def _resource(kind: str, name: str, *needs: Address, **attributes: Any) -> Resource:
-    return Resource(address=Address("world", kind, name), attributes=attributes or {"size": 1}, needs=needs)
-
-
-def _create(resource: Resource) -> Change:
-    return Change(address=resource.address, action=Action.CREATE, before=None, after=resource)
-
-
-def _change(action: Action, bench: Bench, address: Address, after: Resource | None = None) -> Change:
-    return Change(address=address, action=action, before=bench.store.read().resources[address], after=after)
-
-
-_A = _resource("token", "a")
-_B = _resource("token", "b", _A.address)
-_C = _resource("token", "c")
+from dcplan.resources import Action
 
 
 @pytest.mark.parametrize("kind", ["token", "tag", "name"])
@@ -47,7 +26,7 @@ def test_a_call_without_an_answer_makes_one_object(bench: Bench, kind: str, done
     """Whether the deed was done before the line went dead or not, there is one object afterwards."""
     problem = Ambiguous("Timeout.")
     bench.world.script["begin", "x"] = [(problem,) if done else problem]
-    result = bench.run(_create(_resource(kind, "x")))
+    result = bench.run(create(a_resource(kind, "x")))
 
     assert result.ok
     assert [r.outputs["id"] for r in bench.store.read().resources.values()] == list(bench.world.objects)
@@ -58,7 +37,7 @@ def test_an_object_may_become_visible_late(bench: Bench) -> None:
     """Looking goes on through the consistency window before a new attempt is made."""
     bench.world.script["begin", "x"] = [(Ambiguous("Timeout."),)]
     bench.world.visible_from_s = bench.clock() + 25.0
-    result = bench.run(_create(_resource("tag", "x")))
+    result = bench.run(create(a_resource("tag", "x")))
 
     assert result.ok
     assert (bench.count("begin", "x"), len(bench.world.objects)) == (1, 1)
@@ -67,7 +46,7 @@ def test_an_object_may_become_visible_late(bench: Bench) -> None:
 
 def test_several_possible_objects_stop_the_change(bench: Bench) -> None:
     """Two of ours where one was asked for: neither is chosen, the journal stays open."""
-    x = _resource("tag", "x")
+    x = a_resource("tag", "x")
     request = Request(
         address=x.address,
         action=Action.CREATE,
@@ -77,7 +56,7 @@ def test_several_possible_objects_stop_the_change(bench: Bench) -> None:
     )
     bench.world.add(request, object_id="p1")
     bench.world.script["begin", "x"] = [(Ambiguous("Timeout."),)]
-    result = bench.run(_create(x))
+    result = bench.run(create(x))
 
     assert [d.code for d in result.diagnostics] == ["several-objects"]
     assert "p1" in result.diagnostics[0].detail
@@ -86,13 +65,13 @@ def test_several_possible_objects_stop_the_change(bench: Bench) -> None:
 
 def test_money_is_never_spent_twice_by_itself(bench: Bench) -> None:
     """No token, no answer, no object: it stays open, over runs, until the user says what was."""
-    block = _resource("block", "x")
+    block = a_resource("block", "x")
     bench.world.script["begin", "x"] = [Ambiguous("Timeout.")]
-    first = bench.run(_create(block))
+    first = bench.run(create(block))
     again = bench.recover()
-    blocked = bench.run(_create(block))
+    blocked = bench.run(create(block))
     told = bench.recover(choices={block.address: None})
-    last = bench.run(_create(block))
+    last = bench.run(create(block))
 
     assert [[d.code for d in r.diagnostics] for r in (first, again)] == [["purchase-unclear"]] * 2
     assert [d.code for d in blocked.diagnostics] == ["operation-unresolved"]
@@ -102,11 +81,11 @@ def test_money_is_never_spent_twice_by_itself(bench: Bench) -> None:
 
 def test_the_user_may_name_the_object(bench: Bench) -> None:
     """A choice adopts the object it names."""
-    block = _resource("block", "x")
+    block = a_resource("block", "x")
     bench.world.script["begin", "x"] = [(Ambiguous("Timeout."),)]
     bench.world.visible_from_s = 1e9
-    bench.run(_create(block))
-    result = bench.recover(choices={block.address: "o1", _A.address: None})
+    bench.run(create(block))
+    result = bench.recover(choices={block.address: "o1", A.address: None})
 
     assert [d.code for d in result.diagnostics] == ["no-such-operation"]
     assert bench.store.read().resources[block.address].outputs["id"] == "o1"
@@ -114,18 +93,18 @@ def test_the_user_may_name_the_object(bench: Bench) -> None:
 
 def test_an_objects_owner_must_be_known(bench: Bench) -> None:
     """An object that carries neither our tag nor our token is not adopted."""
-    x = _resource("tag", "x")
+    x = a_resource("tag", "x")
     request = Request(address=x.address, action=Action.CREATE, token="t", lineage="")  # noqa: S106 - as above
     bench.world.add(request, object_id="foreign", lineage=None, token=None)
     bench.world.script["begin", "x"] = [Ambiguous("Timeout.")]
-    result = bench.run(_create(x))
+    result = bench.run(create(x))
 
     assert [d.code for d in result.diagnostics] == ["owner-unclear"]
 
 
 def test_a_taken_name_of_ours_is_adopted_and_a_foreign_one_is_a_conflict(bench: Bench) -> None:
     """What an attempt believed lost made late is ours; another's object is left alone."""
-    x, y = _resource("name", "x"), _resource("name", "y")
+    x, y = a_resource("name", "x"), a_resource("name", "y")
     for resource, lineage in ((x, bench.store.read().lineage), (y, "another")):
         request = Request(
             address=resource.address,
@@ -135,7 +114,7 @@ def test_a_taken_name_of_ours_is_adopted_and_a_foreign_one_is_a_conflict(bench: 
             attributes=resource.attributes,
         )
         bench.world.add(request)
-    result = bench.run(_create(x), _create(y))
+    result = bench.run(create(x), create(y))
 
     assert [d.code for d in result.diagnostics] == ["conflict"]
     assert [x.address] == list(bench.store.read().resources)
@@ -144,17 +123,17 @@ def test_a_taken_name_of_ours_is_adopted_and_a_foreign_one_is_a_conflict(bench: 
 def test_a_definite_answer_after_an_unclear_one_does_not_hide_an_object(bench: Bench) -> None:
     """No answer, then "denied": the object of the first call is looked for and adopted."""
     bench.world.script["begin", "a"] = [(Ambiguous("Timeout."),), Denied("Key expired.")]
-    result = bench.run(_create(_A))
+    result = bench.run(create(A))
 
     assert result.ok
-    assert bench.store.read().resources[_A.address].outputs["id"] == "o1"
+    assert bench.store.read().resources[A.address].outputs["id"] == "o1"
 
 
 def test_when_looking_fails_the_journal_stays_open(bench: Bench) -> None:
     """If nobody can tell, nothing is concluded; the next run finds out."""
     bench.world.script["begin", "x"] = [(Ambiguous("Timeout."),)]
     bench.world.script["lookup", "x"] = [Denied("No.")]
-    first = bench.run(_create(_resource("tag", "x")))
+    first = bench.run(create(a_resource("tag", "x")))
     described = describe_open(bench.store.open_operations())
     second = bench.recover()
 
@@ -168,7 +147,7 @@ def test_when_looking_fails_the_journal_stays_open(bench: Bench) -> None:
 def test_a_provider_that_breaks_its_contract_is_named_and_survived(bench: Bench) -> None:
     """Any other exception counts as no answer, with a warning that says whose bug it is."""
     bench.world.script["begin", "x"] = [(KeyError("oops"),)]
-    result = bench.run(_create(_resource("tag", "x")))
+    result = bench.run(create(a_resource("tag", "x")))
 
     assert [(d.code, d.severity.value) for d in result.diagnostics] == [("provider-broken", "warning")]
     assert (result.ok, len(bench.world.objects)) == (True, 1)
@@ -176,12 +155,12 @@ def test_a_provider_that_breaks_its_contract_is_named_and_survived(bench: Bench)
 
 def test_deletes_and_updates_without_an_answer_are_sent_again(bench: Bench) -> None:
     """Gone is done; an update that took effect is not sent twice."""
-    bench.run(_create(_A), _create(_C))
+    bench.run(create(A), create(C))
     bench.world.script["begin", "a"] = [(Ambiguous("Timeout."),)]
     bench.world.script["begin", "c"] = [(Ambiguous("Timeout."),)]
     result = bench.run(
-        _change(Action.DELETE, bench, _A.address),
-        _change(Action.UPDATE, bench, _C.address, replace(_C, attributes={"size": 1, "label": "y"})),
+        change(Action.DELETE, bench, A.address),
+        change(Action.UPDATE, bench, C.address, replace(C, attributes={"size": 1, "label": "y"})),
     )
 
     assert (result.ok, result.unwrap().done) == (True, 2)
@@ -196,10 +175,10 @@ def test_what_never_becomes_ready_is_in_the_state(bench: Bench) -> None:
 
     bench.world._do = broken  # type: ignore[method-assign] - this world makes broken things
     bench.world.script["wait", "a"] = [CapacityUnavailable("The host died.")]
-    result = bench.run(_create(_A), _create(_B))
+    result = bench.run(create(A), create(B))
 
     assert [d.code for d in result.diagnostics] == ["never-ready"]
-    assert bench.store.read().resources[_A.address].outputs == {"id": "o1"}
+    assert bench.store.read().resources[A.address].outputs == {"id": "o1"}
     assert result.unwrap().skipped == 1
 
 
@@ -207,7 +186,7 @@ def test_an_expired_token_leads_to_a_look(bench: Bench) -> None:
     """A create found open long after its token died is looked up, not sent again."""
     bench.world.script["begin", "a"] = [(Ambiguous("Timeout."),)] * 8
     bench.world.script["lookup", "a"] = [Denied("No.")]
-    bench.run(_create(_A))
+    bench.run(create(A))
     begun = bench.count("begin", "a")
     bench.clock.now_s += 10_000.0
     result = bench.recover()

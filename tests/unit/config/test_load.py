@@ -12,6 +12,8 @@ from dcplan.diag import SourceRange, error
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from dcplan.config import Document
+
 DOCUMENT = """\
 project: demo
 variables:
@@ -266,3 +268,36 @@ def test_errors_of_one_workload_do_not_hide_those_of_another(tmp_path: Path) -> 
     result = load_document([_file(tmp_path, text)], env={})
 
     assert sorted(_codes(result)) == ["training-length", "unknown-key", "unset-environment", "wrong-unit"]
+
+
+def test_later_rooms_see_only_models_that_are_described(tmp_path: Path) -> None:
+    """With an error elsewhere, a config.json is still read; models without description stay behind."""
+    (tmp_path / "config.json").write_text(
+        '{"model_type": "llama", "hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 4,'
+        ' "num_hidden_layers": 2, "vocab_size": 1000}'
+    )
+    serve = "kind: serve, traffic: {requests_per_s: 1/s, prompt_tokens: 9, output_tokens: 9}, sla: {}"
+    file = _file(
+        tmp_path,
+        "project: demo\ntypo: 1\nmodels:\n  read: {huggingface: config.json}\n"
+        "  gone: {huggingface: gone.json}\n  none: {}\nworkloads:\n"
+        + "".join(f"  {name}: {{{serve}, model: {name}}}\n" for name in ("read", "gone", "none")),
+    )
+    seen: list[Document] = []
+
+    result = load_document([file], also=lambda document, _: seen.append(document) or ())  # type: ignore[func-returns-value]
+
+    assert {"unknown-key", "model-source", "huggingface-file"} <= set(_codes(result))
+    assert [(set(d.models), set(d.workloads)) for d in seen] == [({"read"}, {"read"})]
+    assert seen[0].models["read"].architecture is not None
+
+
+def test_a_bad_variable_does_not_make_its_key_missing(tmp_path: Path) -> None:
+    """A value that does not fit its variable is told once; what it was for is not called missing."""
+    text = DOCUMENT.replace("requests_per_s: 40", 'requests_per_s: "${var.load}"').replace(
+        "variables:\n", "variables:\n  load: {type: rate}\n"
+    )
+
+    result = load_document([_file(tmp_path, text)], env=ENV, variables={"load": "10"})
+
+    assert _codes(result) == ["wrong-variable-value"]

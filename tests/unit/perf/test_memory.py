@@ -10,7 +10,13 @@ from dcplan.catalog import load_accelerators, load_catalog_model
 from dcplan.catalog.efficiency import load_efficiencies
 from dcplan.perf.device import Device, device_of
 from dcplan.perf.layouts import layouts_of
-from dcplan.perf.memory import cache_bytes_per_token, kv_capacity_tokens, serving_memory, training_memory
+from dcplan.perf.memory import (
+    cache_bytes_per_token,
+    kv_capacity_tokens,
+    optimizer_parameters,
+    serving_memory,
+    training_memory,
+)
 from dcplan.perf.numbers import row
 from dcplan.perf.parameters import parameters_of
 from dcplan.perf.types import Layout
@@ -88,6 +94,20 @@ def test_training_states_take_eighteen_bytes_a_parameter() -> None:
 
     assert states == pytest.approx(18 * p.total)
     assert zero.optimizer_bytes == pytest.approx(12 * p.total / 8)
+
+
+@pytest.mark.parametrize("expert", [1, 8, 64])
+def test_zero_shares_each_state_out_once_however_experts_are_split(expert: int) -> None:
+    """The ranks of an expert group are data-parallel ranks: all devices together keep one optimiser."""
+    model = known("deepseek-v3")
+    p = parameters_of(model)
+    layouts = layouts_of(Layout(data=64, expert=expert, zero=1), Layout(data=64, expert=expert, zero=3))
+    memory = training_memory(model, p, layouts, 4096, 1.0)
+
+    assert memory.one(0).optimizer_bytes * 64 == pytest.approx(12 * p.total)
+    assert memory.one(1).gradients_bytes * 64 == pytest.approx(4 * p.total)
+    assert memory.one(1).weights_bytes * 64 > 2 * p.total
+    assert row(optimizer_parameters(p, layouts), 0) * 64 == pytest.approx(p.total)
 
 
 def test_recomputing_keeps_less() -> None:

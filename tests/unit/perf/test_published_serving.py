@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import statistics
-from pathlib import Path
 
 import numpy as np
-import pytest
 
 from dcplan.basis import Basis
 from dcplan.catalog.efficiency import load_efficiencies
-from dcplan.catalog.types import Accelerator, AcceleratorKind, AttentionKind, Model, Source
 from dcplan.demand.types import Lengths
 from dcplan.perf.device import device_of, wires_of
 from dcplan.perf.layouts import layouts_of
@@ -20,68 +16,13 @@ from dcplan.perf.parameters import parameters_of
 from dcplan.perf.serving import Replicas, decode_parts, prefill_parts, prefill_work_s
 from dcplan.perf.types import Layout
 from dcplan.topology.types import Link, PoolLinks
+from published import Row, accelerator, model_of, rows_of, whole
 
-PUBLISHED = Path(__file__).parents[3].parent / "shared" / "data" / "performance" / "inference_measured.csv"
-HERE = Source(name="published table", date="2025")
-CHIPS = {
-    "H100-SXM": ("H100", 80e9, 3350e9, 989.5e12, 1979e12, 450e9),
-    "H200-SXM": ("H200", 141e9, 4800e9, 989.5e12, 1979e12, 450e9),
-    "B200": ("B200", 180e9, 7700e9, 2250e12, 4500e12, 900e9),
-}
+CHIPS = ("H100-SXM", "H200-SXM", "B200")
 PRECISIONS = {"bf16": "bf16", "fp8": "fp8", "fp8_block": "fp8"}
 
 
-def accelerator(name: str) -> Accelerator:
-    """An accelerator of the published tables."""
-    own, memory, bandwidth, bf16, fp8, link = CHIPS[name]
-    return Accelerator(
-        name=own,
-        vendor="NVIDIA",
-        kind=AcceleratorKind.GPU,
-        memory_bytes=int(memory),
-        memory_bytes_per_s=bandwidth,
-        bf16_flops=bf16,
-        fp8_flops=fp8,
-        fp4_flops=None,
-        int8_flops=None,
-        scale_up="NVLink",
-        scale_up_bytes_per_s=link,
-        scale_up_domain=8,
-        power_w=None,
-        source=HERE,
-    )
-
-
-def whole(fact: dict[str, str], key: str, otherwise: int = 0) -> int:
-    """A whole number of a row, or ``otherwise`` where the cell is empty."""
-    return int(float(fact[key])) if fact[key] else otherwise
-
-
-def model_of(fact: dict[str, str]) -> Model:
-    """The architecture in a published row."""
-    return Model(
-        name=fact["model"],
-        layers=whole(fact, "n_layers"),
-        hidden=whole(fact, "hidden"),
-        heads=whole(fact, "n_heads"),
-        kv_heads=whole(fact, "n_kv_heads"),
-        head_dim=whole(fact, "head_dim"),
-        ffn=whole(fact, "ffn_hidden"),
-        gated_ffn=True,
-        vocab=whole(fact, "vocab"),
-        tied_embeddings=False,
-        max_context=1 << 20,
-        attention=AttentionKind.GQA,
-        experts=whole(fact, "n_experts"),
-        experts_per_token=whole(fact, "experts_topk"),
-        shared_experts=whole(fact, "n_shared_experts"),
-        expert_ffn=whole(fact, "moe_ffn_hidden"),
-        dense_layers=whole(fact, "n_dense_layers"),
-        source=HERE,
-    )
-
-
-def usable(fact: dict[str, str]) -> bool:
+def usable(fact: Row) -> bool:
     """Whether a row tells everything, of a plain layout and of attention that the model knows."""
     told = all(
         fact[key]
@@ -94,7 +35,7 @@ def usable(fact: dict[str, str]) -> bool:
     )
 
 
-def predicted_s(fact: dict[str, str]) -> tuple[float, float]:
+def predicted_s(fact: Row) -> tuple[float, float]:
     """TPOT at the published concurrency, and the prefill of one prompt, seconds."""
     chip = accelerator(fact["accelerator"])
     efficiency = load_efficiencies().of(chip)
@@ -103,7 +44,7 @@ def predicted_s(fact: dict[str, str]) -> tuple[float, float]:
     link = Link(bytes_per_s=chip.scale_up_bytes_per_s, latency_s=1e-6, basis=Basis.ASSUMED)
     links = PoolLinks(pool="published", scale_up_domain=8, scale_up=link, scale_out=link)
     prompt, output = whole(fact, "isl"), whole(fact, "osl")
-    model, tensor = model_of(fact), whole(fact, "tp")
+    model, tensor = model_of(fact, gated_ffn=True), whole(fact, "tp")
     replicas = Replicas(
         model=model,
         parameters=parameters_of(model),
@@ -121,10 +62,7 @@ def predicted_s(fact: dict[str, str]) -> tuple[float, float]:
 
 def test_times_per_output_token_are_near_published_ones() -> None:
     """Half of the published times per token of Llama and Qwen3 replicas are met within 40 %."""
-    if not PUBLISHED.exists():
-        pytest.skip("the published measurements are not part of the repository: ../shared/data is absent")
-    with PUBLISHED.open(encoding="utf-8") as file:
-        rows = [fact for fact in csv.DictReader(file) if usable(fact)]
+    rows = rows_of("inference_measured.csv", usable)
     groups: dict[str, list[float]] = {}
     ttft = []
     for fact in rows[:: max(1, len(rows) // 200)]:

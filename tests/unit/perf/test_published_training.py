@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import statistics
-from pathlib import Path
 
 import numpy as np
-import pytest
 
 from dcplan.basis import Basis
 from dcplan.catalog.efficiency import load_efficiencies
-from dcplan.catalog.types import Accelerator, AcceleratorKind, AttentionKind, Model, Source
 from dcplan.perf.device import device_of, wires_of
 from dcplan.perf.layouts import layouts_of
 from dcplan.perf.numbers import row, total
@@ -19,66 +15,12 @@ from dcplan.perf.parameters import parameters_of
 from dcplan.perf.training import Jobs, step_parts
 from dcplan.perf.types import Layout
 from dcplan.topology.types import Link, PoolLinks
+from published import Row, accelerator, model_of, rows_of, whole
 
-PUBLISHED = Path(__file__).parents[3].parent / "shared" / "data" / "performance" / "training_measured.csv"
-HERE = Source(name="published table", date="2025")
-CHIPS = {
-    "A100-80GB": ("A100-80", 80e9, 2039e9, 312e12, None, 300e9),
-    "H100-SXM": ("H100", 80e9, 3350e9, 989.5e12, 1979e12, 450e9),
-}
+CHIPS = ("A100-80GB", "H100-SXM")
 
 
-def accelerator(name: str) -> Accelerator:
-    """An accelerator of the published tables."""
-    own, memory, bandwidth, bf16, fp8, link = CHIPS[name]
-    return Accelerator(
-        name=own,
-        vendor="NVIDIA",
-        kind=AcceleratorKind.GPU,
-        memory_bytes=int(memory),
-        memory_bytes_per_s=bandwidth,
-        bf16_flops=bf16,
-        fp8_flops=fp8,
-        fp4_flops=None,
-        int8_flops=None,
-        scale_up="NVLink",
-        scale_up_bytes_per_s=link,
-        scale_up_domain=8,
-        power_w=None,
-        source=HERE,
-    )
-
-
-def whole(fact: dict[str, str], key: str, otherwise: int = 0) -> int:
-    """A whole number of a row, or ``otherwise`` where the cell is empty."""
-    return int(float(fact[key])) if fact[key] else otherwise
-
-
-def model_of(fact: dict[str, str]) -> Model:
-    """The architecture in a published row."""
-    return Model(
-        name=fact["model"],
-        layers=whole(fact, "n_layers"),
-        hidden=whole(fact, "hidden"),
-        heads=whole(fact, "n_heads"),
-        kv_heads=whole(fact, "n_kv_heads"),
-        head_dim=whole(fact, "head_dim"),
-        ffn=whole(fact, "ffn_hidden"),
-        gated_ffn=fact["ffn_gated"] == "1",
-        vocab=whole(fact, "vocab"),
-        tied_embeddings=False,
-        max_context=1 << 20,
-        attention=AttentionKind.GQA,
-        experts=whole(fact, "n_experts"),
-        experts_per_token=whole(fact, "experts_topk"),
-        shared_experts=whole(fact, "n_shared_experts"),
-        expert_ffn=whole(fact, "moe_ffn_hidden"),
-        dense_layers=whole(fact, "n_dense_layers"),
-        source=HERE,
-    )
-
-
-def usable(fact: dict[str, str]) -> bool:
+def usable(fact: Row) -> bool:
     """Whether a row says everything that a prediction needs."""
     needed = (
         "n_layers",
@@ -92,7 +34,7 @@ def usable(fact: dict[str, str]) -> bool:
     return plain and all(fact[key] for key in needed) and "Megatron" in fact["source"]
 
 
-def layout_of(fact: dict[str, str]) -> Layout:
+def layout_of(fact: Row) -> Layout:
     """How a published row splits its job; a micro-batch that it does not tell is 1."""
     tensor, pipeline, context = (max(1, whole(fact, key, 1)) for key in ("tp", "pp", "cp"))
     level = (
@@ -110,7 +52,7 @@ def layout_of(fact: dict[str, str]) -> Layout:
     )
 
 
-def predicted_s(fact: dict[str, str]) -> float:
+def predicted_s(fact: Row) -> float:
     """Seconds of one step of a published row."""
     chip = accelerator(fact["accelerator"])
     efficiency = load_efficiencies().of(chip)
@@ -121,7 +63,7 @@ def predicted_s(fact: dict[str, str]) -> float:
     )
     inside = Link(bytes_per_s=chip.scale_up_bytes_per_s, latency_s=1e-6, basis=Basis.ASSUMED)
     links = PoolLinks(pool="published", scale_up_domain=8, scale_up=inside, scale_out=network)
-    model = model_of(fact)
+    model = model_of(fact, gated_ffn=fact["ffn_gated"] == "1")
     jobs = Jobs(
         model=model,
         parameters=parameters_of(model),
@@ -136,10 +78,7 @@ def predicted_s(fact: dict[str, str]) -> float:
 
 def test_dense_training_steps_are_near_published_ones() -> None:
     """Half of the published Megatron steps of dense models on A100 and H100 are met within a third."""
-    if not PUBLISHED.exists():
-        pytest.skip("the published measurements are not part of the repository: ../shared/data is absent")
-    with PUBLISHED.open(encoding="utf-8") as file:
-        rows = [fact for fact in csv.DictReader(file) if usable(fact)]
+    rows = rows_of("training_measured.csv", usable)
     errors, table = [], []
     for fact in rows:
         tokens = whole(fact, "seq_len") * whole(fact, "global_batch_seqs")

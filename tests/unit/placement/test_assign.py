@@ -8,85 +8,49 @@ from time import perf_counter
 import pytest
 
 from dcplan.placement import (
-    Allotment,
     Assignment,
     Choice,
     MachineSlot,
     Pool,
-    PoolUse,
     Problem,
     ReplicaSlot,
     Solution,
-    SolverReport,
     Workload,
 )
 from dcplan.placement.assign import assign
 from dcplan.placement.naming import machine_prefix
-from dcplan.placement.packing import shelves_by_pool
+from placement_problems import choice, pool, solution_of
 
 NOTHING = Assignment()
 
 
-def pool(name: str, *, zone: str = "dc1-a", machine: str = "h100x8") -> Pool:
+def h100s(name: str, *, zone: str = "dc1-a", machine: str = "h100x8") -> Pool:
     """A pool of machines with eight devices."""
-    return Pool(
-        id=name,
-        provider="local",
-        region="dc1",
-        zone=zone,
-        machine=machine,
-        accelerator="h100",
-        devices=8,
-        machines=None,
-        usd_per_h=1.0,
-    )
+    return pool(name, zone=zone, provider="local", machine=machine, accelerator="h100")
 
 
-def choice(workload: str, devices: int, machines: int = 0) -> Choice:
+def sized(workload: str, devices: int, machines: int = 0) -> Choice:
     """A choice named after its workload and size."""
-    return Choice(
-        id=f"{workload}:{devices}",
-        workload=workload,
-        pools=("p", "q"),
-        replicas=1,
-        devices=devices,
-        machines=machines,
-        hours=1.0,
-    )
+    name = f"{workload}:{devices}"
+    return choice(workload, ("p", "q"), 1, id=name, devices=devices, machines=machines, hours=1.0)
 
 
 PROBLEM = Problem(
     workloads=tuple(Workload(name=name, origin=(name,)) for name in ("chat", "embed", "train")),
-    pools=(pool("p"), pool("q", zone="dc1-b")),
+    pools=(h100s("p"), h100s("q", zone="dc1-b")),
     choices=(
-        choice("chat", 4),
-        choice("chat", 2),
-        choice("embed", 1),
-        choice("embed", 2),
-        choice("train", 16, 2),
+        sized("chat", 4),
+        sized("chat", 2),
+        sized("embed", 1),
+        sized("embed", 2),
+        sized("train", 16, 2),
     ),
 )
 
 
 def solution(*counts: tuple[str, str, int]) -> Solution:
     """So many replicas of a choice in a pool, and the machines they need."""
-    allotments = tuple(
-        Allotment(workload=c.split(":")[0], choice=c, pool=p, replicas=n) for c, p, n in counts
-    )
-    choices = {c.id: c for c in PROBLEM.choices}
-    uses = []
-    for name in sorted({p for _, p, _ in counts}):
-        here = [(choices[c], n) for c, p, n in counts if p == name]
-        machines = sum(c.machines * n for c, n in here)
-        for shelf in shelves_by_pool(PROBLEM)[name]:
-            machines += shelf.machines(
-                sum(c.devices * n for c, n in here if not c.machines and c.devices in shelf.sizes)
-            )
-        uses.append(PoolUse(pool=name, machines=machines))
-    report = SolverReport(
-        solver="none", status="optimal", objective_usd=0, bound_usd=0, gap=0, seed=0, wall_s=0
-    )
-    return Solution(allotments=allotments, pools=tuple(uses), usd_per_h=0, report=report)
+    return solution_of(PROBLEM, {(c, p): n for c, p, n in counts})
 
 
 def on(assignment: Assignment) -> dict[str, tuple[str, ...]]:
@@ -116,6 +80,27 @@ def test_gangs_get_whole_machines_with_numbers_in_a_row() -> None:
     assert on(found)["train-1"] == ("dc1-a-h100x8-2", "dc1-a-h100x8-3")
     assert [m.exclusive_to for m in found.machines] == ["train-0", "train-0", "train-1", "train-1", None]
     assert found.replicas[1].devices == tuple(range(8))
+
+
+def test_a_gang_that_grows_keeps_its_machines() -> None:
+    """The machines between are taken, so its numbers have a gap: a full pool has no others to give."""
+    wide = replace(PROBLEM, choices=(*PROBLEM.choices, sized("train", 32, 4)))
+    before = assign(solution(("train:16", "p", 1), ("chat:4", "p", 4)), PROBLEM, NOTHING)
+    grown = solution_of(wide, {("train:32", "p"): 1, ("chat:4", "p"): 4})
+    after = assign(grown, wide, before)
+
+    assert on(after)["train-0"] == tuple(f"dc1-a-h100x8-{i}" for i in (0, 1, 4, 5))
+    assert {m.name for m in before.machines} < {m.name for m in after.machines}
+
+
+def test_no_machine_is_new_while_another_is_idle() -> None:
+    """Idle machines with gaps between them, and ones with foreign names, are used up before new names."""
+    names = ("dc1-a-h100x8-0", "dc1-a-h100x8-2", "dc1-a-h100x8-5", "mine")
+    idle = Assignment(machines=tuple(MachineSlot(name=name, pool="p") for name in names))
+    after = assign(solution(("train:16", "p", 2), ("chat:4", "p", 1)), PROBLEM, idle)
+
+    assert set(names) < {m.name for m in after.machines}
+    assert len(after.machines) == 5
 
 
 def test_growing_moves_nobody() -> None:
@@ -193,7 +178,7 @@ def test_another_pool_or_choice_is_another_replica() -> None:
 
 def test_pools_with_equal_machines_share_numbers() -> None:
     """Spot and on demand in one zone: no two machines have one name, and none changes its pool."""
-    twins = replace(PROBLEM, pools=(pool("p"), pool("q")))
+    twins = replace(PROBLEM, pools=(h100s("p"), h100s("q")))
     both = assign(solution(("chat:4", "p", 2), ("chat:4", "q", 2)), twins, NOTHING)
     swapped = assign(solution(("chat:4", "q", 4)), twins, both)
 
@@ -211,7 +196,7 @@ def test_pools_with_equal_machines_share_numbers() -> None:
 )
 def test_names_suit_every_cloud(zone: str, machine: str, prefix: str) -> None:
     """Lower-case letters, digits and hyphens, a letter first, room for the number."""
-    assert machine_prefix(pool("p", zone=zone, machine=machine)) == prefix
+    assert machine_prefix(h100s("p", zone=zone, machine=machine)) == prefix
 
 
 def test_a_broken_state_is_mended() -> None:

@@ -7,34 +7,17 @@ from dataclasses import replace
 from dcplan.diag import Diagnostic
 from dcplan.placement import BudgetRule, Choice, Pool, Problem, SpreadRule, Workload, solve
 from dcplan.placement.explain import find_conflict
+from placement_problems import choice, pool
 
 
-def pool(name: str, machines: int | None, *, zone: str = "z0", usd_per_h: float = 10.0) -> Pool:
-    """A pool of machines with eight devices."""
-    return Pool(
-        id=name,
-        provider="x",
-        region="r",
-        zone=zone,
-        machine="m",
-        accelerator="a",
-        devices=8,
-        machines=machines,
-        usd_per_h=usd_per_h,
-    )
+def ten_dollars(name: str, machines: int | None, *, zone: str = "z0") -> Pool:
+    """A pool of so many machines at $10/h."""
+    return pool(name, zone=zone, machines=machines, usd_per_h=10.0)
 
 
-def choice(workload: str, replicas: int, pools: tuple[str, ...]) -> Choice:
+def a_month(workload: str, replicas: int, pools: tuple[str, ...]) -> Choice:
     """Whole machines for a month."""
-    return Choice(
-        id=f"{workload}-{replicas}",
-        workload=workload,
-        pools=pools,
-        replicas=replicas,
-        devices=8,
-        machines=1,
-        hours=720.0,
-    )
+    return choice(workload, pools, replicas, id=f"{workload}-{replicas}", hours=720.0)
 
 
 def workload(name: str, *, at_least: int = 0) -> Workload:
@@ -47,8 +30,8 @@ def workload(name: str, *, at_least: int = 0) -> Workload:
 POOLS = ("p0", "p1", "p2")
 PROBLEM = Problem(
     workloads=(workload("chat", at_least=2), workload("embed", at_least=2), workload("train")),
-    pools=tuple(pool(name, 4, zone=f"z{i}") for i, name in enumerate(POOLS)),
-    choices=(choice("chat", 4, POOLS), choice("embed", 2, POOLS), choice("train", 3, POOLS)),
+    pools=tuple(ten_dollars(name, 4, zone=f"z{i}") for i, name in enumerate(POOLS)),
+    choices=(a_month("chat", 4, POOLS), a_month("embed", 2, POOLS), a_month("train", 3, POOLS)),
     budget=BudgetRule(usd_per_h=90.0, origin=("constraints", "budget")),
 )
 
@@ -103,8 +86,8 @@ def test_a_conflict_is_minimal() -> None:
     """Without any one of its rules, the others can hold: here, a budget and one of two demands."""
     two = replace(
         PROBLEM,
-        choices=(choice("chat", 10, POOLS), choice("embed", 2, POOLS), choice("train", 11, POOLS)),
-        pools=tuple(pool(name, None, zone=f"z{i}") for i, name in enumerate(POOLS)),
+        choices=(a_month("chat", 10, POOLS), a_month("embed", 2, POOLS), a_month("train", 11, POOLS)),
+        pools=tuple(ten_dollars(name, None, zone=f"z{i}") for i, name in enumerate(POOLS)),
     )
 
     assert labels(two) in ({"budget", "demand[chat]"}, {"budget", "demand[train]"})
@@ -115,8 +98,8 @@ def test_many_pools_are_counted_not_listed() -> None:
     names = tuple(f"p{i:02}" for i in range(12))
     many = Problem(
         workloads=(workload("chat"),),
-        pools=tuple(pool(name, 1) for name in names),
-        choices=(choice("chat", 20, names),),
+        pools=tuple(ten_dollars(name, 1) for name in names),
+        choices=(a_month("chat", 20, names),),
     )
     diagnostic = explained(many)
 
@@ -128,7 +111,7 @@ def test_many_pools_are_counted_not_listed() -> None:
 def test_shortage_is_the_least_there_is() -> None:
     """Twenty machines asked, twelve there: eight short, in whichever pools."""
     large = replace(
-        PROBLEM, workloads=(workload("train"),), choices=(choice("train", 20, POOLS),), budget=None
+        PROBLEM, workloads=(workload("train"),), choices=(a_month("train", 20, POOLS),), budget=None
     )
 
     assert "8 machines short in pool" in explained(large).detail

@@ -4,38 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dcplan.placement import Allotment, BudgetRule, Choice, Pool, Problem, SpreadRule, Workload
+from dcplan.placement import Allotment, BudgetRule, Pool, Problem, SpreadRule, Workload
 from dcplan.placement.prune import possible, useful
+from placement_problems import choice, pool
 
 CHAT = Workload(name="chat", origin=("chat",))
 
 
-def pool(name: str, *, zone: str = "z0", machines: int | None = None, usd_per_h: float = 1.0) -> Pool:
-    """A pool of machines with eight devices."""
-    return Pool(
-        id=name,
-        provider="x",
-        region="r",
-        zone=zone,
-        machine="m",
-        accelerator="a",
-        devices=8,
-        machines=machines,
-        usd_per_h=usd_per_h,
-    )
-
-
 def problem(*pools: Pool, replicas: int = 3) -> Problem:
     """One workload on whole machines that may use all pools."""
-    way = Choice(
-        id="c",
-        workload="chat",
-        pools=tuple(p.id for p in pools),
-        replicas=replicas,
-        devices=8,
-        machines=1,
-        hours=1.0,
-    )
+    way = choice("chat", tuple(p.id for p in pools), replicas, id="c", hours=1.0)
     return Problem(workloads=(CHAT,), pools=pools, choices=(way,))
 
 

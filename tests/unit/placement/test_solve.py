@@ -9,36 +9,19 @@ from dataclasses import replace
 import pytest
 
 from dcplan.placement import Allotment, Choice, Pool, Problem, Solution, SpreadRule, Workload, solve
+from placement_problems import choice, pool
 
 CHAT = Workload(name="chat", origin=("workloads", "chat"))
 
 
-def pool(name: str, *, machines: int | None = None, usd_per_h: float = 2.5, zone: str = "z0") -> Pool:
-    """A pool of machines with eight devices."""
-    return Pool(
-        id=name,
-        provider="x",
-        region="r",
-        zone=zone,
-        machine="m",
-        accelerator="a",
-        devices=8,
-        machines=machines,
-        usd_per_h=usd_per_h,
-    )
+def hired(name: str, *, usd_per_h: float = 2.5, **more: object) -> Pool:
+    """A pool of machines at $2.50/h, unless said otherwise."""
+    return pool(name, usd_per_h=usd_per_h, **more)
 
 
-def choice(name: str, pools: tuple[str, ...], replicas: int, devices: int = 2) -> Choice:
+def sharing(name: str, pools: tuple[str, ...], replicas: int, devices: int = 2) -> Choice:
     """A choice of ``chat`` that shares machines."""
-    return Choice(
-        id=name,
-        workload="chat",
-        pools=pools,
-        replicas=replicas,
-        devices=devices,
-        machines=0,
-        hours=10.0,
-    )
+    return choice("chat", pools, replicas, id=name, devices=devices, machines=0)
 
 
 def where(solution: Solution) -> dict[tuple[str, str], int]:
@@ -48,8 +31,8 @@ def where(solution: Solution) -> dict[tuple[str, str], int]:
 
 TWINS = Problem(
     workloads=(CHAT,),
-    pools=(pool("a", machines=2), pool("b", machines=2)),
-    choices=(choice("c", ("a", "b"), 6),),
+    pools=(hired("a", machines=2), hired("b", machines=2)),
+    choices=(sharing("c", ("a", "b"), 6),),
 )
 
 
@@ -82,9 +65,9 @@ def test_todays_placement_wins_ties() -> None:
 
 def test_todays_choice_wins_ties() -> None:
     """Of two ways with equal cost, today's is kept."""
-    ways = (choice("c", ("a",), 8), choice("d", ("a",), 4, devices=4))
+    ways = (sharing("c", ("a",), 8), sharing("d", ("a",), 4, devices=4))
     today = (Allotment(workload="chat", choice="d", pool="a", replicas=4),)
-    problem = Problem(workloads=(CHAT,), pools=(pool("a"),), choices=ways)
+    problem = Problem(workloads=(CHAT,), pools=(hired("a"),), choices=ways)
 
     assert where(solve(problem).unwrap()) == {("c", "a"): 8}
     assert where(solve(replace(problem, current=today)).unwrap()) == {("d", "a"): 4}
@@ -93,7 +76,7 @@ def test_todays_choice_wins_ties() -> None:
 def test_growing_keeps_what_runs() -> None:
     """Six more replicas come beside those that run in the last pool."""
     today = (Allotment(workload="chat", choice="c", pool="b", replicas=6),)
-    grown = replace(TWINS, choices=(choice("c", ("a", "b"), 12),), current=today)
+    grown = replace(TWINS, choices=(sharing("c", ("a", "b"), 12),), current=today)
 
     assert where(solve(grown).unwrap())["c", "b"] >= 6
 
@@ -101,15 +84,15 @@ def test_growing_keeps_what_runs() -> None:
 def test_money_comes_before_staying() -> None:
     """A cheaper pool is worth a move."""
     today = (Allotment(workload="chat", choice="c", pool="b", replicas=6),)
-    cheaper = replace(TWINS, pools=(pool("a", usd_per_h=2.4), pool("b")), current=today)
+    cheaper = replace(TWINS, pools=(hired("a", usd_per_h=2.4), hired("b")), current=today)
 
     assert where(solve(cheaper).unwrap()) == {("c", "a"): 6}
 
 
 def test_shared_machines_are_paid_for_as_long_as_they_serve() -> None:
     """Three shared machines for ten hours cost more than two whole ones for ten hours."""
-    ways = (choice("c", ("a",), 12), replace(choice("d", ("a",), 2, devices=8), machines=1))
-    solution = solve(Problem(workloads=(CHAT,), pools=(pool("a"),), choices=ways)).unwrap()
+    ways = (sharing("c", ("a",), 12), replace(sharing("d", ("a",), 2, devices=8), machines=1))
+    solution = solve(Problem(workloads=(CHAT,), pools=(hired("a"),), choices=ways)).unwrap()
 
     assert where(solution) == {("d", "a"): 2}
     assert solution.report.objective_usd == 50.0
@@ -119,8 +102,8 @@ def test_free_machines_are_not_wasted() -> None:
     """Where machines cost nothing, the fewest are used."""
     free = Problem(
         workloads=(CHAT,),
-        pools=(pool("a", usd_per_h=0.0),),
-        choices=(choice("c", ("a",), 20), choice("d", ("a",), 4)),
+        pools=(hired("a", usd_per_h=0.0),),
+        choices=(sharing("c", ("a",), 20), sharing("d", ("a",), 4)),
     )
     solution = solve(free).unwrap()
 
@@ -132,9 +115,9 @@ def test_free_machines_are_not_wasted() -> None:
 def test_sizes_that_do_not_nest_keep_apart() -> None:
     """A machine of eight holds one replica of seven devices, and no eighth device is lent out."""
     embed = Workload(name="embed", origin=("workloads", "embed"))
-    small = replace(choice("e", ("a",), 1, devices=1), workload="embed")
+    small = replace(sharing("e", ("a",), 1, devices=1), workload="embed")
     problem = Problem(
-        workloads=(CHAT, embed), pools=(pool("a"),), choices=(choice("c", ("a",), 2, devices=7), small)
+        workloads=(CHAT, embed), pools=(hired("a"),), choices=(sharing("c", ("a",), 2, devices=7), small)
     )
 
     assert [use.machines for use in solve(problem).unwrap().pools] == [3]
@@ -142,7 +125,7 @@ def test_sizes_that_do_not_nest_keep_apart() -> None:
 
 def test_no_workloads_need_no_machines() -> None:
     """An empty problem has an empty solution."""
-    solution = solve(Problem(workloads=(), pools=(pool("a"),), choices=())).unwrap()
+    solution = solve(Problem(workloads=(), pools=(hired("a"),), choices=())).unwrap()
 
     assert solution.allotments == ()
     assert solution.pools == ()
@@ -151,11 +134,11 @@ def test_no_workloads_need_no_machines() -> None:
 
 def test_equal_problems_have_equal_solutions() -> None:
     """Even when the limit comes before the proof."""
-    zones = tuple(pool(f"p{i}", zone=f"z{i}", machines=3 + i % 3, usd_per_h=1 + i / 7) for i in range(12))
+    zones = tuple(hired(f"p{i}", zone=f"z{i}", machines=3 + i % 3, usd_per_h=1 + i / 7) for i in range(12))
     spread = SpreadRule(over="zone", at_least=3, origin=("spread",))
     workloads = tuple(replace(CHAT, name=f"w{i}", spread=(spread,)) for i in range(4))
     ways = tuple(
-        replace(choice(f"{w.name}-{tp}", tuple(p.id for p in zones), 24 // tp + i, tp), workload=w.name)
+        replace(sharing(f"{w.name}-{tp}", tuple(p.id for p in zones), 24 // tp + i, tp), workload=w.name)
         for i, w in enumerate(workloads)
         for tp in (1, 2, 4, 8)
     )
@@ -166,9 +149,9 @@ def test_equal_problems_have_equal_solutions() -> None:
 
 def test_huge_sums_of_money_fit_into_the_solver() -> None:
     """A million machines for ten years are still solved."""
-    years = replace(choice("c", ("a", "b"), 1_000_000, devices=8), hours=87_600.0)
+    years = replace(sharing("c", ("a", "b"), 1_000_000, devices=8), hours=87_600.0)
     problem = Problem(
-        workloads=(CHAT,), pools=(pool("a", usd_per_h=100.0), pool("b", usd_per_h=99.0)), choices=(years,)
+        workloads=(CHAT,), pools=(hired("a", usd_per_h=100.0), hired("b", usd_per_h=99.0)), choices=(years,)
     )
     solution = solve(problem).unwrap()
 
@@ -179,7 +162,7 @@ def test_huge_sums_of_money_fit_into_the_solver() -> None:
 def test_names_must_be_unique() -> None:
     """Two pools with one name are our own mistake, said as such."""
     with pytest.raises(ValueError, match="This is a bug in dcplan"):
-        solve(replace(TWINS, pools=(pool("a"), pool("a"))))
+        solve(replace(TWINS, pools=(hired("a"), hired("a"))))
 
 
 def test_importing_placement_does_not_import_the_solver() -> None:

@@ -10,8 +10,6 @@ from dcplan.placement import (
     AffinityRule,
     Allotment,
     BudgetRule,
-    Choice,
-    Pool,
     PoolUse,
     Problem,
     Solution,
@@ -22,38 +20,9 @@ from dcplan.placement import (
     verify,
 )
 from dcplan.placement.verify import violations
+from placement_problems import choice, pool
 
-
-def pool(name: str, zone: str, *, spot: bool = False) -> Pool:
-    """Four machines with eight devices at a dollar."""
-    return Pool(
-        id=name,
-        provider="x",
-        region="r",
-        zone=zone,
-        machine="m",
-        accelerator="a",
-        devices=8,
-        machines=4,
-        usd_per_h=1.0,
-        spot=spot,
-    )
-
-
-def choice(workload: str, replicas: int, *, machines: int = 0, one_pool: bool = False) -> Choice:
-    """Replicas of four devices, or of whole machines."""
-    return Choice(
-        id=f"{workload}-way",
-        workload=workload,
-        pools=("p", "q", "s"),
-        replicas=replicas,
-        devices=4,
-        machines=machines,
-        hours=10.0,
-        one_pool=one_pool,
-    )
-
-
+ANYWHERE = ("p", "q", "s")
 PROBLEM = Problem(
     workloads=(
         Workload(
@@ -73,8 +42,16 @@ PROBLEM = Problem(
             affinity=(AffinityRule(other="embed", at="zone", apart=True, origin=("affinity",)),),
         ),
     ),
-    pools=(pool("p", "z0"), pool("q", "z1"), pool("s", "z2", spot=True)),
-    choices=(choice("chat", 4), choice("embed", 2), choice("train", 2, machines=1, one_pool=True)),
+    pools=(
+        pool("p", zone="z0", machines=4),
+        pool("q", zone="z1", machines=4),
+        pool("s", zone="z2", machines=4, spot=True),
+    ),
+    choices=(
+        choice("chat", ANYWHERE, 4, devices=4, machines=0),
+        choice("embed", ANYWHERE, 2, devices=4, machines=0),
+        choice("train", ANYWHERE, 2, devices=4, one_pool=True),
+    ),
     budget=BudgetRule(usd_per_h=6.0, origin=("budget",)),
 )
 

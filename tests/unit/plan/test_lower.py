@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dcplan.basis import Basis, Estimate
 from dcplan.catalog.types import Offering, Purchase, Source
 from dcplan.demand.types import Demand, Lengths, Limits, ServeDemand, TrainDemand
@@ -17,11 +19,12 @@ from dcplan.placement.types import (
     SolverReport,
 )
 from dcplan.plan.cost import usd_for_job, usd_per_h_of
-from dcplan.plan.current import allotments_of, assignment_of
+from dcplan.plan.current import allotments_of, assignment_of, known_again
 from dcplan.plan.lower import lower
 from dcplan.provider.local.kinds import KINDS
 from dcplan.provider.lowering import lower as to_resources
 from dcplan.resources import Resource
+from dcplan.sharding.names import told_apart
 from dcplan.sharding.types import Candidate, ServeEstimate, TrainEstimate
 
 POOL = "z/b/h100x8"
@@ -160,6 +163,25 @@ def test_what_was_lowered_is_read_back_as_it_was() -> None:
         Allotment(workload="chat", choice="chat/a", pool=POOL, replicas=3),
         Allotment(workload="job", choice="job/a", pool=POOL, replicas=1),
     )
+
+
+def test_other_links_elsewhere_change_nothing_of_what_runs() -> None:
+    """A pool with other links makes the candidate's id longer: settings stay, and it is known again."""
+    here, there = (
+        replace(JOB, id=told_apart(JOB.id, POOL)),
+        replace(JOB, id=told_apart(JOB.id, "z/c/h100x8"), pools=("z/c/h100x8",)),
+    )
+    candidates = {c.id: c for c in (CHAT, here, there)}
+    job = replace(ASSIGNMENT.replicas[-1], choice=here.id)
+    now = replace(ASSIGNMENT, replicas=(*ASSIGNMENT.replicas[:-1], job))
+    placement = lower(DEMAND, candidates, now, {POOL: OFFERING})["local"]
+    lowered = to_resources(placement, provider="local", machine_kind="machine", kinds=KINDS)
+
+    assert lowered == resources()
+    assert {r.choice for r in known_again(assignment_of(lowered), candidates.values()).replicas} == {
+        "chat/a",
+        here.id,
+    }
 
 
 def test_replicas_stand_on_their_machines_and_the_endpoint_names_the_replicas() -> None:

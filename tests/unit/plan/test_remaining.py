@@ -95,3 +95,27 @@ def test_a_delete_is_done_once_the_address_is_empty() -> None:
     change = Change(address=box.address, action=Action.DELETE, before=box, after=None)
 
     assert remaining(a_plan(a_state(box), change), a_state()).changes == ()
+
+
+def test_of_a_replacement_cut_short_the_create_is_left() -> None:
+    """The old one is deleted, the new one is not there yet; what it stands on must still be as it was."""
+    before = a_box("a", object_id="1")
+    change = Change(address=before.address, action=Action.REPLACE, before=before, after=a_box("a", size=2))
+    plan = a_plan(a_state(before), change)
+    now = a_state(serial=4)
+    left = remaining(plan, now)
+
+    assert [(c.action, c.before, c.after) for c in left.changes] == [(Action.CREATE, None, change.after)]
+    assert check_fresh(left, now) == ()
+
+
+def test_a_replacement_is_not_taken_up_after_something_else_was_applied() -> None:
+    """The address is empty because a later plan wanted it so."""
+    before = a_box("a", object_id="1")
+    change = Change(address=before.address, action=Action.REPLACE, before=before, after=a_box("a", size=2))
+    plan = replace(a_plan(a_state(before), change), created_at="2026-01-01T00:00:00+00:00")
+    now = replace(a_state(serial=4), deployment={"applied_at": "2026-01-01T00:00:07+00:00"})
+    left = remaining(plan, now)
+
+    assert left is plan
+    assert [d.code for d in check_fresh(left, now)] == ["plan-stale"]

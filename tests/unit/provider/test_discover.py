@@ -69,7 +69,7 @@ def test_an_absent_provider_names_its_package() -> None:
 
     assert problem.code == "provider-not-installed"
     assert problem.path == ("providers", "aws")
-    assert problem.detail.endswith("Run: pip install dcplan-aws")
+    assert problem.detail.endswith("(dcplan-aws). In a checkout of dcplan: pip install ./providers/aws")
 
 
 def test_a_misspelt_provider_gets_a_suggestion() -> None:

@@ -131,6 +131,16 @@ def test_a_standing_stock_out_shows_in_the_offerings(hall: _Hall) -> None:
     assert (offering.available, offering.machines) == (False, 4)
 
 
+def test_a_standing_stock_out_leaves_an_owner_its_machines(hall: _Hall) -> None:
+    """What runs needs not be had again; only somebody without machines here finds none."""
+    hall.machine("m-0")
+    hall.inject(FaultKind.STOCK_OUT, times=None)
+    ours, theirs = (hall.provider.offerings(OfferingQuery(lineage=who)).unwrap()[0] for who in ("us", "them"))
+
+    assert (ours.available, ours.machines) == (True, 1)
+    assert not theirs.available
+
+
 def test_machines_of_others_are_taken_off(hall: _Hall) -> None:
     """A query that names its owner counts its own machines and the free ones."""
     hall.machine("m-0")

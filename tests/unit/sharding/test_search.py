@@ -21,6 +21,7 @@ from dcplan.demand.types import (
     TrainDemand,
 )
 from dcplan.sharding import MachineClass, ServeEstimate, TrainEstimate, search, search_all
+from dcplan.sharding.train import try_class
 from dcplan.topology.types import Link, PoolLinks
 
 if TYPE_CHECKING:
@@ -217,6 +218,24 @@ def test_a_model_too_large_for_all_tells_what_is_missing() -> None:
     assert "GiB short" in found.detail
 
 
+def test_requests_longer_than_the_context_are_an_error() -> None:
+    """A model with room for 1,000 tokens cannot take 1,250, on whatever machine."""
+    short = replace(known("llama-3.1-8b"), max_context=1000)
+    problem = only_error(search(chat(), short, CLASSES, TABLE).diagnostics)
+
+    assert problem.code == "context-too-short"
+    assert "1,250" in problem.detail
+    assert search(chat(), replace(short, max_context=1250), CLASSES, TABLE).ok
+
+
+@pytest.mark.parametrize("rate", [1e9, 1e30, 1e300])
+def test_traffic_beyond_any_fleet_is_an_error(rate: float) -> None:
+    """Counts that no integer holds are told, not computed with."""
+    problem = only_error(search(chat(rate=rate), known("llama-3.1-8b"), CLASSES, TABLE).diagnostics)
+
+    assert problem.code == "too-much-traffic"
+
+
 def test_no_class_at_all_is_an_error_of_its_own() -> None:
     """Without any machine there is nothing to explain about layouts."""
     assert only_error(search(chat(), known("llama-3.1-8b"), [], TABLE).diagnostics).code == "no-machines"
@@ -292,3 +311,24 @@ def test_a_stricter_bound_never_takes_less_hardware() -> None:
     ]
 
     assert costs[0].replicas * costs[0].devices <= costs[1].replicas * costs[1].devices
+
+
+@pytest.mark.parametrize("batch", [512, 640, 480])
+def test_more_machines_never_take_a_training_layout_away(batch: int) -> None:
+    """With one machine more, the fastest and the cheapest job are as good or better."""
+    model = known("llama-3.1-8b")
+    demand = replace(pretrain(deadline_s=None), global_batch_sequences=batch)
+    best = []
+    for count in range(1, 10):
+        found = search(demand, model, [machine_class("p5.48xlarge", count)], TABLE).unwrap()[0]
+        best.append(min((c.hours or 0.0) * c.machines for c in found))
+    hours = [
+        min(
+            float(h)
+            for h in try_class(demand, model, machine_class("p5.48xlarge", n), "bf16", TABLE).duration_s
+        )
+        for n in range(1, 10)
+    ]
+
+    assert best == sorted(best, reverse=True)
+    assert hours == sorted(hours, reverse=True)

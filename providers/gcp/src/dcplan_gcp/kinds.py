@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dcplan.provider.lowering import ENDPOINT, JOB, REPLICA
+from dcplan.provider.lowering import kinds_on
 from dcplan.provider.types import Idempotency, Kind
 
 if TYPE_CHECKING:
@@ -16,30 +16,18 @@ INSTANCE = "instance"
 CONSISTENCY_WINDOW_S = 60.0
 """Allowed for a new instance to show in lists (assumed: its operation is done before it is looked for)."""
 
-
-def _kind(
-    name: str, outputs: tuple[str, ...], replace_on: tuple[str, ...], *, points_only: bool = False
-) -> Kind:
-    """A kind that is told apart by its name, which is unique in project and zone."""
-    return Kind(
-        name=name,
-        outputs=outputs,
-        replace_on=replace_on,
+KINDS: Mapping[str, Kind] = kinds_on(
+    Kind(
+        name=INSTANCE,
+        outputs=("id", "address"),
+        replace_on=("machine", "region", "zone", "block", "purchase", "gang"),
         idempotency=Idempotency.NAME,
         token_ttl_s=0.0,
         consistency_window_s=CONSISTENCY_WINDOW_S,
         spends_money=False,
-        points_only=points_only,
     )
+)
+"""The kinds of resource that a plan for Google Cloud holds, by name.
 
-
-KINDS: Mapping[str, Kind] = {
-    kind.name: kind
-    for kind in (
-        _kind(INSTANCE, ("id", "address"), ("machine", "region", "zone", "block", "purchase", "gang")),
-        _kind(REPLICA, ("id", "address"), ("workload", "machines", "devices")),
-        _kind(JOB, ("id",), ("workload", "machines", "devices", "settings")),
-        _kind(ENDPOINT, ("id", "url"), ("workload",), points_only=True),
-    )
-}
-"""The kinds of resource that a plan for Google Cloud holds, by name."""
+Each is told apart by its name, which is unique in project and zone.
+"""

@@ -1,7 +1,5 @@
-"""A small durable cloud, an apply on it, and a server that forks one process per apply.
+"""A small durable cloud and an apply on it; run as a script, a server that forks one process per apply.
 
-Run as a script it reads one JSON job a line from stdin, runs it in a forked
-child and answers with the child's exit status: -9 for one that was killed.
 The world keeps its objects in a file of its own, so it outlives every kill.
 """
 
@@ -9,9 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sqlite3
-import sys
 import threading
 import time
 from pathlib import Path
@@ -19,20 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 from dcplan.apply import ApplyOptions, execute, recover
 from dcplan.provider.errors import AlreadyGone, Conflict
-from dcplan.provider.types import Ack, Found, Idempotency, Kind, ProviderInfo, Request
-from dcplan.resources import Action, Address, Change, Resource
-from dcplan.state import LocalStore, LockInfo, State, check, open_store
+from dcplan.provider.types import Ack, Found, Idempotency, ProviderInfo, Request
+from dcplan.resources import Action, Address, Resource
+from dcplan.state import LocalStore, LockInfo, check, open_store
+from fork_server import Job, serve
+from sized import changes, sized_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from dcplan.provider import Provider
-
-_KINDS = {
-    "token": (Idempotency.TOKEN, 3600.0),
-    "name": (Idempotency.NAME, 0.0),
-    "tag": (Idempotency.TAG, 0.0),
-}
 
 
 class World:
@@ -42,19 +34,7 @@ class World:
         self._path = path
         self._delay_s = delay_s
         self._one_at_a_time = threading.Lock()
-        kinds = {
-            name: Kind(
-                name=name,
-                outputs=("id",),
-                replace_on=("size",),
-                idempotency=how,
-                token_ttl_s=ttl_s,
-                consistency_window_s=0.0,
-                spends_money=False,
-            )
-            for name, (how, ttl_s) in _KINDS.items()
-        }
-        self.info = ProviderInfo(name="world", api_version=1, kinds=kinds)
+        self.info = ProviderInfo(name="world", api_version=1, kinds=sized_kinds(3600.0))
         # A killed process loses nothing that the kernel has, so no sync is needed here.
         self._sql = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
         self._sql.execute("PRAGMA synchronous = OFF")
@@ -165,25 +145,6 @@ def stage(name: str) -> dict[Address, Resource]:
     return {r.address: r for r in wanted}
 
 
-def changes(state: State, wanted: Mapping[Address, Resource]) -> list[Change]:
-    """What leads from the state to what is wanted."""
-    found = []
-    for address in sorted({*state.resources, *wanted}):
-        before, after = state.resources.get(address), wanted.get(address)
-        if before is None:
-            action = Action.CREATE
-        elif after is None:
-            action = Action.DELETE
-        elif before.attributes == after.attributes and before.needs == after.needs:
-            continue
-        elif before.attributes["size"] != after.attributes["size"]:
-            action = Action.REPLACE
-        else:
-            action = Action.UPDATE
-        found.append(Change(address=address, action=action, before=before, after=after))
-    return found
-
-
 def store_in(folder: Path) -> LocalStore:
     """The state in a folder."""
     return open_store(folder / ".dcplan" / "state.db", create=True).unwrap()
@@ -230,23 +191,11 @@ def broken_promises(folder: Path, to: str) -> list[str]:
         world.close()
 
 
-def _serve() -> None:
-    """Run each job in a child of its own; kill it after ``kill_after_s`` when that is given."""
-    for line in sys.stdin:
-        job = json.loads(line)
-        pid = os.fork()
-        if pid == 0:
-            os.environ.update(job["environment"])
-            options = {"parallelism": job["parallelism"], "delay_s": job["delay_s"]}
-            done = apply(Path(job["folder"]), job["to"], **options)
-            os._exit(0 if done else 1)
-        if job["kill_after_s"] is not None:
-            time.sleep(job["kill_after_s"])
-            os.kill(pid, signal.SIGKILL)  # Our own child, not waited for yet: the id is still its.
-        _, status = os.waitpid(pid, 0)
-        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
-        sys.stdout.flush()
+def _run(job: Job) -> int:
+    """One apply; 0 when all is done."""
+    done = apply(Path(job["folder"]), job["to"], parallelism=job["parallelism"], delay_s=job["delay_s"])
+    return 0 if done else 1
 
 
 if __name__ == "__main__":
-    _serve()
+    serve(_run)
