@@ -99,7 +99,7 @@ def settings_of(demand: ServeDemand | TrainDemand, candidate: Candidate) -> dict
         # Training's words (ZeRO, recompute, micro-batch) mean nothing to a server.
         serving = ("tensor", "pipeline", "data", "expert", "context")
         settings["layout"] = {k: layout[k] for k in serving}
-        settings["max_sequences"] = _round_up_power(candidate.estimate.batch)
+        settings["max_sequences"] = _round_up_power(candidate.estimate.max_batch)
         return settings
     settings["layout"] = {**layout, "micro_batch": candidate.layout.micro_batch}
     if isinstance(demand, TrainDemand):
@@ -110,5 +110,5 @@ def settings_of(demand: ServeDemand | TrainDemand, candidate: Candidate) -> dict
 
 
 def _round_up_power(batch: int) -> int:
-    """The next power of two: room above the planned batch, and a value that rarely changes."""
+    """The next power of two: a value that rarely changes."""
     return 1 << max(batch - 1, 0).bit_length()

@@ -126,12 +126,15 @@ def candidates_of(trial: ServeTrial, rows: Mask, demand: ServeDemand) -> list[Ca
     r = trial.replicas.take(rows)
     cache = trial.cache[rows]
     count = len(r.layouts)
-    most = np.broadcast_to(np.asarray(rate_at(r, most_batch(r, demand.bounds, cache))), (count,))
+    fullest = np.broadcast_to(np.asarray(most_batch(r, demand.bounds, cache)), (count,))
+    most = np.broadcast_to(np.asarray(rate_at(r, fullest)), (count,))
     wanted = np.maximum(np.ceil(demand.requests_per_s / most - 1e-9), 1)
     needed = np.minimum(wanted, MOST_REPLICAS + 1).astype(int)
     planned = demand.requests_per_s / needed
     batch = batch_for(r, planned)
-    sized = _Sized(trial=trial, replicas=r, cache=cache, most=most, planned=planned, batch=batch)
+    sized = _Sized(
+        trial=trial, replicas=r, cache=cache, most=most, planned=planned, batch=batch, fullest=fullest
+    )
     few = np.flatnonzero(needed <= MOST_REPLICAS)
     kept = _pareto([(int(i), int(needed[i]), *_size(trial, r, int(i))) for i in few], demand)
     return [_candidate(sized, i, needed=int(needed[i]), spares=spares, demand=demand) for i, spares in kept]
@@ -174,6 +177,8 @@ class _Sized:
     most: Array
     planned: Array
     batch: Array
+    fullest: Array
+    """Batch at the most that the SLA allows."""
 
 
 def _candidate(sized: _Sized, index: int, *, needed: int, spares: int, demand: ServeDemand) -> Candidate:
@@ -207,6 +212,7 @@ def _estimate(sized: _Sized, index: int, demand: ServeDemand) -> ServeEstimate:
     resident = cache_need_tokens(r, batch, CACHE_QUANTILE)
     return ServeEstimate(
         batch=max(1, math.ceil(batch)),
+        max_batch=max(1, math.ceil(batch), math.ceil(float(sized.fullest[index]))),
         requests_per_s=planned,
         max_requests_per_s=most,
         output_tokens_per_s=planned * demand.output_tokens.mean,

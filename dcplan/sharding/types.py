@@ -46,6 +46,8 @@ class ServeEstimate:
 
     batch: int
     """Sequences decoded together at the planned load."""
+    max_batch: int
+    """Sequences decoded together at the most that one replica can take within the SLA."""
     requests_per_s: float
     """Planned load on one replica."""
     max_requests_per_s: float

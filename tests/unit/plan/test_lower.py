@@ -38,7 +38,8 @@ def a_candidate(
 ) -> Candidate:
     """A way to run ``workload``."""
     serve = ServeEstimate(
-        batch=30,
+        batch=20,
+        max_batch=30,
         requests_per_s=1.0,
         max_requests_per_s=2.0,
         output_tokens_per_s=10.0,
