@@ -49,6 +49,28 @@ def document_options(function: F) -> F:
     return function
 
 
+def acting_options(function: F) -> F:
+    """``-auto-approve`` and ``-parallelism``: for the commands that change something."""
+    for option in (
+        click.option(
+            "-parallelism",
+            "--parallelism",
+            default=10,
+            show_default=True,
+            type=click.IntRange(1, 200),
+            help="Operations under way at the same time.",
+        ),
+        click.option(
+            "-auto-approve",
+            "--auto-approve",
+            is_flag=True,
+            help="Do not ask; needed where nobody can answer.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
 json_option = click.option("-json", "--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
 

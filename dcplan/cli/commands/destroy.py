@@ -6,16 +6,12 @@ from pathlib import Path
 
 import click
 
-from dcplan.cli.options import document_options, json_option, project_of
+from dcplan.cli.options import acting_options, document_options, json_option, project_of
 
 
 @click.command()
 @document_options
-@click.option(
-    "-auto-approve", "--auto-approve", is_flag=True, help="Do not ask; needed where nobody can answer."
-)
-@click.option("-parallelism", "--parallelism", default=10, show_default=True, type=click.IntRange(1, 200),
-              help="Operations under way at the same time.")  # fmt: skip
+@acting_options
 @json_option
 def command(  # noqa: PLR0913 - one parameter an option
     files: tuple[Path, ...],

@@ -156,8 +156,11 @@ def test_of_two_first_plans_only_one_can_be_applied() -> None:
     assert [d.code for d in check_fresh(plan, gone_again)] == ["plan-stale"]
 
 
-def test_crash_points_do_nothing_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unset, or set to another point or a later passage, the process lives."""
+def test_crash_points_kill_only_where_and_when_they_are_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unset, or set to another point or a later passage, the process lives; at its passage it is killed."""
+    killed: list[int] = []
+    monkeypatch.setattr("os.kill", lambda _pid, number: killed.append(number))
+
     monkeypatch.delenv("DCPLAN_CRASH_AT", raising=False)
     crash_point("after-ack")
     monkeypatch.setenv("DCPLAN_CRASH_AT", "after-done:1")
@@ -165,3 +168,8 @@ def test_crash_points_do_nothing_unless_asked(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("DCPLAN_CRASH_AT", "after-ack:3")
     crash_point("after-ack")
     crash_point("after-ack")
+    before = list(killed)
+    crash_point("after-ack")
+
+    assert before == []
+    assert len(killed) == 1
