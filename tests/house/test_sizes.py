@@ -17,7 +17,7 @@ FOLDERS = ("dcplan", "providers", "tests", "benchmarks", "examples")
 def sources() -> Iterator[Path]:
     """All Python files of the project."""
     for folder in FOLDERS:
-        yield from sorted((ROOT / folder).rglob("*.py"))
+        yield from sorted(p for p in (ROOT / folder).rglob("*.py") if "build" not in p.parts)
 
 
 def long_functions(text: str, limit: int) -> list[tuple[str, int]]:
