@@ -11,7 +11,7 @@ import numpy as np
 from dcplan.catalog import canonical_accelerator
 from dcplan.catalog.efficiency import Efficiencies, load_efficiencies
 from dcplan.demand.types import Allowed, Demand, ServeDemand, TrainDemand, WorkloadDemand
-from dcplan.diag import Diagnostic, Result, did_you_mean, error, listed
+from dcplan.diag import Diagnostic, Result, did_you_mean, error, has_errors, listed
 from dcplan.perf.device import WEIGHT_BYTES
 from dcplan.sharding import serve, train
 from dcplan.sharding.explain import explain_serve, explain_train
@@ -19,7 +19,7 @@ from dcplan.sharding.names import told_apart
 from dcplan.sharding.types import Candidate, Candidates, MachineClass, Search
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from dcplan.catalog.types import Model
     from dcplan.sharding.enumerate import Mask
@@ -34,25 +34,29 @@ Found = tuple[tuple[Candidate, ...], Search]
 def search_all(
     demand: Demand,
     models: Mapping[str, Model],
-    classes: Sequence[MachineClass],
+    classes_of: Callable[[WorkloadDemand], Result[tuple[MachineClass, ...]]],
     efficiencies: Efficiencies | None = None,
 ) -> Result[Candidates]:
     """Candidates of all workloads of a demand; all that find none are reported at once.
 
-    ``models`` by the name that workloads use; ``classes`` already hold only
-    providers, regions and zones that are allowed.
+    ``models`` by the name that workloads use; ``classes_of`` gives the machines
+    that a workload may use, or why there are none.
     """
     table = efficiencies or load_efficiencies()
     found: list[Candidate] = []
     searches: list[Search] = []
     problems: list[Diagnostic] = []
     for workload in demand.workloads:
-        result = search(workload, models[workload.model], classes, table)
+        classes = classes_of(workload)
+        problems += classes.diagnostics
+        if classes.value is None:
+            continue
+        result = search(workload, models[workload.model], classes.value, table)
         problems += result.diagnostics
         if result.value is not None:
             found += result.value[0]
             searches.append(result.value[1])
-    if any(True for _ in problems) and len(searches) < len(demand.workloads):
+    if has_errors(tuple(problems)):
         return Result(None, tuple(problems))
     return Result(Candidates(candidates=tuple(found), searches=tuple(searches)), tuple(problems))
 

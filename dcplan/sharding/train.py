@@ -116,17 +116,6 @@ def _fitting(
     return replace(layouts, recompute=chosen).take(chosen >= 0), smallest
 
 
-def least_duration_s(trial: TrainTrial, devices: Array, demand: TrainDemand) -> Array:
-    """No layout is faster: all useful FLOPs at what large products reach."""
-    if trial.jobs is None:
-        return np.full_like(devices, math.inf)
-    j = trial.jobs
-    flops = demand.tokens * training_flops_per_token(j.model, float(j.sequence))
-    fastest = max(j.device.gemm_flops, j.device.attention_flops)
-    out: Array = np.asarray(flops / (devices * fastest), dtype=np.float64)
-    return out
-
-
 def candidates_of(trial: TrainTrial, demand: TrainDemand) -> list[Candidate]:
     """Candidates that keep the deadline: the fastest for each device count, then those worth having.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dcplan.catalog.efficiency import load_efficiencies
 from dcplan.diag import Diagnostic, Result, has_errors
 from dcplan.placement.assign import assign
 from dcplan.placement.problem import pools_of, state_problem
@@ -13,12 +12,13 @@ from dcplan.plan.current import allotments_of, assignment_of, known_again
 from dcplan.plan.lower import lower
 from dcplan.resources import Resource, ResourceGraph
 from dcplan.sharding.classes import classes_for
-from dcplan.sharding.search import search
+from dcplan.sharding.search import search_all
 from dcplan.workflow.types import Checked, Decided, Gathered, Progress
 
 if TYPE_CHECKING:
+    from dcplan.demand import WorkloadDemand
     from dcplan.provider.types import Placement
-    from dcplan.sharding.types import Candidate, Search
+    from dcplan.sharding.types import Candidates, MachineClass
     from dcplan.state.types import State
 
 
@@ -27,7 +27,7 @@ def decide(checked: Checked, gathered: Gathered, state: State, progress: Progres
     searched = _search(checked, gathered, progress)
     if searched.value is None:
         return Result(None, searched.diagnostics)
-    candidates, searches = searched.value
+    candidates = searched.value.candidates
     progress("placing")
     current = known_again(assignment_of(state.resources.values()), candidates)
     pools = pools_of(gathered.catalog.offerings, gathered.catalog.machines)
@@ -45,7 +45,7 @@ def decide(checked: Checked, gathered: Gathered, state: State, progress: Progres
     return Result(
         Decided(
             candidates=candidates,
-            searches=searches,
+            searches=searched.value.searches,
             pools={p.id: p for p in pools},
             problem=problem,
             solution=solved.value,
@@ -55,31 +55,17 @@ def decide(checked: Checked, gathered: Gathered, state: State, progress: Progres
     )
 
 
-def _search(
-    checked: Checked, gathered: Gathered, progress: Progress
-) -> Result[tuple[tuple[Candidate, ...], tuple[Search, ...]]]:
-    """The layouts of every workload; one without any is an error, and the others are still searched."""
-    candidates: list[Candidate] = []
-    searches: list[Search] = []
-    diagnostics: list[Diagnostic] = []
+def _search(checked: Checked, gathered: Gathered, progress: Progress) -> Result[Candidates]:
+    """The layouts of every workload on the machines that its constraints leave."""
     catalog = gathered.catalog
-    efficiencies = load_efficiencies()
-    for workload in checked.demand.workloads:
+
+    def classes_of(workload: WorkloadDemand) -> Result[tuple[MachineClass, ...]]:
         progress(f"searching layouts for {workload.name}")
-        classes = classes_for(
+        return classes_for(
             workload, catalog.offerings, catalog.machines, catalog.accelerators, gathered.topology
         )
-        diagnostics.extend(classes.diagnostics)
-        if classes.value is None:
-            continue
-        found = search(workload, checked.models[workload.model], classes.value, efficiencies)
-        diagnostics.extend(found.diagnostics)
-        if found.value is not None:
-            candidates.extend(found.value[0])
-            searches.append(found.value[1])
-    if has_errors(tuple(diagnostics)):
-        return Result(None, tuple(diagnostics))
-    return Result((tuple(candidates), tuple(searches)), tuple(diagnostics))
+
+    return search_all(checked.demand, checked.models, classes_of)
 
 
 def _graph(checked: Checked, placements: dict[str, Placement]) -> Result[ResourceGraph]:

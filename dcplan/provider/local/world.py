@@ -104,10 +104,6 @@ class LocalWorld:
         """The faults that can still happen, with what is left of their counts."""
         return tuple(fault for _, fault in self.read(faults.standing))
 
-    def clear_faults(self) -> None:
-        """Let everything go well from now on."""
-        self.write(lambda db: db.execute("UPDATE faults SET times = 0"))
-
     def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run ``work`` in one transaction and return its answer once that is durable.
 

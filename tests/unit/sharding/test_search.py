@@ -20,6 +20,7 @@ from dcplan.demand.types import (
     SlaBound,
     TrainDemand,
 )
+from dcplan.diag import Result
 from dcplan.sharding import MachineClass, ServeEstimate, TrainEstimate, search, search_all
 from dcplan.sharding.train import try_class
 from dcplan.topology.types import Link, PoolLinks
@@ -278,7 +279,7 @@ def test_a_missed_deadline_is_told_with_the_shortfall() -> None:
 def test_all_failing_workloads_are_told_at_once() -> None:
     """Two impossible workloads give two errors and no candidates."""
     demand = Demand(project="p", workloads=(chat(ttft_s=0.001), pretrain(deadline_s=60.0)))
-    result = search_all(demand, {"m": known("llama-3.1-8b")}, CLASSES)
+    result = search_all(demand, {"m": known("llama-3.1-8b")}, lambda _: Result(tuple(CLASSES)))
 
     assert result.value is None
     assert [d.code for d in result.diagnostics] == ["no-layout", "no-layout"]
@@ -287,7 +288,7 @@ def test_all_failing_workloads_are_told_at_once() -> None:
 def test_all_workloads_are_searched() -> None:
     """Candidates of several workloads come together, with one search report each."""
     demand = Demand(project="p", workloads=(chat(), pretrain()))
-    found = search_all(demand, {"m": known("llama-3.1-8b")}, CLASSES).unwrap()
+    found = search_all(demand, {"m": known("llama-3.1-8b")}, lambda _: Result(tuple(CLASSES))).unwrap()
 
     assert {c.workload for c in found.candidates} == {"chat", "pretrain"}
     assert [s.workload for s in found.searches] == ["chat", "pretrain"]
