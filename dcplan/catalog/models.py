@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dcplan.catalog.load import DATA, Entry, read_data
-from dcplan.catalog.types import AttentionKind, Model, Source
+from dcplan.catalog.types import FOLLOWS, AttentionKind, Model, Source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +35,8 @@ def model_of(name: str, architecture: Mapping[str, Any], source: Source) -> Mode
     kv_heads = architecture.get("kv_heads") or heads
     moe = architecture.get("moe") or {}
     mla = architecture.get("mla") or {}
+    sparse = architecture.get("sparse_attention") or {}
+    linear = architecture.get("linear") or {}
     return Model(
         name=name,
         layers=architecture["layers"],
@@ -48,12 +50,21 @@ def model_of(name: str, architecture: Mapping[str, Any], source: Source) -> Mode
         tied_embeddings=architecture.get("tied_embeddings", False),
         max_context=architecture["max_context"],
         attention=_attention(heads, kv_heads, mla),
+        attention_layers=_or_follows(architecture.get("attention_layers")),
+        mlp_layers=_or_follows(architecture.get("mlp_layers")),
         sliding_window=architecture.get("sliding_window"),
         sliding_layers=architecture.get("sliding_layers", 0),
         **mla,
+        **sparse,
+        **linear,
         **moe,
         source=source,
     )
+
+
+def _or_follows(layers: int | None) -> int:
+    """A count of layers as written, or the mark that it follows from the others."""
+    return FOLLOWS if layers is None else layers
 
 
 def _attention(heads: int, kv_heads: int, mla: Mapping[str, int]) -> AttentionKind:

@@ -113,9 +113,19 @@ class AttentionKind(StrEnum):
     MLA = "mla"
 
 
+FOLLOWS = -1
+"""A count of layers that was not given and follows from the others when the model is built."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """The architecture of a decoder-only transformer, as far as time and memory depend on it."""
+    """The architecture of a decoder-only model, as far as time and memory depend on it.
+
+    A layer is one block with its own residual connection as the model's
+    config.json counts it: in most models it holds a mixer (softmax attention
+    or a linear mixer) and an MLP; in stacks of the Nemotron-H kind it is
+    exactly one of the three.
+    """
 
     name: str
     layers: int
@@ -130,23 +140,64 @@ class Model:
     tied_embeddings: bool
     max_context: int
     attention: AttentionKind
+    attention_layers: int = FOLLOWS
+    """How many of the layers have softmax attention; left out: all without a linear mixer."""
+    mlp_layers: int = FOLLOWS
+    """How many of the layers have an MLP or experts; left out: all."""
     sliding_window: int | None = None
+    """Tokens that a sliding or chunked attention layer sees at most."""
     sliding_layers: int = 0
-    """How many of the layers see only ``sliding_window`` tokens."""
+    """How many of the attention layers see only ``sliding_window`` tokens."""
     # Multi-head latent attention (DeepSeek-V2/V3), 0 elsewhere.
     q_lora_rank: int = 0
     kv_lora_rank: int = 0
     qk_nope_dim: int = 0
     qk_rope_dim: int = 0
     v_head_dim: int = 0
+    # Sparse attention behind an indexer (DeepSeek-V3.2, arXiv 2512.02556, section 2.1), 0 elsewhere.
+    index_top_k: int = 0
+    """Tokens that a query attends to after the indexer has chosen them."""
+    index_heads: int = 0
+    index_head_dim: int = 0
+    """Width of an indexer head; its one key per token is as wide and is cached beside the latent."""
+    # Linear mixers, whose state does not grow with the context: Mamba-2 (arXiv 2405.21060), gated
+    # DeltaNet (arXiv 2412.06464), lightning attention (arXiv 2405.17381); 0 elsewhere.
+    linear_layers: int = 0
+    """How many of the layers have a linear mixer in place of attention."""
+    linear_heads: int = 0
+    """Value heads: Mamba-2's heads, DeltaNet's value heads."""
+    linear_head_dim: int = 0
+    """Value width of a head; a sequence's state is heads x head_dim x state_dim numbers a layer."""
+    linear_key_heads: int = 0
+    """Heads of keys and queries, each shared by as many value heads: Mamba-2's groups of B and C."""
+    linear_state_dim: int = 0
+    """Width of a key or query head: Mamba-2's state size."""
     # Mixture of experts, 0 for a dense model.
     experts: int = 0
     experts_per_token: int = 0
     shared_experts: int = 0
+    """Experts that every token passes."""
+    shared_ffn: int = 0
+    """Inner width of all shared experts together; 0: ``shared_experts * expert_ffn``."""
     expert_ffn: int = 0
+    """Inner width of one routed expert."""
+    expert_hidden: int = 0
+    """Width of what routed experts see, behind one projection down and before one up; 0: ``hidden``."""
+    gated_experts: bool | None = None
+    """Whether experts, shared ones too, are gated; left out: as the dense MLP (``gated_ffn``)."""
     dense_layers: int = 0
-    """How many of the layers of a mixture of experts keep a dense MLP."""
+    """How many of the ``mlp_layers`` of a mixture of experts keep a dense MLP."""
     source: Source
+
+    def __post_init__(self) -> None:
+        """Settle what follows from the other fields, so that readers find plain values."""
+        settle = object.__setattr__  # the dataclass is frozen from here on
+        if self.attention_layers == FOLLOWS:
+            settle(self, "attention_layers", self.layers - self.linear_layers)
+        if self.mlp_layers == FOLLOWS:
+            settle(self, "mlp_layers", self.layers)
+        if self.gated_experts is None:
+            settle(self, "gated_experts", self.gated_ffn)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -97,6 +97,8 @@ class ServeDemand:
     """Where the numbers come from, for people: "declared", "trace azure.csv, 3,501 s"."""
     limits: Limits
     origin: ConfigPath
+    software: str = "vllm"
+    """The engine that serves, by the name of its profile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +114,8 @@ class TrainDemand:
     deadline_origin: ConfigPath | None
     limits: Limits
     origin: ConfigPath
+    software: str = "megatron"
+    """The training framework, by the name of its profile."""
 
 
 WorkloadDemand = ServeDemand | TrainDemand

@@ -9,18 +9,22 @@ that a search evaluates all layouts together and builds estimates only for
 those it keeps.
 """
 
-from dcplan.perf.device import WEIGHT_BYTES, Device, Wires, device_of, peak_flops, wires_of
+from dcplan.perf.arrays import stack, take
+from dcplan.perf.device import Device, Gemm, Wires, device_of, peak_flops, wires_of
 from dcplan.perf.estimates import bases, estimate
 from dcplan.perf.layouts import RECOMPUTE, Layouts, layouts_of
 from dcplan.perf.parameters import Parameters, parameters_of, training_flops_per_token
 from dcplan.perf.serving import Replicas
+from dcplan.perf.software import Engine, Framework, engine_of, framework_of
 from dcplan.perf.training import Jobs
 from dcplan.perf.types import Layout, Memory
 
 __all__ = [
     "RECOMPUTE",
-    "WEIGHT_BYTES",
     "Device",
+    "Engine",
+    "Framework",
+    "Gemm",
     "Jobs",
     "Layout",
     "Layouts",
@@ -30,10 +34,14 @@ __all__ = [
     "Wires",
     "bases",
     "device_of",
+    "engine_of",
     "estimate",
+    "framework_of",
     "layouts_of",
     "parameters_of",
     "peak_flops",
+    "stack",
+    "take",
     "training_flops_per_token",
     "wires_of",
 ]

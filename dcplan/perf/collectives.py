@@ -38,7 +38,7 @@ def latency_s(ranks: Num, inside: Num, wires: Wires, passes: float) -> Num:
     return where(ranks > 1, wires.launch_s + passes * walk, 0.0)
 
 
-def ramped(size_bytes: Num, ramp_bytes: float) -> Num:
+def ramped(size_bytes: Num, ramp_bytes: Num) -> Num:
     """Bytes at full speed that take as long as these do with their slow start."""
     return size_bytes + SLOW_START * smaller(size_bytes, ramp_bytes)
 

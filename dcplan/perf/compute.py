@@ -1,133 +1,141 @@
 """Time of computing: roofline times measured efficiency.
 
 All functions give seconds of one forward pass through all layers on one device
-(the pipeline shares them out later), for ``tokens`` tokens at once.
+(the pipeline shares them out later), for ``tokens`` tokens at once.  Each of
+their arguments is a number or an array with one entry for each layout.
 """
 
 from __future__ import annotations
 
-from dcplan.catalog.types import AttentionKind, Model
-from dcplan.perf.device import SIXTEEN_BITS, Device
-from dcplan.perf.numbers import Num, Parts, larger, power, smaller
-from dcplan.perf.parameters import Parameters, score_width, seen_pairs, seen_tokens
+from dcplan.perf.device import SIXTEEN_BITS, Device, Gemm
+from dcplan.perf.numbers import Num, Parts, larger, power, smaller, where
+from dcplan.perf.parameters import Parameters, index_pairs, kept_tokens, seen_pairs, seen_tokens
 
 ELEMENTWISE_BYTES = 30.0
 """Bytes per token, layer and hidden unit that norms, residuals and activations read and write in a forward
 pass: two norms (8), two residuals (12), rotation and gating (10), each in 16 bits and partly fused."""
 
 
-def gemm_s(tokens: Num, weights: Num, columns: Num, device: Device, *, wide: bool = False) -> Num:
+def gemm_s(tokens: Num, weights: Num, columns: Num, gemm: Gemm, device: Device) -> Num:
     """Multiply ``tokens`` rows with ``weights`` parameters, ``columns`` wide on this device.
 
     ``max(2 M K N / (F eta), bytes / W)``: Williams, Waterman and Patterson 2009
     (doi 10.1145/1498765.1498785).  ``eta`` falls with narrow products as
-    ``N / (N + N_half)``, which the measured tables show.  ``wide`` keeps the
-    weights in 16 bits.
+    ``N / (N + N_half)``, which the measured tables show.
     """
-    flops = device.wide_gemm_flops if wide else device.gemm_flops
-    weight_bytes = SIXTEEN_BITS if wide else device.weight_bytes
-    narrow = columns / (columns + device.half_columns)
-    return larger(2 * tokens * weights / (flops * narrow), weights * weight_bytes / device.stream_bytes_per_s)
+    narrow = columns / (columns + gemm.half_columns)
+    compute = 2 * tokens * weights / (gemm.flops * larger(narrow, 1e-9))
+    return larger(compute, weights * gemm.weight_bytes / device.stream_bytes_per_s)
 
 
-def projections_s(model: Model, p: Parameters, tokens: Num, tensor: Num, device: Device) -> Num:
-    """Projections of queries, keys, values and output."""
-    columns = max(model.hidden, score_width(model)) / tensor
-    return gemm_s(tokens, p.layers * p.attention / tensor, columns, device)
+def projections_s(p: Parameters, tokens: Num, tensor: Num, device: Device) -> Num:
+    """Projections of queries, keys, values and output, and those of linear mixers."""
+    columns = larger(p.hidden, p.score_width) / tensor
+    return gemm_s(tokens, p.projections_total / tensor, columns, device.projections, device)
 
 
-def mlp_s(model: Model, p: Parameters, tokens: Num, tensor: Num, device: Device) -> Num:
+def mlp_s(p: Parameters, tokens: Num, tensor: Num, device: Device) -> Num:
     """Dense MLPs and shared experts."""
-    out: Num = 0.0
-    if p.dense_layers:
-        out = out + gemm_s(tokens, p.dense_layers * p.dense_mlp / tensor, model.ffn / tensor, device)
-    if p.moe_layers and p.shared:
-        width = model.shared_experts * model.expert_ffn / tensor
-        out = out + gemm_s(tokens, p.moe_layers * p.shared / tensor, width, device)
-    return out
+    dense = gemm_s(tokens, p.dense_layers * p.dense_mlp / tensor, p.ffn / tensor, device.mlp, device)
+    shared = gemm_s(tokens, p.moe_layers * p.shared / tensor, p.shared_ffn / tensor, device.mlp, device)
+    return dense + shared
 
 
 def touched_experts(p: Parameters, tokens: Num) -> Num:
     """How many experts of a layer at least one of ``tokens`` evenly routed tokens reaches."""
-    missed = power(1 - p.per_token / max(p.experts, 1), larger(tokens, 1.0))
+    missed = power(1 - p.per_token / larger(p.experts, 1.0), larger(tokens, 1.0))
     return p.experts * (1 - missed)
 
 
-def experts_s(  # noqa: PLR0913, PLR0917 - the symbols of the formula
-    model: Model, p: Parameters, tokens: Num, ranks: Num, split: Num, device: Device
-) -> Num:
+def experts_s(p: Parameters, tokens: Num, ranks: Num, split: Num, device: Device) -> Num:
     """Routed experts: ``tokens`` enter a group of ``ranks`` devices, each expert is cut in ``split`` pieces.
 
     Evenly routed tokens.  Weights stream once for each expert that is touched;
     the grouped product reaches a share of a large one.  Source: Pope et al. 2022
     (arXiv 2211.05102) for streaming, the measured grouped GEMM tables.
     """
-    if not p.moe_layers:
-        return 0.0
-    columns = model.expert_ffn / split
-    narrow = columns / (columns + device.half_columns)
+    gemm = device.experts
+    columns = p.expert_ffn / split
+    narrow = columns / (columns + gemm.half_columns)
     flops = 2 * tokens * p.moe_layers * p.per_token * p.expert / ranks
-    moved = p.moe_layers * touched_experts(p, tokens) * p.expert * device.weight_bytes / ranks
-    reached = device.gemm_flops * device.grouped_share * narrow
+    moved = p.moe_layers * touched_experts(p, tokens) * p.expert * gemm.weight_bytes / ranks
+    reached = gemm.flops * device.grouped_share * larger(narrow, 1e-9)
     return larger(flops / reached, moved / device.stream_bytes_per_s)
 
 
-def head_s(model: Model, p: Parameters, tokens: Num, tensor: Num, device: Device) -> Num:
+def router_s(p: Parameters, tokens: Num, tensor: Num, device: Device) -> Num:
+    """Scores of all experts for each token, in 16 bits."""
+    return gemm_s(tokens, p.moe_layers * p.router / tensor, p.experts, device.wide, device)
+
+
+def head_s(p: Parameters, tokens: Num, tensor: Num, device: Device) -> Num:
     """The output projection, in 16 bits."""
-    return gemm_s(tokens, p.head / tensor, model.vocab / tensor, device, wide=True)
+    return gemm_s(tokens, p.head / tensor, p.vocab / tensor, device.wide, device)
 
 
-def elementwise_s(model: Model, tokens: Num, device: Device) -> Num:
+def elementwise_s(p: Parameters, tokens: Num, device: Device) -> Num:
     """Norms, residuals, activations: bandwidth-bound."""
-    return model.layers * ELEMENTWISE_BYTES * model.hidden * tokens / device.stream_bytes_per_s
+    return p.layers * ELEMENTWISE_BYTES * p.hidden * tokens / device.stream_bytes_per_s
 
 
-def attention_prefill_s(model: Model, length: Num, tensor: Num, device: Device) -> Num:
-    """Scores and values of one causal pass over ``length`` tokens.
+def attention_prefill_s(p: Parameters, length: Num, tensor: Num, device: Device) -> Num:
+    """Scores and values of one causal pass over ``length`` tokens, an indexer's scores included.
 
-    ``4 x`` width x pairs FLOPs.  Source: Dao 2023 (FlashAttention-2, arXiv 2307.08691).
+    ``4 x`` width x pairs FLOPs.  Source: Dao 2023 (FlashAttention-2, arXiv
+    2307.08691); DeepSeek-V3.2 (arXiv 2512.02556) section 2.1 for the indexer,
+    which has queries and keys only.
     """
-    return 4 * score_width(model) * seen_pairs(model, length) / tensor / device.attention_flops
+    flops = 4 * p.score_width * seen_pairs(p, length) + 2 * p.index_width * index_pairs(p, length)
+    return flops / tensor / device.attention_flops
 
 
-def attention_decode_s(model: Model, sequences: Num, context: Num, tensor: Num, device: Device) -> Num:
+def mixer_s(p: Parameters, tokens: Num, sequences: Num, tensor: Num, device: Device) -> Num:
+    """States of linear mixers: ``tokens`` of ``sequences`` sequences update and read them.
+
+    6 FLOPs per token and number of the state at the speed of attention kernels;
+    each sequence's state is read and written once a pass.  Source: Dao and Gu
+    2024 (arXiv 2405.21060) section 6.
+    """
+    size = p.linear_layers * p.linear_state / tensor
+    return larger(
+        6 * tokens * size / device.attention_flops,
+        2 * sequences * size * SIXTEEN_BITS / device.stream_bytes_per_s,
+    )
+
+
+def attention_decode_s(p: Parameters, sequences: Num, context: Num, tensor: Num, device: Device) -> Num:
     """Scores and values of one new token for each of ``sequences`` with ``context`` tokens behind it.
 
     Bound by reading the cache; the latent form (MLA) works in the compressed
-    space and may be bound by FLOPs.  Source: Pope et al. 2022 (arXiv 2211.05102);
-    DeepSeek-V2 (arXiv 2405.04434) section 2.1.
+    space and may be bound by FLOPs; sparse attention reads its indexer's keys of
+    all tokens, but only the picked tokens' values.  Source: Pope et al. 2022
+    (arXiv 2211.05102); DeepSeek-V2 (arXiv 2405.04434) section 2.1.
     """
-    seen = sequences * seen_tokens(model, context)
-    moved = seen * cache_width(model) * SIXTEEN_BITS / cache_split(model, tensor)
-    latent = model.attention is AttentionKind.MLA
-    width = model.heads * (model.kv_lora_rank + model.qk_rope_dim / 2) if latent else score_width(model)
-    flops = 4 * seen * width / tensor
+    seen = sequences * seen_tokens(p, context)
+    index = sequences * p.attention_layers * context * where(p.index_width > 0, p.index_cache, 0.0)
+    moved = seen * p.cache_width * device.kv_bytes / cache_split(p, tensor) + index
+    flops = 4 * seen * p.decode_width / tensor
     return larger(moved / device.stream_bytes_per_s, flops / device.attention_flops)
 
 
-def cache_width(model: Model) -> float:
-    """Numbers that one token leaves in the cache of one layer."""
-    if model.attention is AttentionKind.MLA:
-        return model.kv_lora_rank + model.qk_rope_dim
-    return 2 * model.kv_heads * model.head_dim
-
-
-def cache_split(model: Model, tensor: Num) -> Num:
+def cache_split(p: Parameters, tensor: Num) -> Num:
     """Into how many pieces the cache is cut: heads are copied beyond their number, the latent always is."""
-    if model.attention is AttentionKind.MLA:
-        return 1.0
-    return smaller(tensor, float(model.kv_heads))
+    return smaller(tensor, larger(p.kv_heads, 1.0))
 
 
-def forward_parts(  # noqa: PLR0913, PLR0917 - the symbols of the formula
-    model: Model, p: Parameters, tokens: Num, tensor: Num, expert_split: Num, device: Device
-) -> Parts:
+def cache_bytes(p: Parameters, context: Num, device: Device) -> Num:
+    """Bytes that a sequence of ``context`` tokens keeps in all layers, uncut: caches, index keys, states."""
+    index = p.attention_layers * context * where(p.index_width > 0, p.index_cache, 0.0)
+    state = p.linear_layers * p.linear_state * SIXTEEN_BITS
+    return kept_tokens(p, context) * p.cache_width * device.kv_bytes + index + state
+
+
+def forward_parts(p: Parameters, tokens: Num, tensor: Num, expert_split: Num, device: Device) -> Parts:
     """A forward pass without attention scores and communication, experts inside the tensor group."""
-    parts: Parts = {
-        "projections": projections_s(model, p, tokens, tensor, device),
-        "mlp": mlp_s(model, p, tokens, tensor, device),
-        "elementwise": elementwise_s(model, tokens, device),
+    return {
+        "projections": projections_s(p, tokens, tensor, device),
+        "mlp": mlp_s(p, tokens, tensor, device),
+        "elementwise": elementwise_s(p, tokens, device),
+        "experts": experts_s(p, tokens, tensor, expert_split, device),
+        "router": router_s(p, tokens, 1.0, device),
     }
-    if p.moe_layers:
-        parts["experts"] = experts_s(model, p, tokens, tensor, expert_split, device)
-    return parts

@@ -6,95 +6,112 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dcplan.basis import Basis
+from dcplan.catalog.formats import SIXTEEN_BITS, formats, precisions
+from dcplan.perf.numbers import Num
 
 if TYPE_CHECKING:
     from dcplan.catalog.efficiency import Efficiency
+    from dcplan.catalog.formats import Format, Precision
     from dcplan.catalog.types import Accelerator
     from dcplan.topology.types import PoolLinks
 
-WEIGHT_BYTES = {"bf16": 2.0, "fp8": 1.0, "int8": 1.0, "fp4": 0.5625, "int4": 0.53}
-"""Bytes of one weight with its scales: NVFP4 has one byte per 16 weights, int4 2 bytes per 64 or 128."""
 
-SIXTEEN_BITS = 2.0
-"""Bytes of activations, caches, embeddings and the head, whatever the weights have."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gemm:
+    """Matrix products with weights of one precision: what an accelerator reaches on large ones."""
+
+    flops: Num
+    weight_bytes: Num
+    """Of one weight."""
+    half_columns: Num
+    """Columns on a device at which a product reaches half of ``flops``."""
+    basis: Basis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """One accelerator at one precision: what it reaches, not what its datasheet says."""
+    """One accelerator and one format: what it reaches, not what its datasheet says."""
 
-    accelerator: str
-    precision: str
-    memory_bytes: float
-    peak_flops: float
-    """Dense peak of the precision, for utilisation."""
-    gemm_flops: float
-    """Reached by large matrix products at the precision."""
-    wide_gemm_flops: float
-    """Reached by large matrix products in 16 bits."""
-    attention_flops: float
-    stream_bytes_per_s: float
-    weight_bytes: float
-    half_columns: float
-    grouped_share: float
-    sustained: float
-    """Share of isolated kernels' speed that a whole training step keeps."""
-    layer_s: float
-    step_s: float
-    gemm_basis: Basis
+    memory_bytes: Num
+    peak_flops: Num
+    """Dense peak of the format's products in MLPs and experts, for utilisation."""
+    mlp: Gemm
+    experts: Gemm
+    projections: Gemm
+    wide: Gemm
+    """Products in 16 bits: the head, routers."""
+    grouped_share: Num
+    """Of ``experts.flops``, in the products of many experts at once."""
+    attention_flops: Num
+    stream_bytes_per_s: Num
+    kv_bytes: Num
+    """Of one number in the cache."""
     attention_basis: Basis
     memory_basis: Basis
-    overhead_basis: Basis
-    sustained_basis: Basis
+
+    @property
+    def gemm_basis(self) -> Basis:
+        """How well products with weights are known."""
+        return Basis.weakest([one.basis for one in (self.mlp, self.experts, self.projections, self.wide)])
 
 
 def peak_flops(accelerator: Accelerator, precision: str) -> float | None:
-    """Dense peak for weights of this precision, FLOP/s; None when the hardware lacks it.
-
-    int4 weights are unpacked to 16 bits before they are multiplied (Lin et al.
-    2023, AWQ, arXiv 2306.00978), so that they need the bf16 peak.
-    """
+    """Dense peak for weights of this precision, FLOP/s; None when it lacks it or nobody knows it."""
     peaks = {
         "bf16": accelerator.bf16_flops,
         "fp8": accelerator.fp8_flops,
         "int8": accelerator.int8_flops,
         "fp4": accelerator.fp4_flops,
-        "int4": accelerator.bf16_flops,
     }
-    return peaks.get(precision)
+    known = precisions().get(precision)
+    return None if known is None else peaks.get(known.peak)
 
 
-def device_of(accelerator: Accelerator, precision: str, efficiency: Efficiency) -> Device | None:
-    """The accelerator at this precision, or None when a fact that is needed is missing.
+def device_of(accelerator: Accelerator, numbers: str | Format, efficiency: Efficiency) -> Device | None:
+    """The accelerator with a model in this format, or None when a fact that is needed is missing.
 
     Attention and the head stay in bf16, so that an accelerator without a bf16
     peak runs nothing here; that is never extrapolated from another peak.
     """
-    peak, wide = peak_flops(accelerator, precision), accelerator.bf16_flops
-    gemm = efficiency.get(f"gemm/{precision}")
-    if peak is None or wide is None or gemm is None:
+    form = formats().get(numbers) if isinstance(numbers, str) else numbers
+    if form is None or accelerator.bf16_flops is None:
         return None
-    wide_gemm, attention, memory = (efficiency[name] for name in ("gemm/bf16", "attention", "memory"))
+    parts = {
+        name: _gemm(accelerator, precision, efficiency)
+        for name, precision in (
+            ("mlp", form.mlp),
+            ("experts", form.experts),
+            ("projections", form.projections),
+            ("wide", precisions()["bf16"]),
+        )
+    }
+    if None in parts.values():
+        return None
+    attention, memory = efficiency["attention"], efficiency["memory"]
     return Device(
-        accelerator=accelerator.name,
-        precision=precision,
         memory_bytes=accelerator.memory_bytes,
-        peak_flops=peak,
-        gemm_flops=peak * gemm.value,
-        wide_gemm_flops=wide * wide_gemm.value,
-        attention_flops=wide * attention.value,
-        stream_bytes_per_s=accelerator.memory_bytes_per_s * memory.value,
-        weight_bytes=WEIGHT_BYTES[precision],
-        half_columns=efficiency["gemm_half_columns"].value,
+        peak_flops=max(peak_flops(accelerator, one.name) or 0.0 for one in (form.mlp, form.experts)),
+        **parts,  # type: ignore[arg-type]  # None was turned away above
         grouped_share=efficiency["grouped_gemm"].value,
-        sustained=efficiency["sustained"].value,
-        layer_s=efficiency["layer_s"].value,
-        step_s=efficiency["step_s"].value,
-        gemm_basis=gemm.basis,
+        attention_flops=accelerator.bf16_flops * attention.value,
+        stream_bytes_per_s=accelerator.memory_bytes_per_s * memory.value,
+        kv_bytes=form.kv.bytes,
         attention_basis=attention.basis,
         memory_basis=memory.basis,
-        overhead_basis=efficiency["layer_s"].basis,
-        sustained_basis=efficiency["sustained"].basis,
+    )
+
+
+def _gemm(accelerator: Accelerator, precision: Precision, efficiency: Efficiency) -> Gemm | None:
+    """Products at a precision, or None when the accelerator has no such peak or no figure for it."""
+    peak = peak_flops(accelerator, precision.name)
+    figure = efficiency.get(f"gemm/{precision.name}") or efficiency.get(f"gemm/{precision.peak}")
+    if peak is None or figure is None:
+        return None
+    return Gemm(
+        flops=peak * figure.value,
+        weight_bytes=precision.bytes,
+        half_columns=efficiency["gemm_half_columns"].value,
+        basis=figure.basis,
     )
 
 
@@ -102,17 +119,17 @@ def device_of(accelerator: Accelerator, precision: str, efficiency: Efficiency) 
 class Wires:
     """What collectives reach: bytes/s per device and direction, seconds per hop."""
 
-    domain: int
+    domain: Num
     """Devices joined by scale-up links."""
-    allreduce_bytes_per_s: float
-    allgather_bytes_per_s: float
-    alltoall_bytes_per_s: float
-    out_bytes_per_s: float
-    hop_s: float
-    out_hop_s: float
-    launch_s: float
-    ramp_bytes: float
-    out_ramp_bytes: float
+    allreduce_bytes_per_s: Num
+    allgather_bytes_per_s: Num
+    alltoall_bytes_per_s: Num
+    out_bytes_per_s: Num
+    hop_s: Num
+    out_hop_s: Num
+    launch_s: Num
+    ramp_bytes: Num
+    out_ramp_bytes: Num
     basis: Basis
     out_basis: Basis
 
@@ -140,3 +157,6 @@ def wires_of(links: PoolLinks, efficiency: Efficiency) -> Wires:
         basis=Basis.weakest([links.scale_up.basis, Basis.CALIBRATED, *(s.basis for s in shares)]),
         out_basis=Basis.weakest([links.scale_out.basis, Basis.CALIBRATED, scale_out.basis]),
     )
+
+
+__all__ = ["SIXTEEN_BITS", "Device", "Gemm", "Wires", "device_of", "peak_flops", "wires_of"]

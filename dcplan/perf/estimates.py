@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dcplan.perf.device import Device, Wires
+    from dcplan.perf.software import Engine, Framework
 
 
-def bases(device: Device, wires: Wires, *, outside: bool) -> dict[str, Basis]:
+def bases(device: Device, wires: Wires, software: Framework | Engine, *, outside: bool) -> dict[str, Basis]:
     """How well each part is known.  ``outside``: collectives leave the scale-up domain."""
     wire = Basis.weakest([wires.basis, wires.out_basis]) if outside else wires.basis
     gemm = Basis.weakest([device.gemm_basis, device.memory_basis])
@@ -22,10 +23,11 @@ def bases(device: Device, wires: Wires, *, outside: bool) -> dict[str, Basis]:
         "kv cache": device.memory_basis,
         "optimizer": device.memory_basis,
         "attention": device.attention_basis,
-        "overhead": device.overhead_basis,
-        "clocks and gaps": device.sustained_basis,
+        "linear mixers": Basis.weakest([device.attention_basis, device.memory_basis]),
+        "overhead": software.basis,
+        "clocks and gaps": software.basis,
     }
-    known.update(dict.fromkeys(("projections", "mlp", "experts", "head"), gemm))
+    known.update(dict.fromkeys(("projections", "mlp", "experts", "head", "router"), gemm))
     communication = (
         "tensor parallel",
         "pipeline",

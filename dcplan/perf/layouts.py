@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dcplan.perf.arrays import take
 from dcplan.perf.types import Layout
 
 if TYPE_CHECKING:
@@ -17,6 +18,14 @@ RECOMPUTE = ("none", "selective", "full")
 
 SELECTIVE, FULL = 1, 2
 """Places in ``RECOMPUTE``."""
+
+SCHEDULES = ("1f1b", "gpipe", "zero-bubble")
+"""Schedules of a pipeline, by the number that stands for them in arrays."""
+
+GPIPE, ZERO_BUBBLE = 1, 2
+"""Places in ``SCHEDULES``."""
+
+_WORDS = {"recompute": RECOMPUTE, "schedule": SCHEDULES}
 
 SHARDED_GRADIENTS, SHARDED_WEIGHTS = 2, 3
 """Stages of ZeRO from which on these are shared out."""
@@ -30,10 +39,14 @@ class Layouts:
     pipeline: Array
     data: Array
     expert: Array
+    expert_tensor: Array
     context: Array
     zero: Array
+    shard: Array
     micro_batch: Array
     virtual_stages: Array
+    schedule: Array
+    """Index into ``SCHEDULES``."""
     recompute: Array
     """Index into ``RECOMPUTE``."""
 
@@ -47,12 +60,13 @@ class Layouts:
 
     def take(self, rows: Any) -> Layouts:
         """Only these rows: a mask or an array of indices."""
-        return replace(self, **{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+        return take(self, rows)
 
     def one(self, index: int) -> Layout:
         """One row as a plain layout."""
         whole = {field.name: int(getattr(self, field.name)[index]) for field in fields(self)}
-        return Layout(**{**whole, "recompute": RECOMPUTE[whole["recompute"]]})  # type: ignore[arg-type]
+        words = {name: known[whole[name]] for name, known in _WORDS.items()}
+        return Layout(**{**whole, **words})  # type: ignore[arg-type]  # each word goes to its own field
 
 
 def layouts_of(*layouts: Layout) -> Layouts:
@@ -67,4 +81,4 @@ def layouts_of(*layouts: Layout) -> Layouts:
 def _number(layout: Layout, name: str) -> float:
     """One field of a layout as the number that stands for it in arrays."""
     value = getattr(layout, name)
-    return float(RECOMPUTE.index(value)) if name == "recompute" else float(value)
+    return float(_WORDS[name].index(value)) if name in _WORDS else float(value)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dcplan.perf.compute import cache_split, cache_width
+from dcplan.perf.compute import cache_bytes, cache_split
 from dcplan.perf.device import SIXTEEN_BITS, Device
 from dcplan.perf.layouts import FULL, SELECTIVE, SHARDED_GRADIENTS, SHARDED_WEIGHTS
 from dcplan.perf.numbers import Num, larger, row, smaller, up, where
-from dcplan.perf.parameters import Parameters, seen_tokens
+from dcplan.perf.parameters import Parameters
 from dcplan.perf.types import Memory
 
 if TYPE_CHECKING:
-    from dcplan.catalog.types import Model
     from dcplan.perf.layouts import Layouts
+    from dcplan.perf.software import Engine
 
 GIB = 2.0**30
 
@@ -23,9 +23,6 @@ RUNTIME_BYTES = 1.0 * GIB
 
 FRAGMENTATION = 0.06
 """Share of a device's memory that allocators leave unused: 5 to 10 % are seen (assumed)."""
-
-PREFILL_CHUNK_TOKENS = 8192
-"""Prompt tokens of one step of a serving engine (vLLM's default for large devices)."""
 
 CHUNK_NUMBERS = 8.0
 """Hidden-sized buffers that one step of a serving engine holds at once (assumed)."""
@@ -77,56 +74,57 @@ class MemoryOf:
         )
 
 
-def runtime_bytes(device: Device) -> float:
+def runtime_bytes(device: Device) -> Num:
     """What the framework takes for itself."""
     return RUNTIME_BYTES + FRAGMENTATION * device.memory_bytes
 
 
-def stage_share(layers: int, pipeline: Num) -> Num:
+def stage_share(layers: Num, pipeline: Num) -> Num:
     """Share of the layers on the fullest pipeline stage; stages may be uneven."""
     return up(layers / pipeline) / layers
 
 
 def serving_memory(
-    model: Model, p: Parameters, layouts: Layouts, device: Device, resident_tokens: Num
+    p: Parameters, layouts: Layouts, device: Device, engine: Engine, cached_bytes: Num
 ) -> MemoryOf:
-    """Memory of a device that serves with ``resident_tokens`` tokens in the replica's cache."""
+    """Memory of a device that serves, with ``cached_bytes`` of caches on it."""
     stage = stage_share(p.layers, layouts.pipeline)
-    quantised = (p.linear_total + p.experts_total) * device.weight_bytes * stage
-    tables = (p.embedding + (0.0 if p.tied else p.head)) / larger(1.0, smaller(2.0, layouts.pipeline))
-    wide = (tables + (p.wide_total - p.embedding - (0.0 if p.tied else p.head)) * stage) * SIXTEEN_BITS
-    widest = max(model.ffn, model.experts_per_token * model.expert_ffn) * 3.0 / layouts.tensor
-    step = PREFILL_CHUNK_TOKENS * (CHUNK_NUMBERS * model.hidden + widest) * SIXTEEN_BITS
+    weights = (
+        p.projections_total * device.projections.weight_bytes
+        + p.mlp_total * device.mlp.weight_bytes
+        + p.experts_total * device.experts.weight_bytes
+        + (p.wide_total - p.tables) * SIXTEEN_BITS
+    ) * stage
+    tables = p.tables / larger(1.0, smaller(2.0, layouts.pipeline)) * SIXTEEN_BITS
+    widest = larger(p.ffn, p.per_token * p.expert_ffn) * 3.0 / layouts.tensor
+    step = engine.chunk_tokens * (CHUNK_NUMBERS * p.hidden + widest) * SIXTEEN_BITS
     return MemoryOf(
-        weights_bytes=(quantised + wide) / layouts.tensor,
+        weights_bytes=(weights + tables) / layouts.tensor,
         activations_bytes=step,
-        kv_cache_bytes=resident_tokens * cache_bytes_per_token(model, layouts),
+        kv_cache_bytes=cached_bytes,
         optimizer_bytes=0.0,
         gradients_bytes=0.0,
         runtime_bytes=runtime_bytes(device),
     )
 
 
-def cache_bytes_per_token(model: Model, layouts: Layouts) -> Num:
-    """Bytes that one token of context takes on the fullest device, all of its layers seeing it."""
-    layers = up(model.layers / layouts.pipeline)
-    return layers * cache_width(model) * SIXTEEN_BITS / cache_split(model, layouts.tensor)
+def sequence_bytes(p: Parameters, layouts: Layouts, device: Device, context: Num) -> Num:
+    """Bytes that a sequence of ``context`` tokens keeps on the fullest device.
 
-
-def kv_capacity_tokens(model: Model, p: Parameters, layouts: Layouts, device: Device, context: Num) -> Num:
-    """Tokens that fit in the cache of one replica, for sequences of ``context`` tokens; below 0 none do.
-
-    Layers with a sliding window keep no more than the window, so that a long
-    sequence takes less than its length in all layers.
+    Layers with a sliding window keep no more than the window, and linear mixers
+    a state of fixed size, so that a long sequence takes less than its length in
+    all layers.
     """
-    free = device.memory_bytes - serving_memory(model, p, layouts, device, 0.0).total_bytes
-    kept = seen_tokens(model, context) / (model.layers * context)
-    return free / (cache_bytes_per_token(model, layouts) * kept)
+    stage = stage_share(p.layers, layouts.pipeline)
+    return cache_bytes(p, context, device) * stage / cache_split(p, layouts.tensor)
 
 
-def training_memory(
-    model: Model, p: Parameters, layouts: Layouts, sequence: int, micro_batches: Num
-) -> MemoryOf:
+def cache_room_bytes(p: Parameters, layouts: Layouts, device: Device, engine: Engine) -> Num:
+    """Bytes that are left for caches on the fullest device; below 0 the model itself does not fit."""
+    return device.memory_bytes - serving_memory(p, layouts, device, engine, 0.0).total_bytes
+
+
+def training_memory(p: Parameters, layouts: Layouts, sequence: Num, micro_batches: Num) -> MemoryOf:
     """Memory of a device that trains with Adam in mixed precision, without the framework's own.
 
     Sources: Rajbhandari et al. 2020 (arXiv 1910.02054) for weights, gradients
@@ -141,7 +139,7 @@ def training_memory(
         weights_bytes=where(
             layouts.zero >= SHARDED_WEIGHTS, shared * SIXTEEN_BITS + gathered, held * SIXTEEN_BITS
         ),
-        activations_bytes=_activations(model, p, layouts, sequence, micro_batches),
+        activations_bytes=_activations(p, layouts, sequence, micro_batches),
         kv_cache_bytes=0.0,
         optimizer_bytes=where(layouts.zero >= 1, shared, held) * MASTER_BYTES,
         gradients_bytes=where(layouts.zero >= SHARDED_GRADIENTS, shared, held) * GRADIENT_BYTES,
@@ -158,22 +156,22 @@ def optimizer_parameters(p: Parameters, layouts: Layouts) -> Num:
 def _held_parameters(p: Parameters, layouts: Layouts) -> tuple[Num, Num]:
     """Dense and expert parameters of the fullest stage and tensor rank, before ZeRO shares them out."""
     stage = stage_share(p.layers, layouts.pipeline)
-    tables = p.embedding + (0.0 if p.tied else p.head)
-    dense = (p.linear_total + p.wide_total - tables) * stage + tables / smaller(2.0, layouts.pipeline)
-    return dense / layouts.tensor, p.experts_total * stage / (layouts.expert * layouts.tensor)
+    dense = (p.linear_total + p.wide_total - p.tables) * stage + p.tables / smaller(2.0, layouts.pipeline)
+    return dense / layouts.tensor, p.experts_total * stage / (layouts.expert * layouts.expert_tensor)
 
 
 def _shared_out(dense: Num, experts: Num, layouts: Layouts) -> Num:
     """What ZeRO leaves of the parameters to one device.
 
-    The ranks of an expert group are data-parallel ranks, so only every
-    ``expert``-th of those holds the same experts and can share them.
+    All ranks of a stage hold experts, but only those a whole group of expert
+    ranks apart hold the same ones and can share them.
     """
     ranks = layouts.data * layouts.context
-    return dense / ranks + experts / larger(ranks / layouts.expert, 1.0)
+    same = larger(ranks * layouts.tensor / (layouts.expert * layouts.expert_tensor), 1.0)
+    return dense / ranks + experts / same
 
 
-def _activations(model: Model, p: Parameters, layouts: Layouts, sequence: int, micro_batches: Num) -> Num:
+def _activations(p: Parameters, layouts: Layouts, sequence: Num, micro_batches: Num) -> Num:
     """Activations that wait for their backward pass, and the logits."""
     tokens = layouts.micro_batch * sequence / layouts.context
     unit = where(
@@ -182,18 +180,16 @@ def _activations(model: Model, p: Parameters, layouts: Layouts, sequence: int, m
         where(layouts.recompute >= SELECTIVE, SELECTIVE_BYTES, ACTIVATION_BYTES),
     )
     # Routed tokens pass K experts, each with inputs and inner activations of its own.
-    routed = 0.0
-    if p.moe_layers:
-        inner = 4.0 * model.hidden + 6.0 * model.expert_ffn
-        routed = model.experts_per_token * inner / model.hidden * p.moe_layers / p.layers
+    inner = 4.0 * p.expert_hidden + 6.0 * p.expert_ffn
+    routed = p.per_token * inner / p.hidden * p.moe_layers / p.layers
     kept = where(layouts.recompute >= FULL, unit, unit + routed)
     waiting = smaller(layouts.pipeline, micro_batches)
     deeper = 1 + where(
         layouts.virtual_stages > 1, (layouts.pipeline - 1) / (layouts.pipeline * layouts.virtual_stages), 0.0
     )
     layers = up(p.layers / layouts.pipeline)
-    stored = kept * tokens * model.hidden / layouts.tensor * layers * waiting * deeper
+    stored = kept * tokens * p.hidden / layouts.tensor * layers * waiting * deeper
     # The layer at work needs its full set even when it is computed again.
-    working = ACTIVATION_BYTES * tokens * model.hidden / layouts.tensor
-    logits = LOGIT_BYTES * tokens * model.vocab / layouts.tensor
+    working = ACTIVATION_BYTES * tokens * p.hidden / layouts.tensor
+    logits = LOGIT_BYTES * tokens * p.vocab / layouts.tensor
     return stored + working + logits

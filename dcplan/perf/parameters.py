@@ -1,73 +1,112 @@
-"""Parameters and FLOPs of a decoder-only transformer, counted from its architecture."""
+"""A decoder-only model as the numbers that time and memory depend on: widths, counts, parameters, FLOPs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from dcplan.catalog.types import AttentionKind, Model
-from dcplan.perf.numbers import Num, smaller
+from dcplan.perf.numbers import Num, larger, smaller, where
+
+NO_WINDOW = 2.0**40
+"""Tokens that a layer without a window sees at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
-    """How many parameters a model has, by use; per layer unless the name says otherwise."""
+    """What formulas must know of a model, numbers only: of one model, or arrays of many.
 
-    attention: float
+    Parameters are per layer unless the name says otherwise.
+    """
+
+    layers: Num
+    attention_layers: Num
+    linear_layers: Num
+    dense_layers: Num
+    """Layers with a dense MLP."""
+    moe_layers: Num
+    hidden: Num
+    kv_heads: Num
+    """Heads of keys and values that can be split over devices; 1 for the latent form, which is copied."""
+    ffn: Num
+    expert_ffn: Num
+    shared_ffn: Num
+    expert_hidden: Num
+    vocab: Num
+    score_width: Num
+    """Width of all heads for scores and values: one query and one key cost ``4 x`` this many FLOPs."""
+    decode_width: Num
+    """The same against cached keys, which the latent form keeps compressed."""
+    cache_width: Num
+    """Numbers that one token leaves in the cache of one attention layer."""
+    window: Num
+    sliding_layers: Num
+    """Attention layers that see only ``window`` tokens."""
+    index_top_k: Num
+    """Tokens that sparse attention picks; without bound for plain attention."""
+    index_width: Num
+    """Width of all heads of its indexer."""
+    index_cache: Num
+    linear_state: Num
+    """Numbers that a sequence keeps in one linear mixer."""
+    attention: Num
     """Projections of queries, keys, values and output."""
-    dense_mlp: float
-    expert: float
+    linear: Num
+    """Projections of one linear mixer."""
+    dense_mlp: Num
+    expert: Num
     """One expert."""
-    shared: float
-    """All experts that every token passes."""
-    router: float
-    norms: float
-    embedding: float
+    shared: Num
+    """All experts that every token passes, and the projections around latent experts."""
+    router: Num
+    norms: Num
+    embedding: Num
     """Whole model: the input table."""
-    head: float
+    head: Num
     """Whole model: the output projection as it is computed, tied or not."""
-    layers: int
-    moe_layers: int
-    experts: int
-    per_token: int
+    tables: Num
+    """Whole model: the tables that are kept, one where embeddings are tied."""
+    experts: Num
+    per_token: Num
     """Experts that one token passes, without the shared ones."""
-    tied: bool
 
     @property
-    def dense_layers(self) -> int:
-        """Layers with a dense MLP."""
-        return self.layers - self.moe_layers
-
-    @property
-    def experts_total(self) -> float:
+    def experts_total(self) -> Num:
         """Parameters of all routed experts of all layers."""
         return self.moe_layers * self.experts * self.expert
 
     @property
-    def linear_total(self) -> float:
+    def projections_total(self) -> Num:
+        """Parameters of the projections of attention and linear mixers, all layers."""
+        return self.attention_layers * self.attention + self.linear_layers * self.linear
+
+    @property
+    def mlp_total(self) -> Num:
+        """Parameters of dense MLPs and shared experts, all layers."""
+        return self.dense_layers * self.dense_mlp + self.moe_layers * self.shared
+
+    @property
+    def linear_total(self) -> Num:
         """Parameters of all layers without routed experts, router, norms and embeddings."""
-        return (
-            self.layers * self.attention + self.dense_layers * self.dense_mlp + self.moe_layers * self.shared
-        )
+        return self.projections_total + self.mlp_total
 
     @property
-    def wide_total(self) -> float:
+    def wide_total(self) -> Num:
         """Parameters that stay in 16 bits whatever the weights have: embeddings, head, router, norms."""
-        tables = self.embedding + (0 if self.tied else self.head)
-        return tables + self.moe_layers * self.router + self.layers * self.norms
+        return self.tables + self.moe_layers * self.router + self.layers * self.norms
 
     @property
-    def total(self) -> float:
+    def total(self) -> Num:
         """Parameters of the whole model."""
         return self.linear_total + self.experts_total + self.wide_total
 
     @property
-    def active(self) -> float:
+    def active(self) -> Num:
         """Parameters that take part in one token, the whole model."""
         routed = self.moe_layers * self.per_token * self.expert
         return self.linear_total + routed + self.wide_total
 
     @property
-    def matmul_active(self) -> float:
+    def matmul_active(self) -> Num:
         """Parameters that one token is multiplied with: active ones, the input table is only read."""
         routed = self.moe_layers * (self.per_token * self.expert + self.router)
         return self.linear_total + routed + self.head
@@ -78,29 +117,61 @@ def parameters_of(model: Model) -> Parameters:
 
     Source: Kaplan et al. 2020 (arXiv 2001.08361) table 1 for the dense form,
     Ainslie et al. 2023 (arXiv 2305.13245) for grouped queries, DeepSeek-V3
-    (arXiv 2412.19437) section 2.1 for latent attention and shared experts.
+    (arXiv 2412.19437) section 2.1 for latent attention and shared experts,
+    Dao and Gu 2024 (arXiv 2405.21060) for linear mixers.
     """
-    matrices = 3 if model.gated_ffn else 2
-    expert = matrices * model.hidden * model.expert_ffn
+    hidden, moe = model.hidden, bool(model.experts)
+    latent = model.attention is AttentionKind.MLA
+    behind = model.expert_hidden or hidden
+    gated = model.gated_ffn if model.gated_experts is None else model.gated_experts
+    matrices, expert_matrices = 3 if model.gated_ffn else 2, 3 if gated else 2
+    shared_ffn = model.shared_ffn or model.shared_experts * model.expert_ffn
+    narrowing = 2 * hidden * behind if model.expert_hidden else 0
+    values = model.linear_heads * model.linear_head_dim
+    dense_layers = model.dense_layers if moe else model.mlp_layers
     return Parameters(
-        attention=_attention(model),
-        dense_mlp=matrices * model.hidden * model.ffn,
-        expert=expert,
-        shared=model.shared_experts * expert,
-        router=model.hidden * model.experts,
-        norms=2 * model.hidden,
-        embedding=model.vocab * model.hidden,
-        head=model.vocab * model.hidden,
         layers=model.layers,
-        moe_layers=model.layers - model.dense_layers if model.experts else 0,
+        attention_layers=model.attention_layers,
+        linear_layers=model.linear_layers,
+        dense_layers=dense_layers,
+        moe_layers=model.mlp_layers - dense_layers,
+        hidden=hidden,
+        kv_heads=1 if latent else model.kv_heads,
+        ffn=model.ffn,
+        expert_ffn=model.expert_ffn,
+        shared_ffn=shared_ffn,
+        expert_hidden=behind,
+        vocab=model.vocab,
+        score_width=_score_width(model),
+        decode_width=(
+            model.heads * (model.kv_lora_rank + model.qk_rope_dim / 2) if latent else _score_width(model)
+        ),
+        cache_width=(
+            model.kv_lora_rank + model.qk_rope_dim if latent else 2 * model.kv_heads * model.head_dim
+        ),
+        window=model.sliding_window or NO_WINDOW,
+        sliding_layers=model.sliding_layers if model.sliding_window else 0,
+        index_top_k=model.index_top_k or NO_WINDOW,
+        index_width=model.index_heads * model.index_head_dim,
+        index_cache=model.index_head_dim,
+        linear_state=values * model.linear_state_dim,
+        attention=_attention(model),
+        linear=hidden * (3 * values + 2 * model.linear_key_heads * model.linear_state_dim),
+        dense_mlp=matrices * hidden * model.ffn,
+        expert=expert_matrices * behind * model.expert_ffn,
+        shared=expert_matrices * hidden * shared_ffn + narrowing,
+        router=hidden * model.experts,
+        norms=2 * hidden,
+        embedding=model.vocab * hidden,
+        head=model.vocab * hidden,
+        tables=model.vocab * hidden * (1 if model.tied_embeddings else 2),
         experts=model.experts,
         per_token=model.experts_per_token,
-        tied=model.tied_embeddings,
     )
 
 
 def _attention(model: Model) -> float:
-    """Parameters of the projections of one attention layer."""
+    """Parameters of the projections of one attention layer, an indexer's included."""
     hidden, heads = model.hidden, model.heads
     if model.attention is not AttentionKind.MLA:
         return hidden * model.head_dim * (2 * heads + 2 * model.kv_heads)
@@ -109,40 +180,56 @@ def _attention(model: Model) -> float:
     query = hidden * rank + rank * query_dim if rank else hidden * query_dim
     latent = hidden * (model.kv_lora_rank + model.qk_rope_dim)
     expand = model.kv_lora_rank * heads * (model.qk_nope_dim + model.v_head_dim)
-    return query + latent + expand + heads * model.v_head_dim * hidden
+    index = model.index_heads * model.index_head_dim
+    indexer = (rank or hidden) * index + hidden * (model.index_head_dim + model.index_heads) if index else 0
+    return query + latent + expand + heads * model.v_head_dim * hidden + indexer
 
 
-def score_width(model: Model) -> float:
-    """Width of all heads for scores and values: one query and one key cost ``4 x`` this many FLOPs."""
+def _score_width(model: Model) -> float:
+    """Mean of the widths of all query and of all value heads."""
     if model.attention is AttentionKind.MLA:
         return model.heads * (model.qk_nope_dim + model.qk_rope_dim + model.v_head_dim) / 2
     return model.heads * model.head_dim
 
 
-def seen_tokens(model: Model, context: Num) -> Num:
-    """Tokens that a token at the end of ``context`` looks at, summed over all layers (sliding windows)."""
-    if not model.sliding_window or not model.sliding_layers:
-        return model.layers * context
-    full = model.layers - model.sliding_layers
-    return full * context + model.sliding_layers * smaller(context, float(model.sliding_window))
+def seen_tokens(p: Parameters, context: Num) -> Num:
+    """Tokens that a token at the end of ``context`` looks at, summed over all attention layers."""
+    full = p.attention_layers - p.sliding_layers
+    return full * smaller(context, p.index_top_k) + p.sliding_layers * smaller(context, p.window)
 
 
-def seen_pairs(model: Model, length: Num) -> Num:
-    """Query-key pairs of a causal pass over ``length`` tokens, summed over all layers."""
-    causal = length * length / 2
-    if not model.sliding_window or not model.sliding_layers:
-        return model.layers * causal
-    window = smaller(float(model.sliding_window), length)
-    full = model.layers - model.sliding_layers
-    return full * causal + model.sliding_layers * window * (length - window / 2)
+def kept_tokens(p: Parameters, context: Num) -> Num:
+    """Tokens of ``context`` that stay in the cache, summed over all attention layers."""
+    full = p.attention_layers - p.sliding_layers
+    return full * context + p.sliding_layers * smaller(context, p.window)
 
 
-def training_flops_per_token(model: Model, sequence: Num) -> Num:
+def seen_pairs(p: Parameters, length: Num) -> Num:
+    """Query-key pairs of a causal pass over ``length`` tokens, summed over all attention layers."""
+    full = p.attention_layers - p.sliding_layers
+    return full * _pairs(length, p.index_top_k) + p.sliding_layers * _pairs(length, p.window)
+
+
+def _pairs(length: Num, window: Num) -> Num:
+    """Query-key pairs of one layer whose queries see the ``window`` tokens before them."""
+    short = smaller(window, length)
+    return short * (length - short / 2)
+
+
+def index_pairs(p: Parameters, length: Num) -> Num:
+    """Query-key pairs that the indexer of sparse attention scores, summed over all layers."""
+    return where(p.index_width > 0, p.attention_layers * length * length / 2, 0.0)
+
+
+def training_flops_per_token(p: Parameters, sequence: Num) -> Num:
     """Useful FLOPs of forward and backward of one token, causal attention, nothing recomputed.
 
-    ``6 x`` the parameters that it is multiplied with and ``12 x`` score width x
-    pairs.  Source: Chowdhery et al. 2022 (PaLM, arXiv 2204.02311) appendix B,
-    halved for the causal mask.
+    ``6 x`` the parameters that it is multiplied with, ``12 x`` score width x
+    pairs, and ``18 x`` the state of linear mixers (3 products of 2 FLOPs,
+    forward and twice backward).  Source: Chowdhery et al. 2022 (PaLM, arXiv
+    2204.02311) appendix B, halved for the causal mask; Dao and Gu 2024 (arXiv
+    2405.21060) section 6 for the state.
     """
-    attention = 12 * score_width(model) * seen_pairs(model, sequence) / sequence
-    return 6 * parameters_of(model).matmul_active + attention
+    attention = 12 * p.score_width * seen_pairs(p, sequence) / larger(sequence, 1.0)
+    state = 18 * p.linear_layers * p.linear_state
+    return 6 * p.matmul_active + attention + state

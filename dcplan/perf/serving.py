@@ -8,39 +8,40 @@ every formula here is closed in the batch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dcplan.demand.types import Lengths, Metric, SlaBound
+from dcplan.perf.arrays import take
 from dcplan.perf.collectives import all_reduce_s, inside_domain, send_s
-from dcplan.perf.compute import attention_decode_s, attention_prefill_s, forward_parts, head_s
+from dcplan.perf.compute import attention_decode_s, attention_prefill_s, forward_parts, head_s, mixer_s
 from dcplan.perf.device import SIXTEEN_BITS, Device, Wires
-from dcplan.perf.memory import PREFILL_CHUNK_TOKENS, kv_capacity_tokens, stage_share
+from dcplan.perf.memory import cache_room_bytes, sequence_bytes, stage_share
 from dcplan.perf.numbers import Num, Parts, larger, total, up
 from dcplan.perf.queueing import batch_at, length_at, mean_wait_s, sum_excess, variation_of, wait_at_s
 
 if TYPE_CHECKING:
-    from dcplan.catalog.types import Model
     from dcplan.perf.layouts import Layouts
     from dcplan.perf.parameters import Parameters
+    from dcplan.perf.software import Engine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replicas:
-    """Replicas that serve the same requests on the same devices, one for each layout."""
+    """Replicas that serve the same requests, one for each layout; all else is one number or one for each."""
 
-    model: Model
     parameters: Parameters
     layouts: Layouts
     device: Device
     wires: Wires
+    engine: Engine
     prompt: Lengths
     output: Lengths
     arrival_cv2: float
 
     def take(self, rows: object) -> Replicas:
-        """Only the layouts of these rows."""
-        return replace(self, layouts=self.layouts.take(rows))
+        """Only these rows."""
+        return take(self, rows)
 
     @property
     def context(self) -> float:
@@ -50,19 +51,19 @@ class Replicas:
     @property
     def expert_split(self) -> Num:
         """Into how many pieces one expert is cut: none under expert parallelism."""
-        return self.layouts.tensor / self.layouts.expert
+        return self.layouts.expert_tensor
 
 
 def tensor_parallel_s(r: Replicas, tokens: Num) -> Num:
     """Two all-reduces of the hidden state in each layer: Shoeybi et al. 2019 (arXiv 1909.08053)."""
     tensor = r.layouts.tensor
-    size = tokens * r.model.hidden * SIXTEEN_BITS
-    return 2 * r.model.layers * all_reduce_s(size, tensor, inside_domain(tensor, 1, r.wires), r.wires)
+    size = tokens * r.parameters.hidden * SIXTEEN_BITS
+    return 2 * r.parameters.layers * all_reduce_s(size, tensor, inside_domain(tensor, 1, r.wires), r.wires)
 
 
 def pipeline_s(r: Replicas, tokens: Num) -> Num:
     """Hand the hidden state from stage to stage."""
-    size = tokens * r.model.hidden * SIXTEEN_BITS
+    size = tokens * r.parameters.hidden * SIXTEEN_BITS
     return (r.layouts.pipeline - 1) * send_s(size, r.layouts.tensor, r.wires)
 
 
@@ -74,26 +75,28 @@ def decode_parts(r: Replicas, batch: Num) -> Parts:
     """
     tensor = r.layouts.tensor
     tokens = larger(batch / r.layouts.pipeline, 1.0)
-    parts = forward_parts(r.model, r.parameters, tokens, tensor, r.expert_split, r.device)
-    parts["head"] = head_s(r.model, r.parameters, tokens, tensor, r.device)
-    parts["kv cache"] = attention_decode_s(r.model, tokens, r.context, tensor, r.device)
+    parts = forward_parts(r.parameters, tokens, tensor, r.expert_split, r.device)
+    parts["head"] = head_s(r.parameters, tokens, tensor, r.device)
+    parts["kv cache"] = attention_decode_s(r.parameters, tokens, r.context, tensor, r.device)
+    parts["linear mixers"] = mixer_s(r.parameters, tokens, tokens, tensor, r.device)
     parts["tensor parallel"] = tensor_parallel_s(r, tokens)
     parts["pipeline"] = pipeline_s(r, tokens)
-    parts["overhead"] = r.device.step_s + r.model.layers * r.device.layer_s
+    parts["overhead"] = r.engine.step_s + r.parameters.layers * r.engine.layer_s
     return parts
 
 
 def prefill_parts(r: Replicas, length: Num) -> Parts:
     """One prompt of ``length`` tokens on an idle replica, up to its first token, seconds."""
-    chunks = up(length / PREFILL_CHUNK_TOKENS)
+    chunks = up(length / r.engine.chunk_tokens)
     tokens, tensor = length / chunks, r.layouts.tensor
-    forward = forward_parts(r.model, r.parameters, tokens, tensor, r.expert_split, r.device)
+    forward = forward_parts(r.parameters, tokens, tensor, r.expert_split, r.device)
     parts: Parts = {name: chunks * seconds for name, seconds in forward.items()}
-    parts["head"] = head_s(r.model, r.parameters, 1.0, tensor, r.device)
-    parts["attention"] = attention_prefill_s(r.model, length, tensor, r.device)
+    parts["head"] = head_s(r.parameters, 1.0, tensor, r.device)
+    parts["attention"] = attention_prefill_s(r.parameters, length, tensor, r.device)
+    parts["linear mixers"] = mixer_s(r.parameters, length, chunks, tensor, r.device)
     parts["tensor parallel"] = chunks * tensor_parallel_s(r, tokens)
     parts["pipeline"] = chunks * pipeline_s(r, tokens)
-    parts["overhead"] = chunks * (r.device.step_s + r.model.layers * r.device.layer_s)
+    parts["overhead"] = chunks * (r.engine.step_s + r.parameters.layers * r.engine.layer_s)
     return parts
 
 
@@ -104,13 +107,13 @@ def prefill_work_s(r: Replicas) -> Num:
     the decode step anyway.  Attention grows with the square of the length, so
     that its second moment counts.
     """
-    full = float(PREFILL_CHUNK_TOKENS)
+    full = r.engine.chunk_tokens
     tensor = r.layouts.tensor
-    forward = total(forward_parts(r.model, r.parameters, full, tensor, r.expert_split, r.device))
+    forward = total(forward_parts(r.parameters, full, tensor, r.expert_split, r.device))
     per_token = (forward + tensor_parallel_s(r, full)) / full
     square_mean = r.prompt.mean * (1 + variation_of(r.prompt)) ** 0.5
-    attention = attention_prefill_s(r.model, square_mean, tensor, r.device)
-    return (per_token * r.prompt.mean + attention) * stage_share(r.model.layers, r.layouts.pipeline)
+    attention = attention_prefill_s(r.parameters, square_mean, tensor, r.device)
+    return (per_token * r.prompt.mean + attention) * stage_share(r.parameters.layers, r.layouts.pipeline)
 
 
 def rate_at(r: Replicas, batch: Num) -> Num:
@@ -160,9 +163,15 @@ def bound_parts(r: Replicas, batch: Num, bound: SlaBound) -> Parts:
     return of[bound.metric](r, batch, bound.quantile)
 
 
-def cache_tokens(r: Replicas) -> Num:
-    """Tokens that the cache of one replica holds."""
-    return kv_capacity_tokens(r.model, r.parameters, r.layouts, r.device, r.prompt.mean + r.output.mean)
+def cache_room(r: Replicas) -> Num:
+    """Sequences of mean length at their end for which the cache of one replica has room."""
+    room = cache_room_bytes(r.parameters, r.layouts, r.device, r.engine)
+    return room / cached_bytes(r, r.prompt.mean + r.output.mean)
+
+
+def cached_bytes(r: Replicas, context: Num) -> Num:
+    """Bytes that one sequence of so many tokens keeps on the fullest device."""
+    return sequence_bytes(r.parameters, r.layouts, r.device, context)
 
 
 def longest_tokens(r: Replicas) -> float:
@@ -170,6 +179,11 @@ def longest_tokens(r: Replicas) -> float:
     return r.prompt.p99 + r.output.p99
 
 
-def cache_need_tokens(r: Replicas, batch: Num, quantile: float) -> Num:
-    """Tokens in the cache at a mean batch, for a quantile of the moments."""
-    return batch_at(batch, quantile, r.arrival_cv2) * (r.prompt.mean + r.output.mean)
+def longest_room(r: Replicas) -> Num:
+    """Room that one long request takes, in sequences of mean length."""
+    return cached_bytes(r, longest_tokens(r)) / cached_bytes(r, r.prompt.mean + r.output.mean)
+
+
+def room_needed(r: Replicas, batch: Num, quantile: float) -> Num:
+    """Sequences in the cache at a mean batch, for a quantile of the moments, as if all were at their end."""
+    return batch_at(batch, quantile, r.arrival_cv2)

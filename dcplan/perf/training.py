@@ -8,27 +8,31 @@ al. 2023 (Calculon, doi 10.1145/3581784.3607102) for how the parts add up.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dcplan.perf.arrays import take
 from dcplan.perf.collectives import all_gather_s, all_to_all_s, inside_domain, send_s
 from dcplan.perf.compute import (
     attention_prefill_s,
+    cache_split,
     elementwise_s,
     experts_s,
     head_s,
+    mixer_s,
     mlp_s,
     projections_s,
+    router_s,
 )
 from dcplan.perf.device import SIXTEEN_BITS, Device, Wires
 from dcplan.perf.layouts import FULL, SELECTIVE, SHARDED_WEIGHTS
 from dcplan.perf.memory import optimizer_parameters, stage_share
-from dcplan.perf.numbers import Num, Parts, larger, smaller, total, where
+from dcplan.perf.numbers import Num, Parts, larger, total, where
 
 if TYPE_CHECKING:
-    from dcplan.catalog.types import Model
     from dcplan.perf.layouts import Layouts
     from dcplan.perf.parameters import Parameters
+    from dcplan.perf.software import Framework
 
 BACKWARD = 2.0
 """Products of the backward pass over those of the forward pass: one for inputs, one for weights."""
@@ -36,11 +40,8 @@ BACKWARD = 2.0
 ATTENTION_BACKWARD = 2.5
 """The same for fused attention, which computes scores again: Dao 2023 (arXiv 2307.08691)."""
 
-SHOWS = 0.2
-"""Share of overlapped communication that shows all the same (assumed): first and last buckets, contention."""
-
-HIDES = 0.9
-"""Share of computing behind which ZeRO-3's communication can hide (assumed)."""
+RING_SHOWS = 0.2
+"""Share of a context ring's traffic that shows however much attention there is to hide behind (assumed)."""
 
 OPTIMIZER_BYTES = 30.0
 """Read and written per parameter: 4 gradient, 2x12 master weights and moments, 2 weights."""
@@ -48,19 +49,21 @@ OPTIMIZER_BYTES = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Jobs:
-    """Training jobs that do the same on the same devices, one for each layout."""
+    """Training jobs, one for each layout; all else is one number for all of them or one for each."""
 
-    model: Model
     parameters: Parameters
     layouts: Layouts
     device: Device
     wires: Wires
-    sequence: int
-    global_batch: int
+    framework: Framework
+    sequence: Num
+    """Tokens."""
+    global_batch: Num
+    """Sequences."""
 
     def take(self, rows: object) -> Jobs:
-        """Only the layouts of these rows."""
-        return replace(self, layouts=self.layouts.take(rows))
+        """Only these rows."""
+        return take(self, rows)
 
     @property
     def micro_batches(self) -> Num:
@@ -75,51 +78,54 @@ class Jobs:
     @property
     def stage(self) -> Num:
         """Share of the layers on the fullest pipeline stage."""
-        return stage_share(self.model.layers, self.layouts.pipeline)
+        return stage_share(self.parameters.layers, self.layouts.pipeline)
 
 
 def compute_parts(j: Jobs) -> Parts:
     """Forward pass of one micro-batch through the fullest stage, without communication, seconds."""
-    lay, tokens = j.layouts, j.tokens
-    split = lay.tensor
-    parts: Parts = {
-        "projections": j.stage * projections_s(j.model, j.parameters, tokens, split, j.device),
-        "mlp": j.stage * mlp_s(j.model, j.parameters, tokens, split, j.device),
+    lay, p, tokens = j.layouts, j.parameters, j.tokens
+    split, group = lay.tensor, lay.expert * lay.expert_tensor
+    # Each rank of a tensor group brings its share of the sequence to the experts.
+    brought = tokens / split * group
+    return {
+        "projections": j.stage * projections_s(p, tokens, split, j.device),
+        "mlp": j.stage * mlp_s(p, tokens, split, j.device),
         # Stages are balanced so that the head does not make the last one the slowest.
-        "head": head_s(j.model, j.parameters, tokens, split, j.device) / lay.pipeline,
+        "head": head_s(p, tokens, split, j.device) / lay.pipeline,
         "attention": j.stage * _attention_s(j),
-        "elementwise": j.stage * elementwise_s(j.model, tokens / split, j.device),
-        "overhead": j.stage * j.model.layers * j.device.layer_s,
+        "linear mixers": j.stage * mixer_s(p, tokens, lay.micro_batch, split, j.device),
+        "elementwise": j.stage * elementwise_s(p, tokens / split, j.device),
+        "experts": j.stage * experts_s(p, brought, group, lay.expert_tensor, j.device),
+        "router": j.stage * router_s(p, tokens / split, 1.0, j.device),
+        "overhead": j.stage * p.layers * j.framework.layer_s,
     }
-    if j.parameters.moe_layers:
-        ranks = lay.tensor * lay.expert
-        parts["experts"] = j.stage * experts_s(
-            j.model, j.parameters, tokens * lay.expert, ranks, split, j.device
-        )
-    return parts
 
 
 def _attention_s(j: Jobs) -> Num:
     """Scores and values of a micro-batch, whole model, on one device."""
-    work = attention_prefill_s(j.model, float(j.sequence), j.layouts.tensor, j.device)
+    work = attention_prefill_s(j.parameters, j.sequence, j.layouts.tensor, j.device)
     return work * j.layouts.micro_batch / j.layouts.context
 
 
 def exchange_parts(j: Jobs) -> Parts:
     """Communication inside the forward pass of one micro-batch on the fullest stage, seconds."""
-    lay, hidden, layers = j.layouts, j.model.hidden, j.model.layers
-    size = j.tokens * hidden * SIXTEEN_BITS
+    lay, p = j.layouts, j.parameters
+    size = j.tokens * p.hidden * SIXTEEN_BITS
     # Sequence parallel: gather and scatter around attention and around the MLP.
     tensor = 4 * all_gather_s(size, lay.tensor, inside_domain(lay.tensor, 1, j.wires), j.wires)
-    parts: Parts = {"tensor parallel": j.stage * layers * tensor}
+    parts: Parts = {"tensor parallel": j.stage * _collective_layers(p) * tensor}
     parts["context ring"] = j.stage * _ring_s(j)
-    if j.parameters.moe_layers:
-        stride = lay.tensor * lay.context
-        routed = size / lay.tensor * j.parameters.per_token
-        inside = inside_domain(lay.expert, stride, j.wires)
-        twice = 2 * all_to_all_s(routed, lay.expert, inside, j.wires)
-        parts["expert all-to-all"] = j.stage * j.parameters.moe_layers * twice
+    stride = where(lay.expert_tensor > 1, lay.tensor, 1.0)
+    routed = j.tokens * p.expert_hidden * SIXTEEN_BITS / lay.tensor * p.per_token
+    inside = inside_domain(lay.expert, stride, j.wires)
+    twice = 2 * all_to_all_s(routed, lay.expert, inside, j.wires)
+    parts["expert all-to-all"] = j.stage * p.moe_layers * twice
     return parts
+
+
+def _collective_layers(p: Parameters) -> Num:
+    """Layers in units of one mixer and one MLP, around both of which tensor ranks meet."""
+    return (p.attention_layers + p.linear_layers + p.dense_layers + p.moe_layers) / 2
 
 
 def _ring_s(j: Jobs) -> Num:
@@ -128,11 +134,11 @@ def _ring_s(j: Jobs) -> Num:
     Source: Liu et al. 2023 (Ring Attention, arXiv 2310.01889).
     """
     lay = j.layouts
-    width = 2 * j.model.kv_heads * j.model.head_dim
-    block = j.tokens * width * SIXTEEN_BITS / smaller(lay.tensor, float(max(1, j.model.kv_heads)))
+    p = j.parameters
+    block = j.tokens * p.cache_width * SIXTEEN_BITS / cache_split(p, lay.tensor)
     passes = lay.context - 1
-    ring = j.model.layers * passes * send_s(block, lay.tensor, j.wires)
-    return where(passes > 0, larger(SHOWS * ring, ring - _attention_s(j)), 0.0)
+    ring = p.attention_layers * passes * send_s(block, lay.tensor, j.wires)
+    return where(passes > 0, larger(RING_SHOWS * ring, ring - _attention_s(j)), 0.0)
 
 
 def step_parts(j: Jobs) -> Parts:
@@ -145,7 +151,7 @@ def step_parts(j: Jobs) -> Parts:
         parts[name] = micro * seconds * (1 + more)
     # Under full load the power cap lowers the clocks, and between kernels there are gaps: a table of
     # isolated kernels shows neither.
-    parts["clocks and gaps"] = total(parts) * (1 / j.device.sustained - 1)
+    parts["clocks and gaps"] = total(parts) * (1 / j.framework.sustained - 1)
     for name, seconds in exchange.items():
         parts[name] = micro * 2 * seconds
     again = total(forward) + exchange["tensor parallel"] / 2
@@ -169,7 +175,7 @@ def _bubble(j: Jobs) -> Num:
 def _boundary_s(j: Jobs) -> Num:
     """Sends between stages that nothing hides: filling and draining the pipeline, there and back."""
     lay = j.layouts
-    size = j.tokens * j.model.hidden * SIXTEEN_BITS / lay.tensor
+    size = j.tokens * j.parameters.hidden * SIXTEEN_BITS / lay.tensor
     hop = send_s(size, lay.tensor * lay.context * lay.data, j.wires)
     return where(lay.pipeline > 1, 2 * (lay.pipeline - 1) * lay.virtual_stages * hop, 0.0)
 
@@ -181,24 +187,24 @@ def data_parallel_s(j: Jobs, computing: Num) -> Num:
     ZeRO-3 parameters are gathered for each forward and backward pass.
     """
     lay, p = j.layouts, j.parameters
-    tables = (p.embedding + (0.0 if p.tied else p.head)) / lay.pipeline
-    dense = (p.linear_total * j.stage + tables) / lay.tensor
-    experts = p.experts_total * j.stage / (lay.tensor * lay.expert)
+    dense = (p.linear_total * j.stage + p.tables / lay.pipeline) / lay.tensor
+    group = lay.expert * lay.expert_tensor
+    experts = p.experts_total * j.stage / group
     ranks = lay.data * lay.context
-    few = larger(ranks / lay.expert, 1.0)
-    gather = _gather_s(j, dense, ranks, 1.0) + _gather_s(j, experts, few, lay.expert)
+    few = larger(ranks * lay.tensor / group, 1.0)
+    gather = _gather_s(j, dense, ranks, lay.tensor) + _gather_s(j, experts, few, group)
     # 2 bytes a parameter gathered, 4 bytes a gradient scattered.
     once = 3 * gather
     window = computing / j.micro_batches * BACKWARD / (1 + BACKWARD)
-    below = larger(SHOWS * once, once - window)
+    below = larger(j.framework.data_shows * once, once - window)
     each = (2 * j.micro_batches + 2) * gather
-    sharded = larger(SHOWS * each, each - HIDES * computing)
+    sharded = larger(j.framework.data_shows * each, each - j.framework.gather_hides * computing)
     return where(ranks > 1, where(lay.zero >= SHARDED_WEIGHTS, sharded, below), 0.0)
 
 
 def _gather_s(j: Jobs, parameters: Num, ranks: Num, spacing: Num) -> Num:
-    """Gather so many 16-bit parameters over ranks that are ``spacing`` data ranks apart."""
-    inside = inside_domain(ranks, j.layouts.tensor * spacing, j.wires)
+    """Gather so many 16-bit parameters over ranks that are ``spacing`` devices apart."""
+    inside = inside_domain(ranks, spacing, j.wires)
     needed = where(ranks > 1, parameters * SIXTEEN_BITS, 0.0)
     return all_gather_s(needed, ranks, inside, j.wires)
 

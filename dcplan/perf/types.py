@@ -12,13 +12,22 @@ class Layout:
     tensor: int = 1
     pipeline: int = 1
     data: int = 1
+    """Data-parallel copies: of a training job; of attention in a serving replica, whose experts span all."""
     expert: int = 1
+    """Ranks that the experts are dealt out to."""
+    expert_tensor: int = 1
+    """Pieces that each expert is cut into; ``expert x expert_tensor`` ranks hold all experts."""
     context: int = 1
     zero: int = 0
     """ZeRO stage of training, 0 to 3; 3 is FSDP."""
+    shard: int = 0
+    """Data ranks that share out what ZeRO shares, copies of which are reduced (HSDP); 0: all of them."""
     micro_batch: int = 1
     """Sequences in one micro-batch (training)."""
     virtual_stages: int = 1
+    """Parts of the model on each stage of the pipeline; more than one is the interleaved schedule."""
+    schedule: str = "1f1b"
+    """Of the pipeline: gpipe, 1f1b or zero-bubble (training)."""
     recompute: str = "none"
     """What the backward pass computes again: none, selective or full (training)."""
 
@@ -28,11 +37,12 @@ class Layout:
             ("PP", self.pipeline),
             ("DP", self.data),
             ("EP", self.expert),
+            ("ETP", self.expert_tensor if self.expert > 1 else 1),
             ("CP", self.context),
         )
         words = [f"{name}{size}" for name, size in named if size > 1] or ["TP1"]
         if self.zero:
-            words.append(f"ZeRO-{self.zero}")
+            words.append(f"ZeRO-{self.zero}" + (f"/{self.shard}" if self.shard else ""))
         return " ".join(words)
 
 

@@ -77,7 +77,7 @@ def serving_layouts(model: Model, machines: MachineClass, *, pipelines: bool) ->
     rows = []
     for tensor, stages in splits:
         expert = tensor if model.experts and model.experts % tensor == 0 else 1
-        rows.append(Layout(tensor=tensor, pipeline=stages, expert=expert))
+        rows.append(Layout(tensor=tensor, pipeline=stages, expert=expert, expert_tensor=tensor // expert))
     layouts = layouts_of(*rows)
     # Where neither the experts nor their width can be split, there is no layout.
     width = model.expert_ffn if model.experts else model.ffn
@@ -149,7 +149,7 @@ def training_layouts(model: Model, machines: MachineClass, demand: TrainDemand) 
     whole = n % (tensor * stage * context) == 0
     n, tensor, stage, context, expert = (axis[whole] for axis in (n, tensor, stage, context, expert))
     data = n / (tensor * stage * context)
-    legal = heads_allow(model, tensor) & ((data * context) % expert == 0)
+    legal = heads_allow(model, tensor) & ((data * context * tensor) % expert == 0)
     width = model.expert_ffn if model.experts else model.ffn
     legal &= width % tensor == 0
     legal &= demand.global_batch_sequences % data == 0
@@ -181,10 +181,14 @@ def _batched(split: tuple[Array, ...], legal: Mask, *, layers: int, sequences: i
         pipeline=stage,
         data=data,
         expert=expert,
+        # Experts are dealt out whole, or each is cut as the dense layers are.
+        expert_tensor=np.where(expert > 1, 1.0, tensor),
         context=context,
         zero=np.where(shared, zero, 0.0),
+        shard=np.zeros_like(tensor),
         micro_batch=micro,
         virtual_stages=virtual,
+        schedule=np.zeros_like(tensor),
         recompute=np.zeros_like(tensor),
     )
     return Enumerated(layouts=layouts.take(keep), legal=np.repeat(legal, each)[keep])

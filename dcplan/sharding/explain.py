@@ -10,10 +10,11 @@ import numpy as np
 
 from dcplan.demand.types import Limits, ServeDemand, SlaBound, TrainDemand, WorkloadDemand
 from dcplan.diag import ConfigPath, Diagnostic, error, listed, plural
-from dcplan.perf.device import WEIGHT_BYTES
 from dcplan.perf.memory import serving_memory
+from dcplan.perf.serving import cached_bytes
 from dcplan.sharding import serve, train
 from dcplan.sharding.clash import Line, TimeLine, nearest, related, smallest_clash
+from dcplan.sharding.names import PRECISIONS
 from dcplan.units import format_bytes, format_duration
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def explain_serve(
     """The error for a serving workload without candidates."""
     rows: list[_Row] = []
     for machines in classes:
-        for precision in WEIGHT_BYTES:
+        for precision in PRECISIONS:
             rows += _serve_rows(serve.try_class(demand, model, machines, precision, table))
     bounds = [(_bound_name(b), b.bound_s, b.origin) for b in demand.bounds]
     return _explain(demand, model, rows, bounds, default)
@@ -68,7 +69,7 @@ def explain_train(
     rows = [
         _train_row(train.try_class(demand, model, machines, precision, table))
         for machines in classes
-        for precision in WEIGHT_BYTES
+        for precision in PRECISIONS
     ]
     bounds = []
     if demand.deadline_s is not None:
@@ -86,7 +87,8 @@ def _serve_rows(trial: serve.ServeTrial) -> list[_Row]:
     r = trial.replicas
     if r is None:
         return []
-    held = serving_memory(r.model, r.parameters, r.layouts, r.device, serve.needed_tokens(r)).total_bytes
+    cached = serve.least_room(r) * cached_bytes(r, r.prompt.mean + r.output.mean)
+    held = serving_memory(r.parameters, r.layouts, r.device, r.engine, cached).total_bytes
     missing = np.broadcast_to(np.asarray(held) - r.device.memory_bytes, (trial.count,))
     return [
         _Row(

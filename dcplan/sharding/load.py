@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dcplan.perf.numbers import Array, Num, total
-from dcplan.perf.serving import Replicas, bound_parts, cache_need_tokens, rate_at
+from dcplan.perf.serving import Replicas, bound_parts, rate_at, room_needed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,19 +29,19 @@ PASSES = 4
 """Four grids of 24 points, each inside a gap of the one before: the batch is found to 4 digits."""
 
 
-def all_bounds_hold(r: Replicas, batch: Num, bounds: Sequence[SlaBound], cache: Num) -> Any:
+def all_bounds_hold(r: Replicas, batch: Num, bounds: Sequence[SlaBound], room: Num) -> Any:
     """Whether the cache has room and every bound of the SLA holds at a mean batch; falls with the batch."""
-    holds = cache_need_tokens(r, batch, CACHE_QUANTILE) <= cache
+    holds = room_needed(r, batch, CACHE_QUANTILE) <= room
     for bound in bounds:
         holds = holds & (total(bound_parts(r, batch, bound)) <= bound.bound_s)
     return holds
 
 
-def most_batch(r: Replicas, bounds: Sequence[SlaBound], cache: Array) -> Array:
+def most_batch(r: Replicas, bounds: Sequence[SlaBound], room: Array) -> Array:
     """The largest mean batch at which all bounds hold; they must hold at ``IDLE_BATCH``."""
     grid = r.take(np.s_[:, None])
-    room = cache[:, None]
-    return _last(lambda batch: all_bounds_hold(grid, batch, bounds, room), len(r.layouts))
+    cells = room[:, None]
+    return _last(lambda batch: all_bounds_hold(grid, batch, bounds, cells), len(r.layouts))
 
 
 def batch_for(r: Replicas, rate: Array) -> Array:

@@ -12,10 +12,9 @@ from dcplan.catalog import canonical_accelerator
 from dcplan.catalog.efficiency import Efficiencies, load_efficiencies
 from dcplan.demand.types import Allowed, Demand, ServeDemand, TrainDemand, WorkloadDemand
 from dcplan.diag import Diagnostic, Result, did_you_mean, error, has_errors, listed
-from dcplan.perf.device import WEIGHT_BYTES
 from dcplan.sharding import serve, train
 from dcplan.sharding.explain import explain_serve, explain_train
-from dcplan.sharding.names import told_apart
+from dcplan.sharding.names import known_precisions, told_apart
 from dcplan.sharding.types import Candidate, Candidates, MachineClass, Search
 
 if TYPE_CHECKING:
@@ -215,12 +214,12 @@ def _unknown_precisions(limit: Allowed | None) -> tuple[Diagnostic, ...]:
         error(
             "unknown-precision",
             "Unknown precision",
-            f'dcplan does not know the precision "{name}". {did_you_mean(name, WEIGHT_BYTES)} '
-            f"Known are {listed(sorted(WEIGHT_BYTES))}.".replace("  ", " "),
+            f'dcplan does not know the precision "{name}". {did_you_mean(name, known_precisions())} '
+            f"Known are {listed(known_precisions())}.".replace("  ", " "),
             path=None if limit is None else limit.origin,
         )
         for name in names
-        if name not in WEIGHT_BYTES
+        if name not in known_precisions()
     )
 
 

@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dcplan.perf.device import WEIGHT_BYTES, device_of, wires_of
+from dcplan.catalog.formats import formats
+from dcplan.perf.device import device_of, wires_of
 from dcplan.perf.estimates import bases, estimate
 from dcplan.perf.memory import serving_memory
-from dcplan.perf.numbers import Array, row, total
+from dcplan.perf.numbers import Array, Num, larger, row, total
 from dcplan.perf.parameters import parameters_of
 from dcplan.perf.serving import (
     Replicas,
     bound_parts,
-    cache_need_tokens,
-    cache_tokens,
-    longest_tokens,
+    cache_room,
+    cached_bytes,
+    longest_room,
     rate_at,
+    room_needed,
 )
+from dcplan.perf.software import engine_of
 from dcplan.sharding.availability import spares_for
 from dcplan.sharding.enumerate import Mask, serving_layouts
 from dcplan.sharding.load import CACHE_QUANTILE, IDLE_BATCH, batch_for, most_batch
@@ -52,7 +55,8 @@ class ServeTrial:
     """None where the accelerator lacks the precision."""
     count: int
     legal: Mask
-    cache: Array
+    room: Array
+    """Sequences of mean length for which the cache has room."""
     fits: Mask
     idle_s: tuple[Array, ...]
     """What each bound of the SLA is held against when there is no other request."""
@@ -64,11 +68,11 @@ def try_class(
     """Enumerate the layouts of a class at a precision and compute what does not depend on the load."""
     p = parameters_of(model)
     memory = machines.machine.devices * machines.accelerator.memory_bytes
-    pipelines = p.total * WEIGHT_BYTES.get(precision, 2.0) > PIPELINE_FROM * memory
+    pipelines = float(p.total) * formats()[precision].experts.bytes > PIPELINE_FROM * memory
     enumerated = serving_layouts(model, machines, pipelines=pipelines)
     layouts = enumerated.layouts
     count, nothing = len(layouts), np.zeros(len(layouts), dtype=bool)
-    efficiency = efficiencies.of(machines.accelerator)
+    efficiency = efficiencies.of(machines.accelerator, demand.software)
     device = device_of(machines.accelerator, precision, efficiency)
     if device is None:
         never = tuple(np.full(count, np.inf) for _ in demand.bounds)
@@ -78,21 +82,21 @@ def try_class(
             replicas=None,
             count=count,
             legal=nothing,
-            cache=np.zeros(count),
+            room=np.zeros(count),
             fits=nothing,
             idle_s=never,
         )
     replicas = Replicas(
-        model=model,
         parameters=p,
         layouts=layouts,
         device=device,
         wires=wires_of(machines.links, efficiency),
+        engine=engine_of(efficiency),
         prompt=demand.prompt_tokens,
         output=demand.output_tokens,
         arrival_cv2=demand.arrival_cv2,
     )
-    cache = np.broadcast_to(np.asarray(cache_tokens(replicas), dtype=np.float64), (count,))
+    room = np.broadcast_to(np.asarray(cache_room(replicas), dtype=np.float64), (count,))
     idle = [total(bound_parts(replicas, IDLE_BATCH, bound)) for bound in demand.bounds]
     return ServeTrial(
         machines=machines,
@@ -100,15 +104,15 @@ def try_class(
         replicas=replicas,
         count=count,
         legal=enumerated.legal,
-        cache=cache,
-        fits=cache >= needed_tokens(replicas),
+        room=room,
+        fits=room >= least_room(replicas),
         idle_s=tuple(np.broadcast_to(np.asarray(x, dtype=np.float64), (count,)) for x in idle),
     )
 
 
-def needed_tokens(r: Replicas) -> float:
-    """Tokens for which the cache must have room at least: one long request, and a nearly idle replica."""
-    return max(longest_tokens(r), row(cache_need_tokens(r, IDLE_BATCH, CACHE_QUANTILE), 0))
+def least_room(r: Replicas) -> Num:
+    """Room that the cache must have at least: for one long request, and for a nearly idle replica."""
+    return larger(longest_room(r), room_needed(r, IDLE_BATCH, CACHE_QUANTILE))
 
 
 def missed(trial: ServeTrial, demand: ServeDemand) -> list[tuple[str, Mask]]:
@@ -124,16 +128,16 @@ def candidates_of(trial: ServeTrial, rows: Mask, demand: ServeDemand) -> list[Ca
     if trial.replicas is None or not rows.any():
         return []
     r = trial.replicas.take(rows)
-    cache = trial.cache[rows]
+    room = trial.room[rows]
     count = len(r.layouts)
-    fullest = np.broadcast_to(np.asarray(most_batch(r, demand.bounds, cache)), (count,))
+    fullest = np.broadcast_to(np.asarray(most_batch(r, demand.bounds, room)), (count,))
     most = np.broadcast_to(np.asarray(rate_at(r, fullest)), (count,))
     wanted = np.maximum(np.ceil(demand.requests_per_s / most - 1e-9), 1)
     needed = np.minimum(wanted, MOST_REPLICAS + 1).astype(int)
     planned = demand.requests_per_s / needed
     batch = batch_for(r, planned)
     sized = _Sized(
-        trial=trial, replicas=r, cache=cache, most=most, planned=planned, batch=batch, fullest=fullest
+        trial=trial, replicas=r, room=room, most=most, planned=planned, batch=batch, fullest=fullest
     )
     few = np.flatnonzero(needed <= MOST_REPLICAS)
     kept = _pareto([(int(i), int(needed[i]), *_size(trial, r, int(i))) for i in few], demand)
@@ -173,7 +177,7 @@ class _Sized:
 
     trial: ServeTrial
     replicas: Replicas
-    cache: Array
+    room: Array
     most: Array
     planned: Array
     batch: Array
@@ -206,10 +210,11 @@ def _estimate(sized: _Sized, index: int, demand: ServeDemand) -> ServeEstimate:
     """What one replica of a layout does at its planned load."""
     r = sized.replicas.take([index])
     batch = float(sized.batch[index])
-    outside = float(r.layouts.devices[0]) > r.wires.domain
-    known = bases(r.device, r.wires, outside=outside)
+    outside = float(r.layouts.devices[0]) > row(r.wires.domain, 0)
+    known = bases(r.device, r.wires, r.engine, outside=outside)
     planned, most = float(sized.planned[index]), float(sized.most[index])
-    resident = cache_need_tokens(r, batch, CACHE_QUANTILE)
+    length = r.prompt.mean + r.output.mean
+    cached = room_needed(r, batch, CACHE_QUANTILE) * cached_bytes(r, length)
     return ServeEstimate(
         batch=max(1, math.ceil(batch)),
         max_batch=max(1, math.ceil(batch), math.ceil(float(sized.fullest[index]))),
@@ -225,7 +230,7 @@ def _estimate(sized: _Sized, index: int, demand: ServeDemand) -> ServeEstimate:
             )
             for bound in demand.bounds
         ),
-        memory=serving_memory(r.model, r.parameters, r.layouts, r.device, resident).one(0),
-        kv_capacity_tokens=int(sized.cache[index]),
+        memory=serving_memory(r.parameters, r.layouts, r.device, r.engine, cached).one(0),
+        kv_capacity_tokens=int(sized.room[index] * length),
         utilisation=min(1.0, planned / most),
     )

@@ -11,8 +11,9 @@ import numpy as np
 from dcplan.perf.device import Device, device_of, wires_of
 from dcplan.perf.estimates import bases, estimate
 from dcplan.perf.memory import runtime_bytes, training_memory
-from dcplan.perf.numbers import Array, total
+from dcplan.perf.numbers import Array, row, total
 from dcplan.perf.parameters import Parameters, parameters_of, training_flops_per_token
+from dcplan.perf.software import framework_of
 from dcplan.perf.training import Jobs, step_parts
 from dcplan.sharding.enumerate import training_layouts
 from dcplan.sharding.names import candidate_id
@@ -55,7 +56,7 @@ def try_class(
 ) -> TrainTrial:
     """Enumerate the layouts of a class at a precision, keep what fits, and compute how long it takes."""
     enumerated = training_layouts(model, machines, demand)
-    efficiency = efficiencies.of(machines.accelerator)
+    efficiency = efficiencies.of(machines.accelerator, demand.software)
     device = device_of(machines.accelerator, precision, efficiency)
     count = len(enumerated.layouts)
     empty = np.zeros(0)
@@ -71,13 +72,13 @@ def try_class(
         )
     p = parameters_of(model)
     legal = enumerated.layouts.take(enumerated.legal)
-    layouts, smallest = _fitting(model, p, legal, device, demand)
+    layouts, smallest = _fitting(p, legal, device, demand)
     jobs = Jobs(
-        model=model,
         parameters=p,
         layouts=layouts,
         device=device,
         wires=wires_of(machines.links, efficiency),
+        framework=framework_of(efficiency, precision),
         sequence=demand.sequence_tokens,
         global_batch=demand.global_batch_sequences,
     )
@@ -95,9 +96,7 @@ def try_class(
     )
 
 
-def _fitting(
-    model: Model, p: Parameters, layouts: Layouts, device: Device, demand: TrainDemand
-) -> tuple[Layouts, float]:
+def _fitting(p: Parameters, layouts: Layouts, device: Device, demand: TrainDemand) -> tuple[Layouts, float]:
     """The layouts that fit, each with as little recomputing as does, and the least bytes that one needs."""
     if not len(layouts):
         return layouts, math.inf
@@ -108,7 +107,7 @@ def _fitting(
     for level in (2.0, 1.0, 0.0):
         tried = replace(layouts, recompute=np.full(len(layouts), level))
         needed = np.asarray(
-            training_memory(model, p, tried, demand.sequence_tokens, micro).total_bytes + own,
+            training_memory(p, tried, demand.sequence_tokens, micro).total_bytes + own,
             dtype=np.float64,
         )
         smallest = min(smallest, float(needed.min()))
@@ -179,19 +178,17 @@ def _candidate(trial: TrainTrial, index: int, demand: TrainDemand) -> Candidate:
 def _estimate(jobs: Jobs, demand: TrainDemand) -> TrainEstimate:
     """What the job does; ``jobs`` has one layout."""
     devices = float(jobs.layouts.devices[0])
-    known = bases(jobs.device, jobs.wires, outside=devices > jobs.wires.domain)
+    known = bases(jobs.device, jobs.wires, jobs.framework, outside=devices > row(jobs.wires.domain, 0))
     step, steps = estimate(step_parts(jobs), 0, known), steps_of(demand)
     tokens_per_s = demand.sequence_tokens * demand.global_batch_sequences / step.seconds
-    useful = float(training_flops_per_token(jobs.model, float(demand.sequence_tokens)))
-    memory = training_memory(
-        jobs.model, jobs.parameters, jobs.layouts, demand.sequence_tokens, jobs.micro_batches
-    ).one(0)
+    useful = float(training_flops_per_token(jobs.parameters, float(demand.sequence_tokens)))
+    memory = training_memory(jobs.parameters, jobs.layouts, demand.sequence_tokens, jobs.micro_batches).one(0)
     return TrainEstimate(
         step=step,
         steps=steps,
         duration_s=step.seconds * steps,
         deadline_s=demand.deadline_s,
         tokens_per_s=tokens_per_s,
-        model_flops_utilisation=tokens_per_s * useful / (devices * jobs.device.peak_flops),
-        memory=replace(memory, runtime_bytes=runtime_bytes(jobs.device)),
+        model_flops_utilisation=tokens_per_s * useful / (devices * row(jobs.device.peak_flops, 0)),
+        memory=replace(memory, runtime_bytes=row(runtime_bytes(jobs.device), 0)),
     )

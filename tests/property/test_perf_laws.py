@@ -20,13 +20,15 @@ from dcplan.perf import (
     Replicas,
     bases,
     device_of,
+    engine_of,
     estimate,
+    framework_of,
     layouts_of,
     parameters_of,
     training_flops_per_token,
     wires_of,
 )
-from dcplan.perf.memory import kv_capacity_tokens, serving_memory
+from dcplan.perf.memory import cache_room_bytes, serving_memory
 from dcplan.perf.numbers import row, total
 from dcplan.perf.serving import decode_parts, prefill_parts, rate_at, tpot_parts, ttft_parts
 from dcplan.perf.training import step_parts
@@ -75,11 +77,11 @@ def replicas(name: str, chip: Accelerator, *layouts: Layout) -> Replicas:
     assert model is not None
     assert device is not None
     return Replicas(
-        model=model,
         parameters=parameters_of(model),
         layouts=layouts_of(*layouts),
         device=device,
         wires=wires_of(links(chip), efficiency),
+        engine=engine_of(efficiency),
         prompt=lengths(1000),
         output=lengths(250),
         arrival_cv2=1.0,
@@ -90,11 +92,11 @@ def jobs(name: str, chip: Accelerator, *layouts: Layout) -> Jobs:
     """Training jobs of a model on a chip."""
     r = replicas(name, chip, *layouts)
     return Jobs(
-        model=r.model,
         parameters=r.parameters,
         layouts=r.layouts,
         device=r.device,
         wires=r.wires,
+        framework=framework_of(TABLE.of(chip), "bf16"),
         sequence=4096,
         global_batch=64,
     )
@@ -110,7 +112,7 @@ def test_seconds_are_the_sum_of_the_parts(
     """An estimate is the sum of its parts, all of which take time, and as sure as the weakest of them."""
     r = replicas(name, CHIPS[chip], Layout(tensor=tensor))
     for parts in (tpot_parts(r, batch, quantile), ttft_parts(r, batch, quantile)):
-        made = estimate(parts, 0, bases(r.device, r.wires, outside=False))
+        made = estimate(parts, 0, bases(r.device, r.wires, r.engine, outside=False))
 
         assert made.seconds == sum(part.seconds for part in made.parts)
         assert made.seconds == pytest.approx(row(total(parts), 0))
@@ -144,7 +146,7 @@ def test_more_memory_never_holds_less(name: str, tensor: int, factor: float) -> 
     plain = CHIPS["H100"]
     better = replace(plain, memory_bytes=int(plain.memory_bytes * factor))
     old, new = (replicas(name, c, Layout(tensor=tensor)) for c in (plain, better))
-    room = [kv_capacity_tokens(r.model, r.parameters, r.layouts, r.device, 2000.0) for r in (old, new)]
+    room = [cache_room_bytes(r.parameters, r.layouts, r.device, r.engine) for r in (old, new)]
 
     assert row(room[0], 0) <= row(room[1], 0)
 
@@ -163,7 +165,7 @@ def test_nothing_beats_the_roofline(name: str, chip: str, tensor: int, batch: fl
     # A router's products are small and left out of the times.
     assert step >= max(flops_s * 0.999, read_s)
     job = jobs(name, hardware, Layout(tensor=tensor, data=2, zero=1))
-    useful = training_flops_per_token(job.model, 4096.0) * 4096 * 64
+    useful = training_flops_per_token(job.parameters, 4096.0) * 4096 * 64
     assert row(total(step_parts(job)), 0) >= row(useful, 0) * 0.999 / (2 * tensor * hardware.bf16_flops)
 
 
@@ -213,7 +215,7 @@ def test_memory_grows_with_what_is_under_way(name: str, tensor: int, tokens: flo
     """More tokens in the cache take more memory."""
     r = replicas(name, CHIPS["H100"], Layout(tensor=tensor))
     held = [
-        serving_memory(r.model, r.parameters, r.layouts, r.device, t).one(0) for t in (tokens, tokens + more)
+        serving_memory(r.parameters, r.layouts, r.device, r.engine, t).one(0) for t in (tokens, tokens + more)
     ]
 
     assert held[0].total_bytes < held[1].total_bytes

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from dcplan.catalog import load_accelerators, load_catalog_model
@@ -11,25 +9,28 @@ from dcplan.catalog.efficiency import load_efficiencies
 from dcplan.perf.device import Device, device_of
 from dcplan.perf.layouts import layouts_of
 from dcplan.perf.memory import (
-    cache_bytes_per_token,
-    kv_capacity_tokens,
+    cache_room_bytes,
     optimizer_parameters,
+    sequence_bytes,
     serving_memory,
     training_memory,
 )
 from dcplan.perf.numbers import row
-from dcplan.perf.parameters import parameters_of
+from dcplan.perf.parameters import Parameters, parameters_of
+from dcplan.perf.software import Engine, engine_of
 from dcplan.perf.types import Layout
 
-if TYPE_CHECKING:
-    from dcplan.catalog.types import Model
 
-
-def known(name: str) -> Model:
-    """A model of the catalogue."""
+def known(name: str) -> Parameters:
+    """The parameters of a model of the catalogue."""
     model = load_catalog_model(name)
     assert model is not None
-    return model
+    return parameters_of(model)
+
+
+def engine() -> Engine:
+    """An engine without figures of its own."""
+    return engine_of(load_efficiencies().of(load_accelerators()["H100"]))
 
 
 def h100(precision: str = "bf16") -> Device:
@@ -42,8 +43,8 @@ def h100(precision: str = "bf16") -> Device:
 
 def test_weights_of_a_replica_are_two_bytes_a_parameter() -> None:
     """Llama 70B in bf16 on 8 devices holds an eighth of 141 GB on each."""
-    model = known("llama-3.1-70b")
-    memory = serving_memory(model, parameters_of(model), layouts_of(Layout(tensor=8)), h100(), 0.0).one(0)
+    p = known("llama-3.1-70b")
+    memory = serving_memory(p, layouts_of(Layout(tensor=8)), h100(), engine(), 0.0).one(0)
 
     assert memory.weights_bytes == pytest.approx(141.1e9 / 8, rel=0.01)
     assert memory.kv_cache_bytes == 0
@@ -51,45 +52,41 @@ def test_weights_of_a_replica_are_two_bytes_a_parameter() -> None:
 
 def test_fp8_halves_the_linear_layers_only() -> None:
     """Embeddings and the head stay in 16 bits."""
-    model = known("llama-3.1-8b")
-    p = parameters_of(model)
-    memory = serving_memory(model, p, layouts_of(Layout()), h100("fp8"), 0.0).one(0)
+    p = known("llama-3.1-8b")
+    memory = serving_memory(p, layouts_of(Layout()), h100("fp8"), engine(), 0.0).one(0)
 
     assert memory.weights_bytes == pytest.approx(p.linear_total + 2 * p.wide_total)
 
 
 def test_the_cache_of_grouped_queries_is_split_up_to_its_heads() -> None:
     """Llama 70B keeps 320 KiB a token; 8 devices share it, 16 do not share it further."""
-    model = known("llama-3.1-70b")
     layouts = layouts_of(Layout(tensor=1), Layout(tensor=8), Layout(tensor=16))
-    per_token = cache_bytes_per_token(model, layouts)
+    per_token = sequence_bytes(known("llama-3.1-70b"), layouts, h100(), 1.0)
 
     assert [row(per_token, i) / 1024 for i in range(3)] == [320, 40, 40]
 
 
 def test_the_latent_cache_is_on_every_device() -> None:
     """DeepSeek-V3 keeps 576 numbers a layer and token, and each tensor rank keeps all of them."""
-    model = known("deepseek-v3")
-    per_token = cache_bytes_per_token(model, layouts_of(Layout(tensor=1), Layout(tensor=8)))
+    layouts = layouts_of(Layout(tensor=1), Layout(tensor=8))
+    per_token = sequence_bytes(known("deepseek-v3"), layouts, h100(), 1.0)
 
     assert row(per_token, 0) == row(per_token, 1) == 61 * 576 * 2
 
 
 def test_a_model_that_does_not_fit_has_no_room_for_tokens() -> None:
     """Llama 70B in bf16 does not fit on one H100."""
-    model = known("llama-3.1-70b")
     layouts = layouts_of(Layout(tensor=1), Layout(tensor=8))
-    capacity = kv_capacity_tokens(model, parameters_of(model), layouts, h100(), 4096.0)
+    capacity = cache_room_bytes(known("llama-3.1-70b"), layouts, h100(), engine())
 
     assert row(capacity, 0) < 0 < row(capacity, 1)
 
 
 def test_training_states_take_eighteen_bytes_a_parameter() -> None:
     """Weights 2, gradients 4, master weights and moments 12 bytes; ZeRO-1 shares out the last."""
-    model = known("llama-3.1-8b")
-    p = parameters_of(model)
-    plain = training_memory(model, p, layouts_of(Layout()), 4096, 1.0).one(0)
-    zero = training_memory(model, p, layouts_of(Layout(data=8, zero=1)), 4096, 1.0).one(0)
+    p = known("llama-3.1-8b")
+    plain = training_memory(p, layouts_of(Layout()), 4096, 1.0).one(0)
+    zero = training_memory(p, layouts_of(Layout(data=8, zero=1)), 4096, 1.0).one(0)
     states = plain.weights_bytes + plain.gradients_bytes + plain.optimizer_bytes
 
     assert states == pytest.approx(18 * p.total)
@@ -99,10 +96,9 @@ def test_training_states_take_eighteen_bytes_a_parameter() -> None:
 @pytest.mark.parametrize("expert", [1, 8, 64])
 def test_zero_shares_each_state_out_once_however_experts_are_split(expert: int) -> None:
     """The ranks of an expert group are data-parallel ranks: all devices together keep one optimiser."""
-    model = known("deepseek-v3")
-    p = parameters_of(model)
+    p = known("deepseek-v3")
     layouts = layouts_of(Layout(data=64, expert=expert, zero=1), Layout(data=64, expert=expert, zero=3))
-    memory = training_memory(model, p, layouts, 4096, 1.0)
+    memory = training_memory(p, layouts, 4096, 1.0)
 
     assert memory.one(0).optimizer_bytes * 64 == pytest.approx(12 * p.total)
     assert memory.one(1).gradients_bytes * 64 == pytest.approx(4 * p.total)
@@ -112,9 +108,8 @@ def test_zero_shares_each_state_out_once_however_experts_are_split(expert: int) 
 
 def test_recomputing_keeps_less() -> None:
     """Full recomputing stores less than selective, and selective less than none."""
-    model = known("llama-3.1-8b")
     layouts = layouts_of(*(Layout(recompute=level) for level in ("none", "selective", "full")))
-    memory = training_memory(model, parameters_of(model), layouts, 8192, 1.0)
+    memory = training_memory(known("llama-3.1-8b"), layouts, 8192, 1.0)
     none, selective, full = (memory.one(i).activations_bytes for i in range(3))
 
     assert none > selective > full > 0

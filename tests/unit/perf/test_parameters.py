@@ -51,18 +51,19 @@ def test_a_dense_model_uses_all_its_parameters() -> None:
 
 def test_training_flops_are_six_times_the_parameters_and_attention() -> None:
     """A token costs 6 FLOPs a parameter that it is multiplied with, and causal attention on top."""
-    model = known("llama-3.1-8b")
+    p = parameters_of(known("llama-3.1-8b"))
     without_table = 8.03e9 - 128_256 * 4096
     causal = 6 * 32 * 32 * 128 * 8192
 
-    assert training_flops_per_token(model, 8192.0) == pytest.approx(6 * without_table + causal, rel=0.001)
+    assert training_flops_per_token(p, 8192.0) == pytest.approx(6 * without_table + causal, rel=0.001)
 
 
 def test_a_sliding_window_caps_what_is_seen() -> None:
     """Layers with a window see no more than it, so that a long context costs less than without."""
     model = known("gemma-3-27b")
     assert model.sliding_window is not None
+    p = parameters_of(model)
 
-    assert seen_tokens(model, 100_000.0) < model.layers * 100_000
-    assert seen_tokens(model, 10.0) == model.layers * 10
-    assert seen_pairs(model, 100_000.0) < model.layers * 100_000**2 / 2
+    assert seen_tokens(p, 100_000.0) < model.layers * 100_000
+    assert seen_tokens(p, 10.0) == model.layers * 10
+    assert seen_pairs(p, 100_000.0) < model.layers * 100_000**2 / 2

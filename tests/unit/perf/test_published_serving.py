@@ -14,6 +14,7 @@ from dcplan.perf.layouts import layouts_of
 from dcplan.perf.numbers import row, total
 from dcplan.perf.parameters import parameters_of
 from dcplan.perf.serving import Replicas, decode_parts, prefill_parts, prefill_work_s
+from dcplan.perf.software import engine_of
 from dcplan.perf.types import Layout
 from dcplan.topology.types import Link, PoolLinks
 from published import Row, accelerator, model_of, rows_of, whole
@@ -46,11 +47,11 @@ def predicted_s(fact: Row) -> tuple[float, float]:
     prompt, output = whole(fact, "isl"), whole(fact, "osl")
     model, tensor = model_of(fact, gated_ffn=True), whole(fact, "tp")
     replicas = Replicas(
-        model=model,
         parameters=parameters_of(model),
         layouts=layouts_of(Layout(tensor=tensor, expert=max(1, whole(fact, "ep", 1)))),
         device=device,
         wires=wires_of(links, efficiency),
+        engine=engine_of(efficiency),
         prompt=Lengths(mean=prompt, p50=prompt, p95=prompt, p99=prompt),
         output=Lengths(mean=output, p50=output, p95=output, p99=output),
         arrival_cv2=1.0,

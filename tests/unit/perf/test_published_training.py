@@ -12,6 +12,7 @@ from dcplan.perf.device import device_of, wires_of
 from dcplan.perf.layouts import layouts_of
 from dcplan.perf.numbers import row, total
 from dcplan.perf.parameters import parameters_of
+from dcplan.perf.software import framework_of
 from dcplan.perf.training import Jobs, step_parts
 from dcplan.perf.types import Layout
 from dcplan.topology.types import Link, PoolLinks
@@ -65,11 +66,11 @@ def predicted_s(fact: Row) -> float:
     links = PoolLinks(pool="published", scale_up_domain=8, scale_up=inside, scale_out=network)
     model = model_of(fact, gated_ffn=fact["ffn_gated"] == "1")
     jobs = Jobs(
-        model=model,
         parameters=parameters_of(model),
         layouts=layouts_of(layout_of(fact)),
         device=device,
         wires=wires_of(links, efficiency),
+        framework=framework_of(efficiency, "bf16"),
         sequence=whole(fact, "seq_len"),
         global_batch=whole(fact, "global_batch_seqs"),
     )
