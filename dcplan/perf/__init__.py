@@ -11,11 +11,12 @@ those it keeps.
 
 from dcplan.perf.arrays import stack, take
 from dcplan.perf.device import Device, Gemm, Wires, device_of, peak_flops, wires_of
+from dcplan.perf.engine import Engine, engine_of
 from dcplan.perf.estimates import bases, estimate
+from dcplan.perf.framework import Framework, framework_of
 from dcplan.perf.layouts import RECOMPUTE, Layouts, layouts_of
 from dcplan.perf.parameters import Parameters, parameters_of, training_flops_per_token
 from dcplan.perf.serving import Replicas
-from dcplan.perf.software import Engine, Framework, engine_of, framework_of
 from dcplan.perf.training import Jobs
 from dcplan.perf.types import Layout, Memory
 

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dcplan.perf.device import Device, Wires
-    from dcplan.perf.software import Engine, Framework
+    from dcplan.perf.engine import Engine
+    from dcplan.perf.framework import Framework
 
 
 def bases(device: Device, wires: Wires, software: Framework | Engine, *, outside: bool) -> dict[str, Basis]:

@@ -16,14 +16,15 @@ from dcplan.perf.arrays import take
 from dcplan.perf.collectives import all_reduce_s, inside_domain, send_s
 from dcplan.perf.compute import attention_decode_s, attention_prefill_s, forward_parts, head_s, mixer_s
 from dcplan.perf.device import SIXTEEN_BITS, Device, Wires
-from dcplan.perf.memory import cache_room_bytes, sequence_bytes, stage_share
+from dcplan.perf.memory import stage_share
 from dcplan.perf.numbers import Num, Parts, larger, total, up
 from dcplan.perf.queueing import batch_at, length_at, mean_wait_s, sum_excess, variation_of, wait_at_s
+from dcplan.perf.serving_memory import cache_room_bytes, sequence_bytes
 
 if TYPE_CHECKING:
+    from dcplan.perf.engine import Engine
     from dcplan.perf.layouts import Layouts
     from dcplan.perf.parameters import Parameters
-    from dcplan.perf.software import Engine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

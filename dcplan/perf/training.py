@@ -26,13 +26,14 @@ from dcplan.perf.compute import (
 )
 from dcplan.perf.device import SIXTEEN_BITS, Device, Wires
 from dcplan.perf.layouts import FULL, SELECTIVE, SHARDED_WEIGHTS
-from dcplan.perf.memory import optimizer_parameters, stage_share
+from dcplan.perf.memory import stage_share
 from dcplan.perf.numbers import Num, Parts, larger, total, where
+from dcplan.perf.training_memory import optimizer_parameters
 
 if TYPE_CHECKING:
+    from dcplan.perf.framework import Framework
     from dcplan.perf.layouts import Layouts
     from dcplan.perf.parameters import Parameters
-    from dcplan.perf.software import Framework
 
 BACKWARD = 2.0
 """Products of the backward pass over those of the forward pass: one for inputs, one for weights."""

@@ -10,8 +10,8 @@ import numpy as np
 
 from dcplan.demand.types import Limits, ServeDemand, SlaBound, TrainDemand, WorkloadDemand
 from dcplan.diag import ConfigPath, Diagnostic, error, listed, plural
-from dcplan.perf.memory import serving_memory
 from dcplan.perf.serving import cached_bytes
+from dcplan.perf.serving_memory import serving_memory
 from dcplan.sharding import serve, train
 from dcplan.sharding.clash import Line, TimeLine, nearest, related, smallest_clash
 from dcplan.sharding.names import PRECISIONS

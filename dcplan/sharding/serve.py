@@ -10,8 +10,8 @@ import numpy as np
 
 from dcplan.catalog.formats import formats
 from dcplan.perf.device import device_of, wires_of
+from dcplan.perf.engine import engine_of
 from dcplan.perf.estimates import bases, estimate
-from dcplan.perf.memory import serving_memory
 from dcplan.perf.numbers import Array, Num, larger, row, total
 from dcplan.perf.parameters import parameters_of
 from dcplan.perf.serving import (
@@ -23,7 +23,7 @@ from dcplan.perf.serving import (
     rate_at,
     room_needed,
 )
-from dcplan.perf.software import engine_of
+from dcplan.perf.serving_memory import serving_memory
 from dcplan.sharding.availability import spares_for
 from dcplan.sharding.enumerate import Mask, serving_layouts
 from dcplan.sharding.load import CACHE_QUANTILE, IDLE_BATCH, batch_for, most_batch

@@ -10,11 +10,12 @@ import numpy as np
 
 from dcplan.perf.device import Device, device_of, wires_of
 from dcplan.perf.estimates import bases, estimate
-from dcplan.perf.memory import runtime_bytes, training_memory
+from dcplan.perf.framework import framework_of
+from dcplan.perf.memory import runtime_bytes
 from dcplan.perf.numbers import Array, row, total
 from dcplan.perf.parameters import Parameters, parameters_of, training_flops_per_token
-from dcplan.perf.software import framework_of
 from dcplan.perf.training import Jobs, step_parts
+from dcplan.perf.training_memory import training_memory
 from dcplan.sharding.enumerate import training_layouts
 from dcplan.sharding.names import candidate_id
 from dcplan.sharding.types import Candidate, MachineClass, TrainEstimate

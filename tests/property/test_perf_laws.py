@@ -28,9 +28,9 @@ from dcplan.perf import (
     training_flops_per_token,
     wires_of,
 )
-from dcplan.perf.memory import cache_room_bytes, serving_memory
 from dcplan.perf.numbers import row, total
 from dcplan.perf.serving import decode_parts, prefill_parts, rate_at, tpot_parts, ttft_parts
+from dcplan.perf.serving_memory import cache_room_bytes, serving_memory
 from dcplan.perf.training import step_parts
 from dcplan.topology.types import Link, PoolLinks
 

@@ -7,17 +7,12 @@ import pytest
 from dcplan.catalog import load_accelerators, load_catalog_model
 from dcplan.catalog.efficiency import load_efficiencies
 from dcplan.perf.device import Device, device_of
+from dcplan.perf.engine import Engine, engine_of
 from dcplan.perf.layouts import layouts_of
-from dcplan.perf.memory import (
-    cache_room_bytes,
-    optimizer_parameters,
-    sequence_bytes,
-    serving_memory,
-    training_memory,
-)
 from dcplan.perf.numbers import row
 from dcplan.perf.parameters import Parameters, parameters_of
-from dcplan.perf.software import Engine, engine_of
+from dcplan.perf.serving_memory import cache_room_bytes, sequence_bytes, serving_memory
+from dcplan.perf.training_memory import optimizer_parameters, training_memory
 from dcplan.perf.types import Layout
 
 

@@ -10,11 +10,11 @@ from dcplan.basis import Basis
 from dcplan.catalog.efficiency import load_efficiencies
 from dcplan.demand.types import Lengths
 from dcplan.perf.device import device_of, wires_of
+from dcplan.perf.engine import engine_of
 from dcplan.perf.layouts import layouts_of
 from dcplan.perf.numbers import row, total
 from dcplan.perf.parameters import parameters_of
 from dcplan.perf.serving import Replicas, decode_parts, prefill_parts, prefill_work_s
-from dcplan.perf.software import engine_of
 from dcplan.perf.types import Layout
 from dcplan.topology.types import Link, PoolLinks
 from published import Row, accelerator, model_of, rows_of, whole

@@ -9,10 +9,10 @@ import numpy as np
 from dcplan.basis import Basis
 from dcplan.catalog.efficiency import load_efficiencies
 from dcplan.perf.device import device_of, wires_of
+from dcplan.perf.framework import framework_of
 from dcplan.perf.layouts import layouts_of
 from dcplan.perf.numbers import row, total
 from dcplan.perf.parameters import parameters_of
-from dcplan.perf.software import framework_of
 from dcplan.perf.training import Jobs, step_parts
 from dcplan.perf.types import Layout
 from dcplan.topology.types import Link, PoolLinks

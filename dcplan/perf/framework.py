@@ -1,8 +1,4 @@
-"""What software makes of the hardware: training frameworks and serving engines, as numbers.
-
-Each is read from the efficiency table under the name of the software, and
-falls back to the figures of all software.
-"""
+"""What a training framework makes of the hardware, as numbers read from the efficiency table."""
 
 from __future__ import annotations
 
@@ -31,19 +27,6 @@ class Framework:
     basis: Basis
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Engine:
-    """A serving engine on one accelerator at one precision."""
-
-    step_s: Num
-    """Host and scheduler, one step."""
-    layer_s: Num
-    """Kernel launches of one layer, not hidden by the device's work."""
-    chunk_tokens: Num
-    """Prompt tokens of one step at most."""
-    basis: Basis
-
-
 def framework_of(efficiency: Efficiency, precision: str) -> Framework:
     """The framework that ``efficiency`` was looked up for, computing at ``precision``."""
     sustained = efficiency.narrow("sustained", precision)
@@ -53,14 +36,4 @@ def framework_of(efficiency: Efficiency, precision: str) -> Framework:
         data_shows=efficiency["data_shows"].value,
         gather_hides=efficiency["gather_hides"].value,
         basis=Basis.weakest([efficiency["layer_s"].basis, sustained.basis]),
-    )
-
-
-def engine_of(efficiency: Efficiency) -> Engine:
-    """The engine that ``efficiency`` was looked up for."""
-    return Engine(
-        step_s=efficiency["step_s"].value,
-        layer_s=efficiency["layer_s"].value,
-        chunk_tokens=efficiency["chunk_tokens"].value,
-        basis=efficiency["step_s"].basis,
     )

@@ -1,0 +1,58 @@
+"""Memory of a device that serves: weights, caches, the step at work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dcplan.perf.compute import cache_bytes, cache_split
+from dcplan.perf.device import SIXTEEN_BITS, Device
+from dcplan.perf.memory import MemoryOf, runtime_bytes, stage_share
+from dcplan.perf.numbers import Num, larger, smaller
+
+if TYPE_CHECKING:
+    from dcplan.perf.engine import Engine
+    from dcplan.perf.layouts import Layouts
+    from dcplan.perf.parameters import Parameters
+
+CHUNK_NUMBERS = 8.0
+"""Hidden-sized buffers that one step of a serving engine holds at once (assumed)."""
+
+
+def serving_memory(
+    p: Parameters, layouts: Layouts, device: Device, engine: Engine, cached_bytes: Num
+) -> MemoryOf:
+    """Memory of a device that serves, with ``cached_bytes`` of caches on it."""
+    stage = stage_share(p.layers, layouts.pipeline)
+    weights = (
+        p.projections_total * device.projections.weight_bytes
+        + p.mlp_total * device.mlp.weight_bytes
+        + p.experts_total * device.experts.weight_bytes
+        + (p.wide_total - p.tables) * SIXTEEN_BITS
+    ) * stage
+    tables = p.tables / larger(1.0, smaller(2.0, layouts.pipeline)) * SIXTEEN_BITS
+    widest = larger(p.ffn, p.per_token * p.expert_ffn) * 3.0 / layouts.tensor
+    step = engine.chunk_tokens * (CHUNK_NUMBERS * p.hidden + widest) * SIXTEEN_BITS
+    return MemoryOf(
+        weights_bytes=(weights + tables) / layouts.tensor,
+        activations_bytes=step,
+        kv_cache_bytes=cached_bytes,
+        optimizer_bytes=0.0,
+        gradients_bytes=0.0,
+        runtime_bytes=runtime_bytes(device),
+    )
+
+
+def sequence_bytes(p: Parameters, layouts: Layouts, device: Device, context: Num) -> Num:
+    """Bytes that a sequence of ``context`` tokens keeps on the fullest device.
+
+    Layers with a sliding window keep no more than the window, and linear mixers
+    a state of fixed size, so that a long sequence takes less than its length in
+    all layers.
+    """
+    stage = stage_share(p.layers, layouts.pipeline)
+    return cache_bytes(p, context, device) * stage / cache_split(p, layouts.tensor)
+
+
+def cache_room_bytes(p: Parameters, layouts: Layouts, device: Device, engine: Engine) -> Num:
+    """Bytes that are left for caches on the fullest device; below 0 the model itself does not fit."""
+    return device.memory_bytes - serving_memory(p, layouts, device, engine, 0.0).total_bytes

@@ -1,0 +1,102 @@
+"""Memory of a device that trains: weights, gradients, optimiser, activations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dcplan.perf.device import SIXTEEN_BITS
+from dcplan.perf.layouts import FULL, SELECTIVE, SHARDED_GRADIENTS, SHARDED_WEIGHTS
+from dcplan.perf.memory import MemoryOf, stage_share
+from dcplan.perf.numbers import Num, larger, smaller, up, where
+
+if TYPE_CHECKING:
+    from dcplan.perf.layouts import Layouts
+    from dcplan.perf.parameters import Parameters
+
+SELECTIVE_BYTES = 34.0
+"""Activations of a layer per token and hidden unit when attention scores are computed again or never
+stored: Korthikanti et al. 2022 (arXiv 2205.05198)."""
+
+FULL_BYTES = 2.0
+"""The same when only the input of each layer is kept: Korthikanti et al. 2022."""
+
+ACTIVATION_BYTES = 40.0
+"""The same when nothing is computed again, with a fused attention kernel and a gated MLP (calibrated)."""
+
+LOGIT_BYTES = 4.0
+MASTER_BYTES = 12.0
+"""32-bit weights and both moments of Adam: Rajbhandari et al. 2020 (arXiv 1910.02054) section 3.1."""
+
+GRADIENT_BYTES = 4.0
+"""Gradients are summed in 32 bits."""
+
+
+def training_memory(p: Parameters, layouts: Layouts, sequence: Num, micro_batches: Num) -> MemoryOf:
+    """Memory of a device that trains with Adam in mixed precision, without the framework's own.
+
+    Sources: Rajbhandari et al. 2020 (arXiv 1910.02054) for weights, gradients
+    and optimiser under ZeRO, Korthikanti et al. 2022 (arXiv 2205.05198) for
+    activations, with sequence parallelism wherever there is tensor parallelism.
+    """
+    dense, experts = _held_parameters(p, layouts)
+    held, shared = dense + experts, _shared_out(dense, experts, layouts)
+    # ZeRO-3 gathers the layer at work and the next one.
+    gathered = 2 * held / p.layers * layouts.pipeline * SIXTEEN_BITS
+    return MemoryOf(
+        weights_bytes=where(
+            layouts.zero >= SHARDED_WEIGHTS, shared * SIXTEEN_BITS + gathered, held * SIXTEEN_BITS
+        ),
+        activations_bytes=_activations(p, layouts, sequence, micro_batches),
+        kv_cache_bytes=0.0,
+        optimizer_bytes=where(layouts.zero >= 1, shared, held) * MASTER_BYTES,
+        gradients_bytes=where(layouts.zero >= SHARDED_GRADIENTS, shared, held) * GRADIENT_BYTES,
+        runtime_bytes=0.0,
+    )
+
+
+def optimizer_parameters(p: Parameters, layouts: Layouts) -> Num:
+    """Parameters whose optimiser state the fullest device keeps."""
+    dense, experts = _held_parameters(p, layouts)
+    return where(layouts.zero >= 1, _shared_out(dense, experts, layouts), dense + experts)
+
+
+def _held_parameters(p: Parameters, layouts: Layouts) -> tuple[Num, Num]:
+    """Dense and expert parameters of the fullest stage and tensor rank, before ZeRO shares them out."""
+    stage = stage_share(p.layers, layouts.pipeline)
+    dense = (p.linear_total + p.wide_total - p.tables) * stage + p.tables / smaller(2.0, layouts.pipeline)
+    return dense / layouts.tensor, p.experts_total * stage / (layouts.expert * layouts.expert_tensor)
+
+
+def _shared_out(dense: Num, experts: Num, layouts: Layouts) -> Num:
+    """What ZeRO leaves of the parameters to one device.
+
+    All ranks of a stage hold experts, but only those a whole group of expert
+    ranks apart hold the same ones and can share them.
+    """
+    ranks = layouts.data * layouts.context
+    same = larger(ranks * layouts.tensor / (layouts.expert * layouts.expert_tensor), 1.0)
+    return dense / ranks + experts / same
+
+
+def _activations(p: Parameters, layouts: Layouts, sequence: Num, micro_batches: Num) -> Num:
+    """Activations that wait for their backward pass, and the logits."""
+    tokens = layouts.micro_batch * sequence / layouts.context
+    unit = where(
+        layouts.recompute >= FULL,
+        FULL_BYTES,
+        where(layouts.recompute >= SELECTIVE, SELECTIVE_BYTES, ACTIVATION_BYTES),
+    )
+    # Routed tokens pass K experts, each with inputs and inner activations of its own.
+    inner = 4.0 * p.expert_hidden + 6.0 * p.expert_ffn
+    routed = p.per_token * inner / p.hidden * p.moe_layers / p.layers
+    kept = where(layouts.recompute >= FULL, unit, unit + routed)
+    waiting = smaller(layouts.pipeline, micro_batches)
+    deeper = 1 + where(
+        layouts.virtual_stages > 1, (layouts.pipeline - 1) / (layouts.pipeline * layouts.virtual_stages), 0.0
+    )
+    layers = up(p.layers / layouts.pipeline)
+    stored = kept * tokens * p.hidden / layouts.tensor * layers * waiting * deeper
+    # The layer at work needs its full set even when it is computed again.
+    working = ACTIVATION_BYTES * tokens * p.hidden / layouts.tensor
+    logits = LOGIT_BYTES * tokens * p.vocab / layouts.tensor
+    return stored + working + logits
