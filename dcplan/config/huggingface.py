@@ -1,99 +1,29 @@
 """A model's ``config.json``, as Hugging Face's transformers writes it -> Architecture.
 
-Key names and defaults come from the configuration classes of transformers
-(github.com/huggingface/transformers, src/transformers/models/<family>/configuration_<family>.py).
+What a family leaves unsaid stands in ``dcplan.config.families``.  Left out on
+purpose: vision and audio towers, heads for multi-token prediction, and the
+gate on attention's output (Qwen3.5: 3 % of the active parameters).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from dcplan.config.check import architecture_problems
 from dcplan.config.document import Architecture
+from dcplan.config.families import FAMILIES, KINDS, PATTERN, UNDESCRIBED, Config, Family, Kind, Kinds
 from dcplan.diag import ConfigPath, Diagnostic, Result, error, listed, warning
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-Config = Mapping[str, Any]
-
-
-def _no_layers(_config: Config, _layers: int) -> int:
-    return 0
-
-
-def _all_layers(_config: Config, layers: int) -> int:
-    return layers
-
-
-def _every_other_layer(_config: Config, layers: int) -> int:
-    """The first, third, fifth ... layer slides."""
-    return (layers + 1) // 2
-
-
-def _all_but_each_sixth(config: Config, layers: int) -> int:
-    """One layer in ``sliding_window_pattern`` sees everything (Gemma 3 report, arXiv 2503.19786)."""
-    pattern = config.get("sliding_window_pattern")
-    return layers - layers // (pattern if isinstance(pattern, int) and pattern > 0 else 6)
-
-
-def _from_max_window_layers(config: Config, layers: int) -> int:
-    """Qwen: the layers from ``max_window_layers`` on slide, if sliding is on at all."""
-    if not config.get("use_sliding_window"):
-        return 0
-    first = config.get("max_window_layers")
-    return layers - min(first, layers) if isinstance(first, int) else 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Family:
-    """What a ``model_type`` leaves unsaid in its file."""
-
-    tied: bool = False
-    """Whether input and output embeddings are one, when the file does not say."""
-    sliding: Callable[[Config, int], int] = _no_layers
-    """How many layers slide, when there is a window and no ``layer_types``."""
-    defaults: Config = field(default_factory=dict)
-    """Values that the family's files leave out."""
-    expert_ffn: str = "moe_intermediate_size"
-
-
-_GEMMA3 = _Family(
-    tied=True,
-    sliding=_all_but_each_sixth,
-    defaults={
-        "vocab_size": 262_208,
-        "num_attention_heads": 8,
-        "num_key_value_heads": 4,
-        "head_dim": 256,
-        "sliding_window": 4096,
-        "max_position_embeddings": 131_072,
-    },
-)
-_FAMILIES: Mapping[str, _Family] = {
-    "llama": _Family(),
-    "mistral": _Family(sliding=_all_layers),
-    "mixtral": _Family(sliding=_all_layers, expert_ffn="intermediate_size"),
-    "qwen2": _Family(sliding=_from_max_window_layers),
-    "qwen2_moe": _Family(sliding=_from_max_window_layers),
-    "qwen3": _Family(sliding=_from_max_window_layers),
-    "qwen3_moe": _Family(sliding=_from_max_window_layers),
-    "gemma2": _Family(tied=True, sliding=_every_other_layer),
-    "gemma3": _GEMMA3,
-    "gemma3_text": _GEMMA3,
-    "phi3": _Family(sliding=_all_layers),
-    "gpt_oss": _Family(sliding=_every_other_layer, expert_ffn="intermediate_size"),
-    "deepseek_v2": _Family(),
-    "deepseek_v3": _Family(),
-    "glm4_moe": _Family(),
-}
 _EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts")
-_EXPERTS_PER_TOKEN = ("num_experts_per_tok", "experts_per_token")
+_EXPERTS_PER_TOKEN = ("num_experts_per_tok", "experts_per_token", "top_k_experts")
+_LISTS = ("layer_types", "layers_block_type")
 _LARGEST_FILE_BYTES = 16 * 2**20
 
 
@@ -121,12 +51,10 @@ def architecture(config: Config, shown: str, at: ConfigPath) -> Result[Architect
     nested = config.get("text_config")
     text = {**config, **nested} if isinstance(nested, dict) else config
     model_type = text.get("model_type")
-    family = _FAMILIES.get(model_type) if isinstance(model_type, str) else None
+    family = FAMILIES.get(model_type) if isinstance(model_type, str) else None
     keys = _Keys({**(family.defaults if family else {}), **_given(text)})
-    said: tuple[Diagnostic, ...] = ()
-    if family is None:
-        family = _Family()
-        said = (_assumed(shown, at),)
+    said = (*(() if family else (_assumed(shown, at),)), *_not_described(keys.config, shown, at))
+    family = family or Family()
     values = _values(keys, family)
     if keys.missing or keys.wrong:
         return Result(None, (*said, *keys.diagnostics(shown, at)))
@@ -184,66 +112,137 @@ class _Keys:
         )
 
 
-def _values(keys: _Keys, family: _Family) -> dict[str, Any]:
+def _values(keys: _Keys, family: Family) -> dict[str, Any]:
     """The fields of Architecture; ``keys`` remembers what was missing."""
     config = keys.config
-    layers = keys.whole("num_hidden_layers")
+    listed_kinds = _listed_kinds(config)
+    layers = keys.maybe("num_hidden_layers") or len(listed_kinds) or keys.whole("num_hidden_layers")
+    kinds = _kinds(keys, family, listed_kinds, layers)
     max_context = keys.maybe("max_position_embeddings") or 131_072
-    window = keys.maybe("sliding_window")
-    sliding = _sliding_layers(config, family, layers) if window and window < max_context else 0
-    moe = _moe(keys, family, layers)
+    window = keys.maybe(family.window)
+    sliding = min(kinds[Kind.SLIDING], layers) if window and window < max_context else 0
+    moe = _moe(keys, family, kinds, layers)
+    mla = _mla(keys)
     # A family whose layers are all sparse has no dense layer to measure.
-    ffn_names = ("intermediate_size",) if moe is None else ("intermediate_size", family.expert_ffn)
+    ffn_names = (family.dense_ffn,) if moe is None else (family.dense_ffn, family.expert_ffn)
     return {
-        "layers": layers,
+        **_layer_counts(kinds, layers),
         "hidden": keys.whole("hidden_size"),
         "heads": keys.whole("num_attention_heads"),
         "kv_heads": keys.maybe("num_key_value_heads"),
-        "head_dim": keys.maybe("head_dim"),
+        # In latent attention files give one of the parts under this key, or nothing.
+        "head_dim": None if mla else keys.maybe("head_dim"),
         "ffn": keys.whole(*ffn_names),
-        "gated_ffn": True,
+        "gated_ffn": family.gated,
         "vocab": keys.whole("vocab_size"),
         "tied_embeddings": bool(config.get("tie_word_embeddings", family.tied)),
         "max_context": max_context,
         "sliding_window": window if sliding else None,
         "sliding_layers": sliding,
         "moe": moe,
-        "mla": _mla(keys),
+        "mla": mla,
+        "sparse_attention": _sparse_attention(keys),
+        "linear": _linear(keys, family, kinds),
     }
 
 
-def _sliding_layers(config: Config, family: _Family, layers: int) -> int:
-    """How many layers see only a window; ``layer_types`` says so best."""
-    types = config.get("layer_types")
-    if isinstance(types, list):
-        return min(types.count("sliding_attention"), layers)
-    return family.sliding(config, layers)
+def _listed_kinds(config: Config) -> list[str]:
+    """The kind of each layer in the file's own words; empty when it does not list them."""
+    for key in _LISTS:
+        if isinstance(config.get(key), list):
+            return [str(kind) for kind in config[key]]
+    pattern = config.get("hybrid_override_pattern")
+    return [PATTERN.get(letter, letter) for letter in pattern] if isinstance(pattern, str) else []
 
 
-def _moe(keys: _Keys, family: _Family, layers: int) -> dict[str, int] | None:
+def _kinds(keys: _Keys, family: Family, listed_kinds: list[str], layers: int) -> Kinds:
+    """How many layers are of which kind: as listed, else by the family's rule."""
+    if listed_kinds:
+        return Counter(KINDS.get(kind, Kind.FULL) for kind in listed_kinds[:layers])
+    if family.one_block:
+        keys.missing.append("layers_block_type")
+    return family.kinds(keys.config, layers)
+
+
+def _layer_counts(kinds: Kinds, layers: int) -> dict[str, int | None]:
+    """The counts of layers; None where Architecture's default says the same."""
+    blocks = kinds[Kind.MLP] + kinds[Kind.EXPERTS]
+    attention = layers - kinds[Kind.LINEAR] - blocks
+    return {
+        "layers": layers,
+        "attention_layers": attention if blocks or kinds[Kind.BOTH] else None,
+        "mlp_layers": blocks or None,
+    }
+
+
+def _moe(keys: _Keys, family: Family, kinds: Kinds, layers: int) -> dict[str, int] | None:
     """The experts, if there are any."""
     experts = keys.maybe(*_EXPERTS)
-    if experts is None or experts <= 1:
+    if experts is None or experts <= 1 or (family.one_block and not kinds[Kind.EXPERTS]):
         return None
     expert_ffn = keys.whole(family.expert_ffn, "intermediate_size")
-    shared_ffn = keys.maybe("shared_expert_intermediate_size") or 0
-    shared = keys.maybe("n_shared_experts") or (-(-shared_ffn // expert_ffn) if expert_ffn > 0 else 0)
+    shared_ffn = keys.maybe(family.shared_ffn) or 0
+    shared = keys.maybe("n_shared_experts")
+    if shared is None:
+        shared = 1 if shared_ffn else family.shared_experts
     return {
         "experts": experts,
         "experts_per_token": keys.whole(*_EXPERTS_PER_TOKEN),
         "shared_experts": shared,
+        "shared_ffn": shared_ffn if shared and shared_ffn != shared * expert_ffn else 0,
         "expert_ffn": expert_ffn,
-        "dense_layers": _dense_layers(keys, layers),
+        "expert_hidden": keys.maybe("moe_latent_size") or 0,
+        "dense_layers": _dense_layers(keys, kinds, layers),
     }
 
 
-def _dense_layers(keys: _Keys, layers: int) -> int:
-    """Layers without experts: the first few (DeepSeek, GLM), or by a list and a step (Qwen)."""
+def _dense_layers(keys: _Keys, kinds: Kinds, layers: int) -> int:
+    """Layers without experts: as listed, the first few (DeepSeek), or by list and step (Qwen, Llama 4)."""
+    if kinds[Kind.MLP] or kinds[Kind.EXPERTS]:
+        return kinds[Kind.MLP]
+    listed_mlps = keys.config.get("mlp_layer_types")
+    if isinstance(listed_mlps, list):
+        return listed_mlps[:layers].count("dense")
+    sparse = keys.config.get("moe_layers")
+    if isinstance(sparse, list):
+        return layers - len({i for i in sparse if isinstance(i, int) and 0 <= i < layers})
     first = keys.maybe("first_k_dense_replace") or 0
     only = keys.config.get("mlp_only_layers")
     dense = set(only) if isinstance(only, list) and all(isinstance(i, int) for i in only) else set()
-    step = max(keys.maybe("decoder_sparse_step") or 1, 1)
+    step = max(keys.maybe("decoder_sparse_step", "interleave_moe_layer_step") or 1, 1)
     return sum(1 for i in range(min(layers, 10_000)) if i < first or i in dense or (i + 1) % step)
+
+
+def _linear(keys: _Keys, family: Family, kinds: Kinds) -> dict[str, int] | None:
+    """The linear mixers, if there are any: lightning attention, gated DeltaNet or Mamba-2, by their keys."""
+    layers = kinds[Kind.LINEAR] + kinds[Kind.BOTH]
+    if not layers:
+        return None
+    if family.lightning:
+        heads = keys.whole("num_attention_heads")
+        dim = keys.maybe("head_dim") or keys.whole("hidden_size") // max(heads, 1)
+        shape = (heads, dim, heads, dim)
+    elif "linear_num_value_heads" in keys.config:
+        names = ("num_value_heads", "value_head_dim", "num_key_heads", "key_head_dim")
+        heads, dim, key_heads, state = (keys.whole(f"linear_{name}") for name in names)
+        shape = (heads, dim, key_heads, state)
+    else:
+        heads = keys.whole("mamba_num_heads", "mamba_n_heads")
+        groups, state = (
+            keys.whole("n_groups", "mamba_n_groups"),
+            keys.whole("ssm_state_size", "mamba_d_state"),
+        )
+        shape = (heads, _mamba_head_dim(keys, heads), groups, state)
+    fields = ("linear_heads", "linear_head_dim", "linear_key_heads", "linear_state_dim")
+    return {"linear_layers": layers, **dict(zip(fields, shape, strict=True))}
+
+
+def _mamba_head_dim(keys: _Keys, heads: int) -> int:
+    """Width of a Mamba-2 head: as written, or ("auto") the heads' share of the inner width."""
+    if keys.config.get("mamba_d_head") != "auto":
+        return keys.whole("mamba_head_dim", "mamba_d_head")
+    inner = keys.maybe("mamba_d_ssm") or (keys.maybe("mamba_expand") or 2) * keys.whole("hidden_size")
+    return inner // max(heads, 1)
 
 
 def _mla(keys: _Keys) -> dict[str, int] | None:
@@ -257,6 +256,33 @@ def _mla(keys: _Keys) -> dict[str, int] | None:
         "qk_rope_dim": keys.whole("qk_rope_head_dim"),
         "v_head_dim": keys.whole("v_head_dim"),
     }
+
+
+def _sparse_attention(keys: _Keys) -> dict[str, int] | None:
+    """The indexer before attention, if the file has one."""
+    if keys.maybe("index_topk") is None:
+        return None
+    return {
+        "index_top_k": keys.whole("index_topk"),
+        "index_heads": keys.whole("index_n_heads"),
+        "index_head_dim": keys.whole("index_head_dim"),
+    }
+
+
+def _not_described(config: Config, shown: str, at: ConfigPath) -> tuple[Diagnostic, ...]:
+    """A warning about the parts of the model that are read as something simpler."""
+    parts = {part: None for key, part in UNDESCRIBED.items() if config.get(key)}
+    if config.get("global_head_dim") == config.get("head_dim"):
+        parts.pop(UNDESCRIBED["global_head_dim"], None)
+    strange = dict.fromkeys(kind for kind in _listed_kinds(config) if kind not in KINDS)
+    parts |= {f'layers of the kind "{kind[:40]}"': None for kind in [*strange][:3]}
+    if not parts:
+        return ()
+    detail = (
+        f"{shown} has {listed(tuple(parts))}. dcplan does not describe that: it was read as plain attention "
+        "and MLPs of one width, so memory and time are less certain."
+    )
+    return (warning("huggingface-simplified", "A model was simplified", detail, path=at),)
 
 
 def _assumed(shown: str, at: ConfigPath) -> Diagnostic:

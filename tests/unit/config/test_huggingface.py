@@ -179,3 +179,10 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     file.write_text(json.dumps(LLAMA), encoding="utf-8")
 
     assert _read(LLAMA) == read_architecture(file, "config.json", AT).unwrap()
+
+
+def test_a_shared_expert_of_another_width() -> None:
+    """Qwen2-MoE's shared expert is eight times as wide as the routed ones, and it is one."""
+    model = _read(QWEN3_MOE | {"model_type": "qwen2_moe", "shared_expert_intermediate_size": 8 * 768})
+
+    assert (model.moe.shared_experts, model.moe.shared_ffn) == (1, 6144)  # type: ignore[union-attr]
