@@ -10,7 +10,7 @@ DEMO := examples/01-chat-and-pretrain
 export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 
-.PHONY: demo test check format schemas wheel lock bench clean
+.PHONY: demo test test-measure check format schemas wheel lock bench clean
 
 # Plan, apply, change and destroy the first example on the local data centre.
 demo: $(READY)
@@ -19,6 +19,10 @@ demo: $(READY)
 # All tests, after the checks of style, types and architecture.
 test: check
 	$(BIN)/python -m pytest -n auto
+
+# The tests of dcplan measure that need PyTorch, where its CPU build can be had.
+test-measure: $(STAMP)
+	@bash .ci/measure $(abspath $(BIN))/python
 
 # Formatting, lint, types, the staircase of imports.
 check: $(STAMP)
