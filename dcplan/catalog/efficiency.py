@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 ANY = "any"
 """The last fall-back of every figure."""
 
-UNITS = ("_s", "_bytes", "_rows", "_columns", "_tokens", "_factor")
+UNITS = ("_s", "_bytes", "_rows", "_columns", "_tokens", "_factor", "_ranks", "_axes")
 """Endings of figures that are no shares of a peak."""
 
 Place = tuple[str, str]
@@ -94,12 +94,17 @@ class Efficiencies:
         """Figures of everything, then of its family, then its own; each with the software's over them.
 
         A default stands with the basis of its row, which is ``assumed`` wherever
-        it is not known to hold for the accelerator at hand.
+        it is not known to hold for the accelerator at hand.  ``megatron@26.02`` is one
+        release of a software: its figures go over those of ``megatron``, which are
+        the latest release's.
         """
+        plain, _, release = software.partition("@")
         merged: dict[str, Figure] = {}
         for name in (ANY, str(accelerator.kind), accelerator.name):
             merged.update(self.rows.get((name, ANY), {}))
-            merged.update(self.rows.get((name, software), {}))
+            merged.update(self.rows.get((name, plain), {}))
+            if release:
+                merged.update(self.rows.get((name, software), {}))
         return Efficiency(accelerator=accelerator.name, software=software, figures=merged)
 
     def with_figures(self, rows: Mapping[Place, Mapping[str, Figure]]) -> Efficiencies:

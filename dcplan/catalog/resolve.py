@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def resolve_models(document: Document) -> Result[dict[str, Model]]:
-    """The model of every workload, under the name that the document uses for it.
+    """Every model that a workload names (variants and drafts, too), under the name it uses.
 
     A name under ``models`` wins over the same name in the catalogue.  Models
     that no workload uses are not looked at.  The document has passed its own
@@ -36,16 +36,16 @@ def resolve_models(document: Document) -> Result[dict[str, Model]]:
     found: dict[str, Result[Model]] = {}
     diagnostics: list[Diagnostic] = []
     for workload, spec in document.workloads.items():
-        name = spec.model
-        if name in found:
-            continue
-        if name in document.models:
-            found[name] = _described(name, document.models[name])
-        elif (model := load_catalog_model(name)) is not None:
-            found[name] = Result(model)
-        else:
-            # Told at each workload that has it: each is to be mended.
-            diagnostics.append(_unknown_model(workload, name, document))
+        for path, name in spec.named_models():
+            if name in found:
+                continue
+            if name in document.models:
+                found[name] = _described(name, document.models[name])
+            elif (model := load_catalog_model(name)) is not None:
+                found[name] = Result(model)
+            else:
+                # Told at each place that has it: each is to be mended.
+                diagnostics.append(_unknown_model(workload, name, document, path))
     for result in found.values():
         diagnostics += result.diagnostics
     models = {name: result.value for name, result in found.items() if result.value is not None}
@@ -138,7 +138,7 @@ def _described(name: str, spec: ModelSpec) -> Result[Model]:
     return Result(model_of(name, architecture, Source(name=origin, date="undated")))
 
 
-def _unknown_model(workload: str, name: str, document: Document) -> Diagnostic:
+def _unknown_model(workload: str, name: str, document: Document, place: ConfigPath) -> Diagnostic:
     """A workload's model that nobody knows."""
     near = did_you_mean(name, (*document.models, *catalog_model_names()))
     sentences = (
@@ -147,7 +147,7 @@ def _unknown_model(workload: str, name: str, document: Document) -> Diagnostic:
         near or f"The catalogue has {listed(catalog_model_names())}.",
         'Another model can be described under "models" by its config.json or its architecture.',
     )
-    path = ("workloads", workload, "model")
+    path = ("workloads", workload, *place)
     return error("unknown-model", "Unknown model", " ".join(sentences), path=path)
 
 

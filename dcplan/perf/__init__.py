@@ -16,7 +16,8 @@ from dcplan.perf.estimates import bases, estimate
 from dcplan.perf.framework import Framework, framework_of
 from dcplan.perf.layouts import RECOMPUTE, Layouts, layouts_of
 from dcplan.perf.parameters import Parameters, parameters_of, training_flops_per_token
-from dcplan.perf.serving import Replicas
+from dcplan.perf.replicas import Replicas
+from dcplan.perf.speculation import Speculation
 from dcplan.perf.training import Jobs
 from dcplan.perf.types import Layout, Memory
 
@@ -32,6 +33,7 @@ __all__ = [
     "Memory",
     "Parameters",
     "Replicas",
+    "Speculation",
     "Wires",
     "bases",
     "device_of",

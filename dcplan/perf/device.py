@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dcplan.basis import Basis
 from dcplan.catalog.formats import SIXTEEN_BITS, formats, precisions
-from dcplan.perf.numbers import Num
+from dcplan.perf.numbers import Num, log2
 
 if TYPE_CHECKING:
     from dcplan.catalog.efficiency import Efficiency
@@ -23,8 +23,14 @@ class Gemm:
     flops: Num
     weight_bytes: Num
     """Of one weight."""
+    half_rows: Num
+    """Rows (tokens) at which a product reaches half of ``flops``."""
     half_columns: Num
-    """Columns on a device at which a product reaches half of ``flops``."""
+    """Columns on a device, and depth alike, at which a product reaches half of ``flops``."""
+    stream_bytes_per_s: Num
+    """Reached in streaming the weights."""
+    kernel_s: Num
+    """Fixed cost of one product on the device, quantising its input included."""
     basis: Basis
 
 
@@ -92,7 +98,7 @@ def device_of(accelerator: Accelerator, numbers: str | Format, efficiency: Effic
         memory_bytes=accelerator.memory_bytes,
         peak_flops=max(peak_flops(accelerator, one.name) or 0.0 for one in (form.mlp, form.experts)),
         **parts,  # type: ignore[arg-type]  # None was turned away above
-        grouped_share=efficiency["grouped_gemm"].value,
+        grouped_share=efficiency.narrow("grouped_gemm", form.experts.name).value,
         attention_flops=accelerator.bf16_flops * attention.value,
         stream_bytes_per_s=accelerator.memory_bytes_per_s * memory.value,
         kv_bytes=form.kv.bytes,
@@ -110,9 +116,18 @@ def _gemm(accelerator: Accelerator, precision: Precision, efficiency: Efficiency
     return Gemm(
         flops=peak * figure.value,
         weight_bytes=precision.bytes,
-        half_columns=efficiency["gemm_half_columns"].value,
+        half_rows=_narrow("gemm_half_rows", precision, efficiency),
+        half_columns=_narrow("gemm_half_columns", precision, efficiency),
+        stream_bytes_per_s=accelerator.memory_bytes_per_s * _narrow("memory", precision, efficiency),
+        kernel_s=_narrow("kernel_s", precision, efficiency),
         basis=figure.basis,
     )
+
+
+def _narrow(figure: str, precision: Precision, efficiency: Efficiency) -> float:
+    """The figure for this precision, else for the one whose peak it reaches, else for all."""
+    own = efficiency.get(f"{figure}/{precision.name}") or efficiency.get(f"{figure}/{precision.peak}")
+    return (own or efficiency[figure]).value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,40 +136,68 @@ class Wires:
 
     domain: Num
     """Devices joined by scale-up links."""
+    link_bytes_per_s: Num
+    """Peak of the scale-up links."""
     allreduce_bytes_per_s: Num
+    """In a ring; ``allgather`` and ``alltoall`` alike."""
     allgather_bytes_per_s: Num
     alltoall_bytes_per_s: Num
+    dispatch_bytes_per_s: Num
+    """Of kernels that bring tokens to experts."""
+    switch_bytes_per_s: Num
+    """Of links whose switch sums; 0 where none does."""
+    own_share: Num
+    """Cost of copying a rank's own part of a buffer, over that of sending it."""
+    crowding: Num
+    """How the rate falls with the ranks of a group, as their power; 0 behind a switch that holds all."""
+    torus_axes: Num
+    """1 behind a switch."""
+    wrap_ranks: Num
+    """Devices along an axis of a torus from which on it closes to a ring."""
     out_bytes_per_s: Num
     hop_s: Num
     out_hop_s: Num
     launch_s: Num
-    ramp_bytes: Num
+    ramp_s: Num
+    """How long chunks take to fill the pipeline of a ring."""
     out_ramp_bytes: Num
+    """The same between machines, in bytes for each device that sends."""
     basis: Basis
     out_basis: Basis
 
 
-def wires_of(links: PoolLinks, efficiency: Efficiency) -> Wires:
+def wires_of(links: PoolLinks, efficiency: Efficiency, fabric: str = "") -> Wires:
     """Links as collectives find them: bandwidth times the share that collectives reach on it.
 
     Hops inside a scale-up domain take the time that collectives were measured to
-    take there; hops between machines take the latency of the link.
+    take there; hops between machines take the latency of the link and what the
+    network's software adds.  ``fabric`` is what carries traffic between machines
+    (EFA, RoCE...), where that is known.
     """
     up, out = links.scale_up.bytes_per_s, links.scale_out.bytes_per_s
-    shares = [efficiency[name] for name in ("allreduce", "allgather", "alltoall")]
-    scale_out = efficiency["scale_out"]
+    shares = {name: efficiency[name] for name in ("allreduce", "allgather", "alltoall")}
+    switch = efficiency.get("switch_reduce")
+    scale_out, out_ramp = (efficiency.narrow(name, fabric) for name in ("scale_out", "out_ramp_bytes"))
+    software = efficiency.get(f"out_hop_s/{fabric}")
     return Wires(
         domain=max(1, links.scale_up_domain),
-        allreduce_bytes_per_s=up * shares[0].value,
-        allgather_bytes_per_s=up * shares[1].value,
-        alltoall_bytes_per_s=up * shares[2].value,
+        link_bytes_per_s=up,
+        allreduce_bytes_per_s=up * shares["allreduce"].value,
+        allgather_bytes_per_s=up * shares["allgather"].value,
+        alltoall_bytes_per_s=up * shares["alltoall"].value,
+        dispatch_bytes_per_s=up * efficiency["dispatch"].value,
+        switch_bytes_per_s=0.0 if switch is None else up * switch.value,
+        own_share=efficiency["own_share"].value,
+        crowding=log2(efficiency["crowding_factor"].value),
+        torus_axes=efficiency["torus_axes"].value,
+        wrap_ranks=efficiency["wrap_ranks"].value,
         out_bytes_per_s=out * scale_out.value,
         hop_s=efficiency["hop_s"].value,
-        out_hop_s=links.scale_out.latency_s,
+        out_hop_s=links.scale_out.latency_s + (0.0 if software is None else software.value),
         launch_s=efficiency["launch_s"].value,
-        ramp_bytes=efficiency["ramp_bytes"].value,
-        out_ramp_bytes=efficiency["out_ramp_bytes"].value,
-        basis=Basis.weakest([links.scale_up.basis, Basis.CALIBRATED, *(s.basis for s in shares)]),
+        ramp_s=efficiency["ramp_s"].value,
+        out_ramp_bytes=out_ramp.value,
+        basis=Basis.weakest([links.scale_up.basis, Basis.CALIBRATED, *(s.basis for s in shares.values())]),
         out_basis=Basis.weakest([links.scale_out.basis, Basis.CALIBRATED, scale_out.basis]),
     )
 

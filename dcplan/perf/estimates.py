@@ -26,8 +26,10 @@ def bases(device: Device, wires: Wires, software: Framework | Engine, *, outside
         "attention": device.attention_basis,
         "linear mixers": Basis.weakest([device.attention_basis, device.memory_basis]),
         "overhead": software.basis,
-        "clocks and gaps": software.basis,
     }
+    known.update(dict.fromkeys(("clocks and gaps", "launches", "expert launches"), software.basis))
+    known.update(dict.fromkeys(("step overhead", "stragglers"), software.basis))
+    known["routing"] = Basis.weakest([device.memory_basis, software.basis])
     known.update(dict.fromkeys(("projections", "mlp", "experts", "head", "router"), gemm))
     communication = (
         "tensor parallel",

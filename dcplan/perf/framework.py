@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from dcplan.basis import Basis
@@ -14,26 +14,39 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Framework:
-    """A training framework on one accelerator at one precision."""
+    """A training framework on one accelerator at one precision; each number is the figure of its name."""
 
     sustained: Num
-    """Share of isolated kernels' speed that a whole training step keeps."""
-    layer_s: Num
-    """Kernel launches of one layer, not hidden by the device's work."""
+    """Share of isolated products' speed that a whole training step keeps."""
+    elementwise_factor: Num
+    """Memory traffic between products over that of fused kernels; also that of sorting tokens by expert."""
+    mixer_factor: Num
+    """The same for linear mixers."""
+    train_layer_s: Num
+    """Host's work for one layer and micro-batch, forward and backward, beside the device's."""
+    expert_layer_s: Num
+    """Time for which a layer with experts keeps the device waiting, each micro-batch: counts of tokens go
+    to the host before it can launch products of their size."""
+    tensor_shows: Num
+    """Share of tensor-parallel traffic that is not hidden."""
+    expert_shows: Num
+    """Share of the experts' traffic that is not hidden."""
+    data_factor: Num
+    """Time of data-parallel traffic over that of few large collectives."""
     data_shows: Num
-    """Share of the data-parallel traffic that shows however much there is to hide behind."""
+    """Share of data-parallel traffic that shows however much there is to hide behind."""
     gather_hides: Num
     """Share of computing behind which ZeRO-3's traffic can hide."""
+    train_step_s: Num
+    """Fixed cost of a step: norms of gradients, data, the host's bookkeeping."""
+    scale_loss: Num
+    """Share of a step lost to the slowest device with each doubling of the devices beyond eight."""
     basis: Basis
+    """Of ``sustained``, which all others were fitted beside."""
 
 
 def framework_of(efficiency: Efficiency, precision: str) -> Framework:
     """The framework that ``efficiency`` was looked up for, computing at ``precision``."""
-    sustained = efficiency.narrow("sustained", precision)
-    return Framework(
-        sustained=sustained.value,
-        layer_s=efficiency["layer_s"].value,
-        data_shows=efficiency["data_shows"].value,
-        gather_hides=efficiency["gather_hides"].value,
-        basis=Basis.weakest([efficiency["layer_s"].basis, sustained.basis]),
-    )
+    names = [field.name for field in fields(Framework) if field.name != "basis"]
+    numbers = {name: efficiency.narrow(name, precision).value for name in names}
+    return Framework(**numbers, basis=efficiency.narrow("sustained", precision).basis)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,7 @@ def normal_score(quantile: float) -> float:
     return NormalDist().inv_cdf(min(max(quantile, 1e-6), 1 - 1e-6))
 
 
-def length_at(lengths: Lengths, quantile: float) -> float:
+def length_at(lengths: Lengths, quantile: float) -> Num:
     """The length at a quantile, from p50, p95 and p99.
 
     Between them the logarithm is taken as linear in the normal score, as in a
@@ -30,22 +29,23 @@ def length_at(lengths: Lengths, quantile: float) -> float:
     with the last slope, below p50 it is p50.
     """
     known = [(0.5, lengths.p50), (0.95, lengths.p95), (0.99, lengths.p99)]
-    points = [(normal_score(q), math.log(max(value, 1.0))) for q, value in known]
+    points = [(normal_score(q), np.log(larger(value, 1.0))) for q, value in known]
     at = max(normal_score(quantile), points[0][0])
     left, right = (points[0], points[1]) if at <= points[1][0] else (points[1], points[2])
     slope = (right[1] - left[1]) / (right[0] - left[0])
-    return math.exp(left[1] + slope * (at - left[0]))
+    out: Num = np.exp(left[1] + slope * (at - left[0]))
+    return out
 
 
-def variation_of(lengths: Lengths) -> float:
+def variation_of(lengths: Lengths) -> Num:
     """Squared coefficient of variation of a lognormal with these p50 and p95."""
-    if lengths.p95 <= lengths.p50:
-        return 0.0
-    sigma = math.log(lengths.p95 / max(lengths.p50, 1.0)) / normal_score(0.95)
-    return math.exp(sigma * sigma) - 1
+    ratio = larger(lengths.p95, 1.0) / larger(lengths.p50, 1.0)
+    sigma = np.log(larger(ratio, 1.0)) / normal_score(0.95)
+    out: Num = np.exp(sigma * sigma) - 1
+    return out
 
 
-def mean_wait_s(load: Num, service_s: Num, arrival_cv2: float, service_cv2: float) -> Num:
+def mean_wait_s(load: Num, service_s: Num, arrival_cv2: float, service_cv2: Num) -> Num:
     """Mean time in the queue of one server, seconds.
 
     ``load / (1 - load) x service x (ca2 + cs2) / 2``: Kingman 1961 (doi

@@ -21,12 +21,15 @@ CHUNK_NUMBERS = 8.0
 def serving_memory(
     p: Parameters, layouts: Layouts, device: Device, engine: Engine, cached_bytes: Num
 ) -> MemoryOf:
-    """Memory of a device that serves, with ``cached_bytes`` of caches on it."""
+    """Memory of a device that serves, with ``cached_bytes`` of caches on it.
+
+    Data ranks share the experts and nothing else.
+    """
     stage = stage_share(p.layers, layouts.pipeline)
     weights = (
         p.projections_total * device.projections.weight_bytes
         + p.mlp_total * device.mlp.weight_bytes
-        + p.experts_total * device.experts.weight_bytes
+        + p.experts_total * device.experts.weight_bytes / layouts.data
         + (p.wide_total - p.tables) * SIXTEEN_BITS
     ) * stage
     tables = p.tables / larger(1.0, smaller(2.0, layouts.pipeline)) * SIXTEEN_BITS

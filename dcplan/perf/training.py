@@ -12,23 +12,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dcplan.perf.arrays import take
-from dcplan.perf.collectives import all_gather_s, all_to_all_s, inside_domain, send_s
-from dcplan.perf.compute import (
-    attention_prefill_s,
-    cache_split,
-    elementwise_s,
-    experts_s,
-    head_s,
-    mixer_s,
-    mlp_s,
-    projections_s,
-    router_s,
-)
+from dcplan.perf.collectives import all_gather_s, dispatch_s, inside_domain, send_s
+from dcplan.perf.compute import cache_split
+from dcplan.perf.data_parallel import data_parallel_s, optimizer_s
 from dcplan.perf.device import SIXTEEN_BITS, Device, Wires
-from dcplan.perf.layouts import FULL, SELECTIVE, SHARDED_WEIGHTS
+from dcplan.perf.layouts import FULL, SELECTIVE
 from dcplan.perf.memory import stage_share
-from dcplan.perf.numbers import Num, Parts, larger, total, where
-from dcplan.perf.training_memory import optimizer_parameters
+from dcplan.perf.numbers import Num, Parts, larger, log2, root, total, where
+from dcplan.perf.pipeline import boundary_s, bubble_s, stage_load
+from dcplan.perf.training_compute import PRODUCTS, blocks, host_s, layer_parts, output_s
 
 if TYPE_CHECKING:
     from dcplan.perf.framework import Framework
@@ -41,11 +33,21 @@ BACKWARD = 2.0
 ATTENTION_BACKWARD = 2.5
 """The same for fused attention, which computes scores again: Dao 2023 (arXiv 2307.08691)."""
 
+TRAFFIC_BACKWARD = 1.5
+"""The same for memory traffic between products: gradients go the way back, inputs are read once more."""
+
 RING_SHOWS = 0.2
 """Share of a context ring's traffic that shows however much attention there is to hide behind (assumed)."""
 
-OPTIMIZER_BYTES = 30.0
-"""Read and written per parameter: 4 gradient, 2x12 master weights and moments, 2 weights."""
+ONE_MACHINE = 8.0
+"""Devices up to which no straggler was seen to slow a step."""
+
+_MORE = {
+    "attention": ATTENTION_BACKWARD,
+    "linear mixers": ATTENTION_BACKWARD,
+    "elementwise": TRAFFIC_BACKWARD,
+    "routing": TRAFFIC_BACKWARD,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,53 +85,40 @@ class Jobs:
 
 
 def compute_parts(j: Jobs) -> Parts:
-    """Forward pass of one micro-batch through the fullest stage, without communication, seconds."""
-    lay, p, tokens = j.layouts, j.parameters, j.tokens
-    split, group = lay.tensor, lay.expert * lay.expert_tensor
-    # Each rank of a tensor group brings its share of the sequence to the experts.
-    brought = tokens / split * group
-    return {
-        "projections": j.stage * projections_s(p, tokens, split, j.device),
-        "mlp": j.stage * mlp_s(p, tokens, split, j.device),
-        # Stages are balanced so that the head does not make the last one the slowest.
-        "head": head_s(p, tokens, split, j.device) / lay.pipeline,
-        "attention": j.stage * _attention_s(j),
-        "linear mixers": j.stage * mixer_s(p, tokens, lay.micro_batch, split, j.device),
-        "elementwise": j.stage * elementwise_s(p, tokens / split, j.device),
-        "experts": j.stage * experts_s(p, brought, group, lay.expert_tensor, j.device),
-        "router": j.stage * router_s(p, tokens / split, 1.0, j.device),
-        "overhead": j.stage * p.layers * j.framework.layer_s,
-    }
+    """Forward pass of one micro-batch through the slowest stage, without communication, seconds."""
+    layers = layer_parts(j)
+    share, head = _load(j, layers)
+    return {**{name: share * seconds for name, seconds in layers.items()}, "head": head}
 
 
-def _attention_s(j: Jobs) -> Num:
-    """Scores and values of a micro-batch, whole model, on one device."""
-    work = attention_prefill_s(j.parameters, j.sequence, j.layouts.tensor, j.device)
-    return work * j.layouts.micro_batch / j.layouts.context
+def _load(j: Jobs, layers: Parts) -> tuple[Num, Num]:
+    """Share of the layers on the slowest stage, and seconds of the head that show there."""
+    each = total(layers) / j.parameters.layers
+    held, added = stage_load(j, output_s(j) / each)
+    return held / j.parameters.layers, added * each
 
 
-def exchange_parts(j: Jobs) -> Parts:
-    """Communication inside the forward pass of one micro-batch on the fullest stage, seconds."""
+def exchange_parts(j: Jobs, attention: Num) -> Parts:
+    """Communication in the forward pass of one micro-batch through all layers that shows, seconds.
+
+    ``attention``: that the context ring hides behind.
+    """
     lay, p = j.layouts, j.parameters
     size = j.tokens * p.hidden * SIXTEEN_BITS
     # Sequence parallel: gather and scatter around attention and around the MLP.
     tensor = 4 * all_gather_s(size, lay.tensor, inside_domain(lay.tensor, 1, j.wires), j.wires)
-    parts: Parts = {"tensor parallel": j.stage * _collective_layers(p) * tensor}
-    parts["context ring"] = j.stage * _ring_s(j)
     stride = where(lay.expert_tensor > 1, lay.tensor, 1.0)
-    routed = j.tokens * p.expert_hidden * SIXTEEN_BITS / lay.tensor * p.per_token
     inside = inside_domain(lay.expert, stride, j.wires)
-    twice = 2 * all_to_all_s(routed, lay.expert, inside, j.wires)
-    parts["expert all-to-all"] = j.stage * p.moe_layers * twice
-    return parts
+    token = p.expert_hidden * SIXTEEN_BITS
+    there = dispatch_s(j.tokens / lay.tensor, token, p.per_token, lay.expert, inside, j.wires)
+    return {
+        "tensor parallel": blocks(p) * tensor * j.framework.tensor_shows,
+        "expert all-to-all": p.moe_layers * 2 * there * j.framework.expert_shows,
+        "context ring": _ring_s(j, attention),
+    }
 
 
-def _collective_layers(p: Parameters) -> Num:
-    """Layers in units of one mixer and one MLP, around both of which tensor ranks meet."""
-    return (p.attention_layers + p.linear_layers + p.dense_layers + p.moe_layers) / 2
-
-
-def _ring_s(j: Jobs) -> Num:
+def _ring_s(j: Jobs, attention: Num) -> Num:
     """Keys and values going round the context group, as far as attention does not hide them.
 
     Source: Liu et al. 2023 (Ring Attention, arXiv 2310.01889).
@@ -139,77 +128,56 @@ def _ring_s(j: Jobs) -> Num:
     block = j.tokens * p.cache_width * SIXTEEN_BITS / cache_split(p, lay.tensor)
     passes = lay.context - 1
     ring = p.attention_layers * passes * send_s(block, lay.tensor, j.wires)
-    return where(passes > 0, larger(RING_SHOWS * ring, ring - _attention_s(j)), 0.0)
+    return where(passes > 0, larger(RING_SHOWS * ring, ring - attention), 0.0)
 
 
 def step_parts(j: Jobs) -> Parts:
     """One training step, seconds by what they go to."""
     micro = j.micro_batches
-    forward, exchange = compute_parts(j), exchange_parts(j)
+    layers = layer_parts(j)
+    share, head = _load(j, layers)
+    exchange = exchange_parts(j, layers["attention"])
     parts: Parts = {}
-    for name, seconds in forward.items():
-        more = ATTENTION_BACKWARD if name == "attention" else BACKWARD
-        parts[name] = micro * seconds * (1 + more)
-    # Under full load the power cap lowers the clocks, and between kernels there are gaps: a table of
-    # isolated kernels shows neither.
-    parts["clocks and gaps"] = total(parts) * (1 / j.framework.sustained - 1)
+    for name, seconds in layers.items():
+        parts[name] = micro * share * seconds * (1 + _MORE.get(name, BACKWARD))
+    parts["head"] = micro * head * (1 + BACKWARD)
+    parts["recompute"] = micro * share * _again_s(j, layers, exchange)
+    products = total({name: share * layers[name] for name in PRODUCTS})
+    parts["clocks and gaps"] = _clocks_s(j, products, head)
+    device = total(parts)
+    host = micro * share * host_s(j)
+    # The host runs ahead while the device works, and the other way round where there is little to do.
+    parts["launches"] = root(device * device + host * host) - device
+    waits = j.parameters.moe_layers * j.framework.expert_layer_s
+    parts["expert launches"] = micro * share * waits
     for name, seconds in exchange.items():
-        parts[name] = micro * 2 * seconds
-    again = total(forward) + exchange["tensor parallel"] / 2
-    level = j.layouts.recompute
-    parts["recompute"] = micro * where(
-        level >= FULL, again, where(level >= SELECTIVE, forward["attention"], 0.0)
-    )
+        parts[name] = micro * share * 2 * seconds
     steady = total(parts)
-    parts["pipeline bubble"] = steady * _bubble(j)
-    parts["pipeline"] = _boundary_s(j)
-    parts["data parallel"] = data_parallel_s(j, steady)
-    parts["optimizer"] = _optimizer_s(j)
+    each = steady / micro
+    parts["pipeline bubble"] = bubble_s(j, each, products / j.framework.sustained)
+    parts["pipeline"] = boundary_s(j)
+    parts["data parallel"] = data_parallel_s(j, steady, each * BACKWARD / (1 + BACKWARD))
+    parts["optimizer"] = optimizer_s(j)
+    parts["step overhead"] = j.framework.train_step_s
+    doublings = log2(larger(j.layouts.devices / ONE_MACHINE, 1.0))
+    parts["stragglers"] = total(parts) * j.framework.scale_loss * doublings
     return parts
 
 
-def _bubble(j: Jobs) -> Num:
-    """Idle share of the interleaved 1F1B schedule: Narayanan et al. 2021 section 2.2."""
-    return (j.layouts.pipeline - 1) / (j.layouts.virtual_stages * j.micro_batches)
+def _again_s(j: Jobs, layers: Parts, exchange: Parts) -> Num:
+    """What the backward pass of one micro-batch computes again, all layers, seconds."""
+    level = j.layouts.recompute
+    # Half of the gathers and scatters are needed again; experts' tokens travel again.
+    everything = total(layers) + exchange["tensor parallel"] / 2 + exchange["expert all-to-all"]
+    return where(level >= FULL, everything, where(level >= SELECTIVE, layers["attention"], 0.0))
 
 
-def _boundary_s(j: Jobs) -> Num:
-    """Sends between stages that nothing hides: filling and draining the pipeline, there and back."""
-    lay = j.layouts
-    size = j.tokens * j.parameters.hidden * SIXTEEN_BITS / lay.tensor
-    hop = send_s(size, lay.tensor * lay.context * lay.data, j.wires)
-    return where(lay.pipeline > 1, 2 * (lay.pipeline - 1) * lay.virtual_stages * hop, 0.0)
+def _clocks_s(j: Jobs, products: Num, head: Num) -> Num:
+    """What products take in a step beyond what they take by themselves, seconds.
 
-
-def data_parallel_s(j: Jobs, computing: Num) -> Num:
-    """Gradients and parameters going round the data-parallel group, as far as they show, seconds.
-
-    Below ZeRO-3 they go once a step, behind the last backward pass; under
-    ZeRO-3 parameters are gathered for each forward and backward pass.
+    Under full load the power cap lowers the clocks, and between kernels there
+    are gaps: a table of isolated kernels shows neither.
     """
-    lay, p = j.layouts, j.parameters
-    dense = (p.linear_total * j.stage + p.tables / lay.pipeline) / lay.tensor
-    group = lay.expert * lay.expert_tensor
-    experts = p.experts_total * j.stage / group
-    ranks = lay.data * lay.context
-    few = larger(ranks * lay.tensor / group, 1.0)
-    gather = _gather_s(j, dense, ranks, lay.tensor) + _gather_s(j, experts, few, group)
-    # 2 bytes a parameter gathered, 4 bytes a gradient scattered.
-    once = 3 * gather
-    window = computing / j.micro_batches * BACKWARD / (1 + BACKWARD)
-    below = larger(j.framework.data_shows * once, once - window)
-    each = (2 * j.micro_batches + 2) * gather
-    sharded = larger(j.framework.data_shows * each, each - j.framework.gather_hides * computing)
-    return where(ranks > 1, where(lay.zero >= SHARDED_WEIGHTS, sharded, below), 0.0)
-
-
-def _gather_s(j: Jobs, parameters: Num, ranks: Num, spacing: Num) -> Num:
-    """Gather so many 16-bit parameters over ranks that are ``spacing`` devices apart."""
-    inside = inside_domain(ranks, spacing, j.wires)
-    needed = where(ranks > 1, parameters * SIXTEEN_BITS, 0.0)
-    return all_gather_s(needed, ranks, inside, j.wires)
-
-
-def _optimizer_s(j: Jobs) -> Num:
-    """Adam: bandwidth-bound, on the share that ZeRO leaves to this device."""
-    return optimizer_parameters(j.parameters, j.layouts) * OPTIMIZER_BYTES / j.device.stream_bytes_per_s
+    passes = 1 + BACKWARD + where(j.layouts.recompute >= FULL, 1.0, 0.0)
+    busy = j.micro_batches * (products * passes + head * (1 + BACKWARD))
+    return busy * (1 / j.framework.sustained - 1)

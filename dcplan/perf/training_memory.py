@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dcplan.perf.device import SIXTEEN_BITS
-from dcplan.perf.layouts import FULL, SELECTIVE, SHARDED_GRADIENTS, SHARDED_WEIGHTS
+from dcplan.perf.layouts import FULL, GPIPE, SELECTIVE, SHARDED_GRADIENTS, SHARDED_WEIGHTS
 from dcplan.perf.memory import MemoryOf, stage_share
 from dcplan.perf.numbers import Num, larger, smaller, up, where
 
@@ -23,7 +23,14 @@ FULL_BYTES = 2.0
 ACTIVATION_BYTES = 40.0
 """The same when nothing is computed again, with a fused attention kernel and a gated MLP (calibrated)."""
 
-LOGIT_BYTES = 4.0
+GATHERED_BYTES = 4.0
+"""Per token and hidden unit, whole on each tensor rank: inputs of a layer's two blocks, gathered for products
+whose weights are cut."""
+
+LOGIT_BYTES = 12.0
+"""Per token and word of the vocabulary on the last stage: logits (2), a 32-bit copy (4), its softmax that
+becomes the gradient (4), the gradient in 16 bits (2)."""
+
 MASTER_BYTES = 12.0
 """32-bit weights and both moments of Adam: Rajbhandari et al. 2020 (arXiv 1910.02054) section 3.1."""
 
@@ -40,16 +47,18 @@ def training_memory(p: Parameters, layouts: Layouts, sequence: Num, micro_batche
     """
     dense, experts = _held_parameters(p, layouts)
     held, shared = dense + experts, _shared_out(dense, experts, layouts)
-    # ZeRO-3 gathers the layer at work and the next one.
-    gathered = 2 * held / p.layers * layouts.pipeline * SIXTEEN_BITS
+    sharded = layouts.zero >= SHARDED_WEIGHTS
+    # ZeRO-3 cuts the 32-bit weights and gathers 16-bit ones: the layer at work, the next one, both tables.
+    # A pipeline needs its whole stage again with the next micro-batch, so that all stay, gradients too.
+    at_work = 2 * (held - p.tables / layouts.tensor) / p.layers + p.tables / layouts.tensor
+    gathered = where(layouts.pipeline > 1, held, at_work)
+    whole = (layouts.zero < SHARDED_GRADIENTS) | (sharded & (layouts.pipeline > 1))
     return MemoryOf(
-        weights_bytes=where(
-            layouts.zero >= SHARDED_WEIGHTS, shared * SIXTEEN_BITS + gathered, held * SIXTEEN_BITS
-        ),
+        weights_bytes=where(sharded, gathered, held) * SIXTEEN_BITS,
         activations_bytes=_activations(p, layouts, sequence, micro_batches),
         kv_cache_bytes=0.0,
         optimizer_bytes=where(layouts.zero >= 1, shared, held) * MASTER_BYTES,
-        gradients_bytes=where(layouts.zero >= SHARDED_GRADIENTS, shared, held) * GRADIENT_BYTES,
+        gradients_bytes=where(whole, held, shared) * GRADIENT_BYTES,
         runtime_bytes=0.0,
     )
 
@@ -73,9 +82,15 @@ def _shared_out(dense: Num, experts: Num, layouts: Layouts) -> Num:
     All ranks of a stage hold experts, but only those a whole group of expert
     ranks apart hold the same ones and can share them.
     """
-    ranks = layouts.data * layouts.context
+    ranks = shard_ranks(layouts)
     same = larger(ranks * layouts.tensor / (layouts.expert * layouts.expert_tensor), 1.0)
     return dense / ranks + experts / same
+
+
+def shard_ranks(layouts: Layouts) -> Num:
+    """Data-parallel ranks that share out one copy of what ZeRO shares: all of them, or fewer in HSDP."""
+    ranks = layouts.data * layouts.context
+    return where(layouts.shard > 0, smaller(layouts.shard * layouts.context, ranks), ranks)
 
 
 def _activations(p: Parameters, layouts: Layouts, sequence: Num, micro_batches: Num) -> Num:
@@ -90,13 +105,25 @@ def _activations(p: Parameters, layouts: Layouts, sequence: Num, micro_batches: 
     inner = 4.0 * p.expert_hidden + 6.0 * p.expert_ffn
     routed = p.per_token * inner / p.hidden * p.moe_layers / p.layers
     kept = where(layouts.recompute >= FULL, unit, unit + routed)
-    waiting = smaller(layouts.pipeline, micro_batches)
-    deeper = 1 + where(
-        layouts.virtual_stages > 1, (layouts.pipeline - 1) / (layouts.pipeline * layouts.virtual_stages), 0.0
-    )
     layers = up(p.layers / layouts.pipeline)
-    stored = kept * tokens * p.hidden / layouts.tensor * layers * waiting * deeper
+    stored = kept * tokens * p.hidden / layouts.tensor * layers
     # The layer at work needs its full set even when it is computed again.
-    working = ACTIVATION_BYTES * tokens * p.hidden / layouts.tensor
+    cut = (layouts.tensor - 1) / layouts.tensor
+    working = (ACTIVATION_BYTES / layouts.tensor + GATHERED_BYTES * cut) * tokens * p.hidden
     logits = LOGIT_BYTES * tokens * p.vocab / layouts.tensor
-    return stored + working + logits
+    first = stored * _waiting(layouts, micro_batches)
+    last = stored * where(layouts.schedule == GPIPE, micro_batches, 1.0) + logits
+    return working + where(layouts.pipeline > 1, larger(first, last), stored + logits)
+
+
+def _waiting(layouts: Layouts, micro_batches: Num) -> Num:
+    """Micro-batches whose activations wait on the first stage.
+
+    As many as there are stages (1F1B, and ZB-H1, Qi et al. 2023, arXiv 2401.10241),
+    somewhat more where they are interleaved (Narayanan et al. 2021 section 2.2), all
+    of them in GPipe.
+    """
+    stages, virtual = layouts.pipeline, layouts.virtual_stages
+    deeper = 1 + where(virtual > 1, (stages - 1) / (stages * virtual), 0.0)
+    few = smaller(stages, micro_batches) * deeper
+    return where(layouts.schedule == GPIPE, micro_batches, few)

@@ -97,8 +97,39 @@ def test_zero_shares_each_state_out_once_however_experts_are_split(expert: int) 
 
     assert memory.one(0).optimizer_bytes * 64 == pytest.approx(12 * p.total)
     assert memory.one(1).gradients_bytes * 64 == pytest.approx(4 * p.total)
-    assert memory.one(1).weights_bytes * 64 > 2 * p.total
+    assert 0 < memory.one(1).weights_bytes < memory.one(0).weights_bytes
     assert row(optimizer_parameters(p, layouts), 0) * 64 == pytest.approx(p.total)
+
+
+def test_a_hybrid_of_zero_keeps_more_than_sharing_with_all() -> None:
+    """Eight devices share one copy of the state: an eighth each, however many copies there are."""
+    p = known("llama-3.1-8b")
+    layouts = layouts_of(Layout(data=64, zero=3, shard=8), Layout(data=64, zero=3), Layout(data=64))
+    hybrid, all_of_them, plain = (training_memory(p, layouts, 4096, 1.0).one(i) for i in range(3))
+
+    assert hybrid.optimizer_bytes == pytest.approx(12 * p.total / 8)
+    assert all_of_them.total_bytes < hybrid.total_bytes < plain.total_bytes
+
+
+def test_a_pipeline_keeps_what_it_gathered() -> None:
+    """Under ZeRO-3 a stage's weights and gradients stay whole until its last micro-batch has passed."""
+    p = known("llama-3.1-8b")
+    memory = training_memory(p, layouts_of(Layout(pipeline=4, data=8, zero=3)), 4096, 8.0).one(0)
+
+    assert memory.weights_bytes == pytest.approx(2 * p.total / 4, rel=0.2)
+    assert memory.gradients_bytes == pytest.approx(2 * memory.weights_bytes)
+
+
+def test_gpipe_keeps_all_micro_batches_and_1f1b_as_many_as_stages() -> None:
+    """With 16 micro-batches through four stages, GPipe holds about four times as many activations."""
+    layouts = layouts_of(
+        Layout(pipeline=4), Layout(pipeline=4, schedule="gpipe"), Layout(pipeline=4, virtual_stages=2)
+    )
+    memory = training_memory(known("llama-3.1-70b"), layouts, 4096, 16.0)
+    plain, gpipe, interleaved = (memory.one(i).activations_bytes for i in range(3))
+
+    assert 3 * plain < gpipe < 4.1 * plain
+    assert plain < interleaved < 2 * plain
 
 
 def test_recomputing_keeps_less() -> None:

@@ -1,0 +1,61 @@
+"""Decoding: one token for each request under way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from dcplan.perf.compute import attention_decode_s, head_s, mixer_s
+from dcplan.perf.forward import device_under, pass_parts
+from dcplan.perf.numbers import Num, Parts, larger, total, where
+from dcplan.perf.speculation import tokens_a_step
+
+if TYPE_CHECKING:
+    from dcplan.perf.parameters import Parameters
+    from dcplan.perf.replicas import Replicas
+
+
+def decode_parts(r: Replicas, batch: Num) -> Parts:
+    """What one token of each of ``batch`` requests takes, seconds.
+
+    Pipeline stages work on different shares of the batch at the same time, and
+    a token passes all of them; data ranks share the batch.  Source: Pope et al.
+    2022 (arXiv 2211.05102).  With speculation a step checks several tokens and
+    yields more than one (see ``speculation``).
+    """
+    s = r.speculation
+    parts = step_parts(r, batch, s.drafts + 1)
+    drafts = s.drafts * s.draft_share * total(parts)
+    yielded = tokens_a_step(s)
+    return {**{name: seconds / yielded for name, seconds in parts.items()}, "drafts": drafts / yielded}
+
+
+def step_parts(r: Replicas, batch: Num, tokens_each: Num) -> Parts:
+    """One step of the model over ``tokens_each`` tokens of each of ``batch`` requests, seconds.
+
+    Requests' tokens share one read of their cache; weights, experts and
+    collectives see all tokens.
+    """
+    p, e, tensor = r.parameters, r.engine, r.layouts.tensor
+    sequences = larger(batch / (r.layouts.pipeline * r.layouts.data), 1.0)
+    tokens = sequences * tokens_each
+    device = device_under(e, r.device)
+    cache = replace(device, stream_bytes_per_s=r.device.stream_bytes_per_s * e.cache_factor)
+    parts = pass_parts(r, tokens)
+    parts["head"] = head_s(p, tokens, tensor, device)
+    parts["kv cache"] = attention_decode_s(p, sequences, r.context, tensor, cache)
+    parts["linear mixers"] = mixer_s(p, tokens, sequences, tensor, device)
+    parts["overhead"] = e.step_s + kernels_s(r) + e.sequence_s * larger(batch / r.layouts.pipeline, 1.0)
+    return parts
+
+
+def kernels_s(r: Replicas) -> Num:
+    """All kernels of a step beside products, attention's reading and collectives."""
+    p, e = r.parameters, r.engine
+    latent = where(is_latent(p), e.latent_s, 0.0) + where(p.index_width > 0, e.index_s, 0.0)
+    return p.layers * e.layer_s + p.attention_layers * latent + p.moe_layers * e.routing_s
+
+
+def is_latent(p: Parameters) -> Any:
+    """Whether attention is of the latent kind (MLA): only then cached keys are as wide as this."""
+    return p.decode_width > p.score_width

@@ -1,0 +1,133 @@
+"""Disaggregated serving: some workers compute prompts, others decode, each with hardware and layout of its own.
+
+Sources: Zhong et al. 2024 (DistServe, arXiv 2401.09670), Patel et al. 2024
+(Splitwise, arXiv 2311.18677); rate matching as in AIConfigurator (arXiv 2601.06288).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dcplan.perf.arrays import take
+from dcplan.perf.compute import cache_bytes
+from dcplan.perf.decode import decode_parts
+from dcplan.perf.numbers import Num, Parts, larger, root, smaller, total, up
+from dcplan.perf.prefill import prefill_parts
+from dcplan.perf.queueing import length_at, mean_wait_s, sum_excess, variation_of, wait_at_s
+from dcplan.perf.replicas import Replicas
+from dcplan.perf.speculation import tokens_a_step
+
+PREFILL_KEPT = 0.9
+"""Of a prefill worker's best rate in practice (AIConfigurator's correction of rate matching)."""
+
+DECODE_KEPT = 0.92
+"""The same of a decode worker's."""
+
+PASSES, EASE = 4, 0.6
+"""Rounds in which a closed loop settles, and how far one goes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disaggregated:
+    """Prefill and decode workers that serve the same requests; accelerators may differ.
+
+    ``prefill`` and ``decode`` tell one worker each, both with the lengths of all requests.
+    """
+
+    prefill: Replicas
+    decode: Replicas
+    prefill_workers: Num
+    decode_workers: Num
+    link_bytes_per_s: Num
+    """What the network carries from one prefill worker."""
+    link_s: Num = 0.0
+    """Fixed cost of handing a request over."""
+
+    def take(self, rows: object) -> Disaggregated:
+        """Only these rows."""
+        return take(self, rows)
+
+    @property
+    def devices(self) -> Num:
+        """All devices of all workers."""
+        first, second = self.prefill.layouts.devices, self.decode.layouts.devices
+        return self.prefill_workers * first + self.decode_workers * second
+
+
+def transfer_s(d: Disaggregated, length: Num) -> Num:
+    """Sending the caches of ``length`` tokens from a prefill worker to a decode worker.
+
+    Bytes of all layers, in the precision that the decode worker keeps them in.
+    """
+    return d.link_s + cache_bytes(d.decode.parameters, length, d.decode.device) / d.link_bytes_per_s
+
+
+def prefill_rate(d: Disaggregated) -> Num:
+    """Requests/s whose prompts all prefill workers can compute at most; each data rank computes its own."""
+    alone = total(prefill_parts(d.prefill, d.prefill.new_tokens))
+    return PREFILL_KEPT * d.prefill_workers * d.prefill.layouts.data / alone
+
+
+def decode_rate(d: Disaggregated, batch: Num) -> Num:
+    """Requests/s that all decode workers answer with ``batch`` requests on each."""
+    step = total(decode_parts(d.decode, batch))
+    return DECODE_KEPT * d.decode_workers * batch / (d.decode.output.mean * step)
+
+
+def rate(d: Disaggregated, batch: Num) -> Num:
+    """Requests/s of the whole: the slower of both sides."""
+    return smaller(prefill_rate(d), decode_rate(d, batch))
+
+
+def matched_workers(d: Disaggregated, batch: Num) -> Num:
+    """Prefill workers that keep one group of decode workers busy at ``batch``, at least one."""
+    return up(larger(decode_rate(d, batch) / (prefill_rate(d) / d.prefill_workers), 1.0))
+
+
+def tpot_parts(d: Disaggregated, batch: Num) -> Parts:
+    """Time per output token with ``batch`` requests on a decode worker: no prompt comes in between."""
+    return decode_parts(d.decode, batch)
+
+
+def ttft_parts(d: Disaggregated, requests_per_s: Num, quantile: float) -> Parts:
+    """Time to first token at a rate of arrivals: waiting, the prompt, handing its caches over.
+
+    Prompts spread over all prefill workers as over servers of one queue
+    (Allen and Cunneen's form of Kingman's formula, whose wait is shared out by their number).
+    """
+    r = d.prefill
+    alone = total(prefill_parts(r, r.new_tokens))
+    servers = d.prefill_workers * r.layouts.data
+    load = requests_per_s * alone / servers
+    wait = mean_wait_s(load, alone, r.arrival_cv2, variation_of(r.prompt)) / servers
+    long = larger(length_at(r.prompt, quantile), r.prompt.mean) * (1 - r.cached_share)
+    parts = prefill_parts(r, long)
+    longer = total(parts) - alone
+    spread = sum_excess(longer, wait_at_s(load, wait, quantile) - wait)
+    parts["queueing"] = larger(wait + spread - longer, 0.0)
+    parts["cache transfer"] = transfer_s(d, long)
+    parts["overhead"] = parts["overhead"] + r.engine.first_s + r.engine.token_s * long
+    return parts
+
+
+def closed_loop_s(d: Disaggregated, clients: Num, *, burst: Num = 0.0) -> tuple[Num, Num]:
+    """Mean time per output token and to the first one with so many clients, seconds.
+
+    As ``closed_loop.closed_loop_s``, with prompts on workers of their own.
+    """
+    r = d.prefill
+    alone = total(prefill_parts(r, r.new_tokens))
+    work = alone / (d.prefill_workers * r.layouts.data)
+    handed, more = transfer_s(d, r.prompt.mean), larger(r.output.mean - 1, 1.0)
+    decoding = clients
+    for _ in range(PASSES):
+        tpot = total(decode_parts(d.decode, decoding / d.decode_workers))
+        behind = clients * work - more * tpot
+        response = (behind + root(behind * behind + 4 * work * more * tpot)) / 2
+        queue = larger(smaller(response, clients * work) - work, 0.0)
+        polls = d.decode.engine.poll_factor * tpot * tokens_a_step(d.decode.speculation)
+        waiting = r.engine.queue_factor * queue + polls + burst * (clients - 1) * work
+        ttft = alone + waiting + handed
+        settled = clients * more * tpot / (more * tpot + ttft)
+        decoding = decoding + EASE * (settled - decoding)
+    return tpot, ttft + r.engine.first_s + r.engine.token_s * r.prompt.mean
