@@ -6,16 +6,24 @@ Knows: perf's formulas, availability.       Never: prices, pools' places, what t
 """
 
 from dcplan.sharding.availability import MACHINE_AVAILABILITY, replica_availability, spares_for
-from dcplan.sharding.search import DEFAULT_PRECISIONS, search, search_all
+from dcplan.sharding.question import TrainingQuestion
+from dcplan.sharding.rank_training import RankedLayout, TrainingRanking, best_training_layouts
+from dcplan.sharding.reprice import repriced
+from dcplan.sharding.search import search, search_all
 from dcplan.sharding.types import (
     Candidate,
     Candidates,
     MachineClass,
+    Margin,
     Predicted,
+    Quality,
+    QualityBasis,
+    RuledOut,
     Search,
     ServeEstimate,
     TrainEstimate,
 )
+from dcplan.sharding.ways import DEFAULT_PRECISIONS
 
 __all__ = [
     "DEFAULT_PRECISIONS",
@@ -23,11 +31,20 @@ __all__ = [
     "Candidate",
     "Candidates",
     "MachineClass",
+    "Margin",
     "Predicted",
+    "Quality",
+    "QualityBasis",
+    "RankedLayout",
+    "RuledOut",
     "Search",
     "ServeEstimate",
     "TrainEstimate",
+    "TrainingQuestion",
+    "TrainingRanking",
+    "best_training_layouts",
     "replica_availability",
+    "repriced",
     "search",
     "search_all",
     "spares_for",

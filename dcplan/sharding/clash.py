@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dcplan.perf.numbers import Array
-    from dcplan.sharding.enumerate import Mask
+    from dcplan.sharding.legal import Mask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

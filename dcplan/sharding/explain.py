@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dcplan.demand.types import Limits, ServeDemand, SlaBound, TrainDemand, WorkloadDemand
+from dcplan.catalog.formats import engines
+from dcplan.demand.types import Floor, Limits, ServeDemand, SlaBound, TrainDemand, WorkloadDemand
 from dcplan.diag import ConfigPath, Diagnostic, error, listed, plural
 from dcplan.perf.serving import cached_bytes
 from dcplan.perf.serving_memory import serving_memory
-from dcplan.sharding import serve, train
+from dcplan.sharding import train
 from dcplan.sharding.clash import Line, TimeLine, nearest, related, smallest_clash
 from dcplan.sharding.names import PRECISIONS
+from dcplan.sharding.trials import ServeTrial, least_room, try_classes
 from dcplan.units import format_bytes, format_duration
 
 if TYPE_CHECKING:
@@ -23,8 +25,12 @@ if TYPE_CHECKING:
     from dcplan.catalog.efficiency import Efficiencies
     from dcplan.catalog.types import Model
     from dcplan.perf.numbers import Array
-    from dcplan.sharding.enumerate import Mask
+    from dcplan.sharding.legal import Mask
     from dcplan.sharding.types import MachineClass
+    from dcplan.sharding.ways import Ways
+
+MOST_WAYS = 4
+"""Ways to keep the model that are named where more would do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +38,13 @@ class _Row:
     """One layout that was tried."""
 
     machines: MachineClass
+    way: str
+    """``fp8``, ``distilled/fp8``."""
     precision: str
+    kept: float
+    """Share of quality that is known to be kept; 0 where nobody knows."""
+    allowed: bool
+    """Whether it is looked at without a line that says so."""
     layout: str
     """``TP8 on p5.48xlarge``."""
     fits: bool
@@ -43,19 +55,41 @@ class _Row:
 
 
 def explain_serve(
-    demand: ServeDemand,
-    model: Model,
-    classes: Sequence[MachineClass],
-    table: Efficiencies,
-    default: tuple[str, ...],
+    demand: ServeDemand, ways: Ways, classes: Sequence[MachineClass], table: Efficiencies
 ) -> Diagnostic:
     """The error for a serving workload without candidates."""
-    rows: list[_Row] = []
-    for machines in classes:
-        for precision in PRECISIONS:
-            rows += _serve_rows(serve.try_class(demand, model, machines, precision, table))
+    if not any(way.runs_on(demand.software, one.accelerator) for one in classes for way in ways.allowed):
+        return _not_run(demand, ways, classes)
+    pairs = [(machines, way) for machines in classes for way in (*ways.allowed, *ways.others)]
+    rows = [
+        row
+        for trial in try_classes(demand, pairs, table)
+        for row in _serve_rows(trial, allowed=trial.way in ways.allowed)
+    ]
     bounds = [(_bound_name(b), b.bound_s, b.origin) for b in demand.bounds]
-    return _explain(demand, model, rows, bounds, default)
+    return _explain(demand, rows, bounds)
+
+
+def _not_run(demand: ServeDemand, ways: Ways, classes: Sequence[MachineClass]) -> Diagnostic:
+    """The engine runs nothing that is allowed on any of the machines."""
+    chips = sorted({one.accelerator.name for one in classes})
+    elsewhere = [
+        engine
+        for engine in engines()
+        if any(way.runs_on(engine, one.accelerator) for one in classes for way in ways.allowed)
+    ]
+    way_out = (
+        f"{listed(elsewhere, last='or')} would: set engine."
+        if elsewhere
+        else "Allow other machines or precisions."
+    )
+    return error(
+        "engine-unsupported",
+        "The engine does not run here",
+        f'As far as is known, {demand.software} does not run "{demand.name}" in '
+        f"{listed([way.name for way in ways.allowed], last='or')} on {listed(chips, last='or')}. {way_out}",
+        path=(*demand.origin, "engine"),
+    )
 
 
 def explain_train(
@@ -67,14 +101,18 @@ def explain_train(
 ) -> Diagnostic:
     """The error for a training workload without candidates."""
     rows = [
-        _train_row(train.try_class(demand, model, machines, precision, table))
+        _train_row(
+            train.try_class(demand, model, machines, precision, table),
+            allowed=precision
+            in (default if demand.limits.precisions is None else demand.limits.precisions.names),
+        )
         for machines in classes
         for precision in PRECISIONS
     ]
     bounds = []
     if demand.deadline_s is not None:
         bounds = [("the duration", demand.deadline_s, demand.deadline_origin or demand.origin)]
-    return _explain(demand, model, rows, bounds, default)
+    return _explain(demand, rows, bounds)
 
 
 def _bound_name(bound: SlaBound) -> str:
@@ -82,18 +120,21 @@ def _bound_name(bound: SlaBound) -> str:
     return f"{bound.metric.upper()} p{bound.quantile * 100:g}"
 
 
-def _serve_rows(trial: serve.ServeTrial) -> list[_Row]:
+def _serve_rows(trial: ServeTrial, *, allowed: bool) -> list[_Row]:
     """All layouts of a serving trial."""
     r = trial.replicas
     if r is None:
         return []
-    cached = serve.least_room(r) * cached_bytes(r, r.prompt.mean + r.output.mean)
+    cached = least_room(r) * cached_bytes(r, r.prompt.mean + r.output.mean)
     held = serving_memory(r.parameters, r.layouts, r.device, r.engine, cached).total_bytes
     missing = np.broadcast_to(np.asarray(held) - r.device.memory_bytes, (trial.count,))
     return [
         _Row(
             machines=trial.machines,
-            precision=trial.precision,
+            way=trial.way.name,
+            precision=trial.way.form.name,
+            kept=trial.way.kept,
+            allowed=allowed,
             layout=f"{r.layouts.one(i)} on {_counted(trial.machines, int(r.layouts.devices[i]))}",
             fits=bool(trial.legal[i] and trial.fits[i]),
             missing_bytes=float(missing[i]) if trial.legal[i] else math.inf,
@@ -103,7 +144,7 @@ def _serve_rows(trial: serve.ServeTrial) -> list[_Row]:
     ]
 
 
-def _train_row(trial: train.TrainTrial) -> _Row:
+def _train_row(trial: train.TrainTrial, *, allowed: bool) -> _Row:
     """The fastest layout of a training trial."""
     fits = trial.jobs is not None and len(trial.duration_s) > 0
     layout, seconds = "", math.inf
@@ -114,7 +155,10 @@ def _train_row(trial: train.TrainTrial) -> _Row:
         layout = f"{trial.jobs.layouts.one(index)} on {_counted(trial.machines, devices)}"
     return _Row(
         machines=trial.machines,
+        way=trial.precision,
         precision=trial.precision,
+        kept=0.0,
+        allowed=allowed,
         layout=layout,
         fits=fits,
         missing_bytes=trial.smallest_bytes - trial.machines.accelerator.memory_bytes,
@@ -129,23 +173,20 @@ def _counted(machines: MachineClass, devices: int) -> str:
 
 
 def _explain(
-    demand: WorkloadDemand,
-    model: Model,
-    rows: Sequence[_Row],
-    bounds: Sequence[tuple[str, float, ConfigPath]],
-    default: tuple[str, ...],
+    demand: WorkloadDemand, rows: Sequence[_Row], bounds: Sequence[tuple[str, float, ConfigPath]]
 ) -> Diagnostic:
     """Find the lines that clash and tell how near the best layout came."""
     possible = np.array([row.fits for row in rows], dtype=bool)
-    if demand.limits.precisions is None:
-        possible &= np.array([row.precision in default for row in rows], dtype=bool)
-    lines = [*_times(rows, bounds), *_limits(demand.limits, rows)]
+    floor = demand.floor if isinstance(demand, ServeDemand) else None
+    if demand.limits.precisions is None and floor is None:
+        possible &= np.array([row.allowed for row in rows], dtype=bool)
+    lines = [*_times(rows, bounds), *_limits(demand.limits, rows), *_floors(floor, rows)]
     clash = smallest_clash(possible, lines)
     if clash is None:
         msg = "no layout was kept although some satisfy every line. This is a bug in dcplan."
         raise RuntimeError(msg)
     if not clash:
-        return _fits_nowhere(demand, model, rows, default)
+        return _fits_nowhere(demand, rows)
     times = [line for line in clash if isinstance(line, TimeLine)]
     best = nearest(possible, lines, times) or nearest(possible, clash, times)
     if best is None:
@@ -188,6 +229,15 @@ def _limits(limits: Limits, rows: Sequence[_Row]) -> list[Line]:
     return out
 
 
+def _floors(floor: Floor | None, rows: Sequence[_Row]) -> list[Line]:
+    """The line that asks for quality."""
+    if floor is None:
+        return []
+    keeps: Mask = np.array([row.kept >= floor.kept for row in rows], dtype=bool)
+    says = f"at least {100 * floor.kept:g}% of the quality is kept"
+    return [Line(says=says, origin=floor.origin, keeps=keeps)]
+
+
 def _too_slow(
     demand: WorkloadDemand, clash: Sequence[Line], row: _Row, bound: TimeLine, seconds: float
 ) -> Diagnostic:
@@ -197,7 +247,7 @@ def _too_slow(
     way_out = "Relax this bound"
     if others:
         way_out += f" or the {plural(others, 'other line')} that it clashes with"
-    fastest = f'The fastest layout for "{demand.name}", {row.layout} in {row.precision},'
+    fastest = f'The fastest layout for "{demand.name}", {row.layout} in {row.way},'
     if isinstance(demand, ServeDemand):
         detail = f"{fastest} reaches {bound.what} {reached} without any other load; the bound is"
     else:
@@ -216,37 +266,38 @@ def _nothing_allowed(
 ) -> Diagnostic:
     """What is allowed cannot hold the model, or is not there at all."""
     first = clash[0]
-    fitting = sorted(
-        {row.machines.accelerator.name for row, able in zip(rows, possible, strict=True) if able}
-    )
+    able = [row for row, can in zip(rows, possible, strict=True) if can]
+    chips = sorted({row.machines.accelerator.name for row in able})
+    ways = list(dict.fromkeys(_told(row) for row in sorted(able, key=lambda row: -row.kept)))
     return error(
         "no-layout",
         "No allowed hardware can run the model",
         f'For "{demand.name}", {listed([line.says for line in clash])}, and on these the model cannot '
         "run: they lack the memory or the precision, or no pool has them. It would fit on "
-        f"{listed(fitting, last='or')}.",
+        f"{listed(chips, last='or')} in {listed(ways[:MOST_WAYS], last='or')}.",
         path=first.origin,
         related=related(clash, first.origin),
     )
 
 
-def _fits_nowhere(
-    demand: WorkloadDemand, model: Model, rows: Sequence[_Row], default: tuple[str, ...]
-) -> Diagnostic:
+def _told(row: _Row) -> str:
+    """``int4 (keeps 97.4%)``, or just the way where nobody knows."""
+    return f"{row.way} (keeps {row.kept:.1%})" if row.kept else row.way
+
+
+def _fits_nowhere(demand: WorkloadDemand, rows: Sequence[_Row]) -> Diagnostic:
     """No machine class holds the model, whatever the user would allow."""
-    limit = demand.limits.precisions
-    listed_rows = [row for row in rows if row.precision in (default if limit is None else limit.names)]
-    usable = [row for row in listed_rows if math.isfinite(row.missing_bytes)]
-    elsewhere = sorted({row.precision for row in rows if row.fits})
+    usable = [row for row in rows if row.allowed and math.isfinite(row.missing_bytes)]
+    elsewhere = list(dict.fromkeys(_told(row) for row in rows if row.fits))
     hint = (
-        f" It would fit in {listed(elsewhere, last='or')}: list it in constraints.precisions."
+        f" It would fit in {listed(elsewhere[:MOST_WAYS], last='or')}: list it in constraints.precisions."
         if elsewhere
         else ""
     )
     if not usable:
         detail = (
-            f'No way of splitting "{model.name}" over a machine suits its heads, layers and experts (and the '
-            f'batch of "{demand.name}") on hardware with the precision asked for.{hint}'
+            f'No way of splitting "{demand.model}" over a machine suits its heads, layers and experts (and '
+            f'the batch of "{demand.name}") on hardware with the precision asked for.{hint}'
         )
     else:
         best = min(usable, key=lambda row: row.missing_bytes)
@@ -254,7 +305,7 @@ def _fits_nowhere(
         where = f" as {best.layout}" if best.layout else f" on {best.machines.name}"
         detail = (
             f'"{demand.name}" needs {format_bytes(best.missing_bytes + memory)} on its fullest device{where} '
-            f"in {best.precision}, which is the nearest; {best.machines.accelerator.name} has "
+            f"in {best.way}, which is the nearest; {best.machines.accelerator.name} has "
             f"{format_bytes(memory)}: {format_bytes(max(best.missing_bytes, 0.0))} short.{hint} "
             "Add machines with more memory, or more machines to one pool."
         )

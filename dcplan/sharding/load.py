@@ -19,7 +19,8 @@ IDLE_BATCH = 0.05
 """A replica that decodes one request a twentieth of the time: as good as without load."""
 
 MOST_SEQUENCES = 1024.0
-"""Requests that an engine decodes together at most (vLLM's default for large devices)."""
+"""Requests that an engine decodes together at most, in each copy of attention (vLLM's default for large
+devices)."""
 
 CACHE_QUANTILE = 0.99
 """Share of the moments at which the cache must have room; a request without room waits unpredicted."""
@@ -29,32 +30,48 @@ PASSES = 4
 """Four grids of 24 points, each inside a gap of the one before: the batch is found to 4 digits."""
 
 
-def all_bounds_hold(r: Replicas, batch: Num, bounds: Sequence[SlaBound], room: Num) -> Any:
-    """Whether the cache has room and every bound of the SLA holds at a mean batch; falls with the batch."""
+def all_bounds_hold(
+    r: Replicas, batch: Num, bounds: Sequence[SlaBound], allowed: Sequence[Num], room: Num
+) -> Any:
+    """Whether the cache has room and every bound of the SLA holds at a mean batch; falls with the batch.
+
+    ``allowed`` is what each bound leaves to a prediction without its margin, seconds.
+    """
     holds = room_needed(r, batch, CACHE_QUANTILE) <= room
-    for bound in bounds:
-        holds = holds & (total(bound_parts(r, batch, bound)) <= bound.bound_s)
+    for bound, seconds in zip(bounds, allowed, strict=True):
+        holds = holds & (total(bound_parts(r, batch, bound)) <= seconds)
     return holds
 
 
-def most_batch(r: Replicas, bounds: Sequence[SlaBound], room: Array) -> Array:
+def most_batch(r: Replicas, bounds: Sequence[SlaBound], allowed: Sequence[Array], room: Array) -> Array:
     """The largest mean batch at which all bounds hold; they must hold at ``IDLE_BATCH``."""
     grid = r.take(np.s_[:, None])
-    cells = room[:, None]
-    return _last(lambda batch: all_bounds_hold(grid, batch, bounds, cells), len(r.layouts))
+    cells, limits = room[:, None], [seconds[:, None] for seconds in allowed]
+    return largest(lambda batch: all_bounds_hold(grid, batch, bounds, limits, cells), most_sequences(r))
 
 
 def batch_for(r: Replicas, rate: Array) -> Array:
     """The mean batch at which these requests/s arrive; no smaller than ``IDLE_BATCH``."""
     grid = r.take(np.s_[:, None])
     wanted = rate[:, None]
-    return _last(lambda batch: rate_at(grid, batch) <= wanted, len(r.layouts))
+    return largest(lambda batch: rate_at(grid, batch) <= wanted, most_sequences(r))
 
 
-def _last(holds: Callable[[Array], Any], rows: int) -> Array:
-    """For each row the largest batch for which ``holds``, which is true up to a point and false beyond."""
+def most_sequences(r: Replicas) -> Array:
+    """Requests that each replica decodes together at most."""
+    most: Array = MOST_SEQUENCES * r.layouts.data
+    return most
+
+
+def largest(holds: Callable[[Array], Any], most: Array) -> Array:
+    """For each row the largest batch for which ``holds``, which is true up to a point and false beyond.
+
+    ``most`` is where each row ends; ``holds`` is asked with a table of batches,
+    one row for each.
+    """
+    rows = len(most)
     low = np.full(rows, math.log(IDLE_BATCH))
-    high = np.full(rows, math.log(MOST_SEQUENCES))
+    high = np.log(most)
     steps = np.linspace(0.0, 1.0, POINTS)
     every = np.arange(rows)
     for _ in range(PASSES):

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dcplan.catalog.formats import formats
-
 if TYPE_CHECKING:
     from dcplan.perf.types import Layout
     from dcplan.sharding.types import MachineClass
 
 PRECISIONS = ("bf16", "fp8", "int8", "fp4", "int4")
 """What is tried, where it may be, for models whose number format nobody named."""
-
-
-def known_precisions() -> tuple[str, ...]:
-    """All names of number formats that documents may use."""
-    return tuple(sorted(formats()))
 
 
 def candidate_id(

@@ -11,21 +11,20 @@ import numpy as np
 from dcplan.catalog import canonical_accelerator
 from dcplan.catalog.efficiency import Efficiencies, load_efficiencies
 from dcplan.demand.types import Allowed, Demand, ServeDemand, TrainDemand, WorkloadDemand
-from dcplan.diag import Diagnostic, Result, did_you_mean, error, has_errors, listed
+from dcplan.diag import Diagnostic, Result, error, has_errors
 from dcplan.sharding import serve, train
 from dcplan.sharding.explain import explain_serve, explain_train
-from dcplan.sharding.names import known_precisions, told_apart
+from dcplan.sharding.names import told_apart
+from dcplan.sharding.tally import NO_ROOM, NOT_LEGAL, SERVING_REASONS, Tally, sifted
+from dcplan.sharding.trials import try_classes
 from dcplan.sharding.types import Candidate, Candidates, MachineClass, Search
+from dcplan.sharding.uncounted import uncounted
+from dcplan.sharding.ways import DEFAULT_PRECISIONS, Ways, unknown_precisions, ways_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from dcplan.catalog.types import Model
-    from dcplan.sharding.enumerate import Mask
-
-DEFAULT_PRECISIONS = ("bf16",)
-"""Where the user lists none.  Fewer bits are faster but may cost quality, which is not modelled, so that
-they are taken only where ``limits.precisions`` says so."""
 
 Found = tuple[tuple[Candidate, ...], Search]
 
@@ -50,7 +49,7 @@ def search_all(
         problems += classes.diagnostics
         if classes.value is None:
             continue
-        result = search(workload, models[workload.model], classes.value, table)
+        result = search(workload, models[workload.model], classes.value, table, models)
         problems += result.diagnostics
         if result.value is not None:
             found += result.value[0]
@@ -61,16 +60,23 @@ def search_all(
 
 
 def search(
-    demand: WorkloadDemand, model: Model, classes: Sequence[MachineClass], efficiencies: Efficiencies
+    demand: WorkloadDemand,
+    model: Model,
+    classes: Sequence[MachineClass],
+    efficiencies: Efficiencies,
+    models: Mapping[str, Model] | None = None,
 ) -> Result[Found]:
     """Candidates of one workload, cheapest in devices first, and how the search went.
 
-    Without ``limits.precisions`` only bf16 is searched; with it, exactly those
-    listed, wherever the accelerator has them.  Errors: ``unknown-precision``,
-    ``context-too-short``, ``no-machines`` (no class at all), ``too-much-traffic``
-    and ``no-layout`` (none keeps all bounds).
+    Without ``limits.precisions`` and a quality floor only bf16 is searched;
+    with one of them, what it allows, wherever the hardware and the engine have
+    it.  ``models`` holds those of variants and drafts by name.  Errors:
+    ``unknown-precision``, ``floor-unreachable``, ``context-too-short``,
+    ``no-machines`` (no class at all), ``engine-unsupported``,
+    ``not-predicted``, ``too-much-traffic`` and ``no-layout`` (none keeps all
+    bounds); warnings: ``not-counted``.
     """
-    unknown = _unknown_precisions(demand.limits.precisions)
+    unknown = unknown_precisions(demand.limits.precisions)
     if unknown:
         return Result(None, unknown)
     if isinstance(demand, ServeDemand) and _mean_tokens(demand) > model.max_context:
@@ -78,11 +84,14 @@ def search(
     if not classes:
         return Result(None, (_no_machines(demand),))
     started = time.perf_counter()
-    if isinstance(demand, ServeDemand):
-        result = _serve(demand, model, classes, efficiencies, started)
-    else:
-        result = _train(demand, model, classes, efficiencies, started)
-    return result
+    if isinstance(demand, TrainDemand):
+        return _train(demand, model, classes, efficiencies, started)
+    said = tuple(uncounted(demand))
+    ways = ways_of(demand, model, models or {})
+    if ways.value is None or has_errors(said):
+        return Result(None, (*said, *ways.diagnostics))
+    found = _serve(demand, ways.value, classes, efficiencies, started)
+    return Result(found.value, (*said, *found.diagnostics))
 
 
 def allowed_precisions(limit: Allowed | None) -> tuple[str, ...]:
@@ -96,49 +105,32 @@ def accelerator_allowed(machines: MachineClass, limit: Allowed | None) -> bool:
 
 
 def _serve(
-    demand: ServeDemand, model: Model, classes: Sequence[MachineClass], table: Efficiencies, started: float
+    demand: ServeDemand, ways: Ways, classes: Sequence[MachineClass], table: Efficiencies, started: float
 ) -> Result[Found]:
-    tally = _Tally(
-        "not allowed", "not legal (heads, layers, experts)", "do not fit memory", "miss TTFT", "miss TPOT"
-    )
-    found: list[Candidate] = []
-    for machines in classes:
-        own: list[Candidate] = []
-        for precision in allowed_precisions(demand.limits.precisions):
-            trial = serve.try_class(demand, model, machines, precision, table)
-            rows = np.full(trial.count, accelerator_allowed(machines, demand.limits.accelerators))
-            tally.considered += trial.count
-            tally.drop("not allowed", ~rows)
-            rows = tally.keep("not legal (heads, layers, experts)", rows, trial.legal)
-            rows = tally.keep("do not fit memory", rows, trial.fits)
-            for metric, misses in serve.missed(trial, demand):
-                rows = tally.keep(f"miss {metric.upper()}", rows, ~misses)
-            tally.remain += int(rows.sum())
-            own += serve.candidates_of(trial, rows, demand)
-        found += _worth_having(own)
+    tally = Tally("not allowed", *SERVING_REASONS)
+    trials = try_classes(demand, [(one, way) for one in classes for way in ways.allowed], table)
+    kept = []
+    for trial in trials:
+        rows = np.full(trial.count, accelerator_allowed(trial.machines, demand.limits.accelerators))
+        tally.considered += trial.count
+        tally.drop("not allowed", ~rows)
+        kept.append(sifted(tally, trial, rows, demand))
+    found = serve.candidates_of(trials, kept, demand)
     if not found and tally.remain:
         return Result(None, (_too_much_traffic(demand),))
     if not found:
-        return Result(None, (explain_serve(demand, model, classes, table, DEFAULT_PRECISIONS),))
+        return Result(None, (explain_serve(demand, ways, classes, table),))
     found.sort(key=lambda c: (c.replicas * c.devices, c.devices, c.id))
-    return Result((tuple(_distinct(found)), tally.search(demand.name, len(found), started)))
-
-
-def _worth_having(candidates: list[Candidate]) -> list[Candidate]:
-    """Of one class, over all precisions: what no other beats in devices altogether and of one replica."""
-    kept: list[Candidate] = []
-    for candidate in sorted(candidates, key=lambda c: (c.replicas * c.devices, c.devices)):
-        if all(candidate.devices < other.devices for other in kept):
-            kept.append(candidate)
-    return kept[: serve.MOST_KEPT]
+    report = tally.search(demand.name, len(found), started)
+    floor = None if demand.floor is None else demand.floor.kept
+    report = replace(report, floor=floor, ruled_out=ways.ruled_out)
+    return Result((tuple(_distinct(found)), report))
 
 
 def _train(
     demand: TrainDemand, model: Model, classes: Sequence[MachineClass], table: Efficiencies, started: float
 ) -> Result[Found]:
-    tally = _Tally(
-        "not allowed", "not legal (heads, layers, experts)", "do not fit memory", "miss the deadline"
-    )
+    tally = Tally("not allowed", NOT_LEGAL, NO_ROOM, "miss the deadline")
     found: list[Candidate] = []
     for machines in classes:
         for precision in allowed_precisions(demand.limits.precisions):
@@ -147,47 +139,15 @@ def _train(
             if not accelerator_allowed(machines, demand.limits.accelerators):
                 tally.counts["not allowed"] += trial.count
                 continue
-            fit = len(trial.duration_s)
-            kept = fit if demand.deadline_s is None else int((trial.duration_s <= demand.deadline_s).sum())
-            tally.counts["not legal (heads, layers, experts)"] += trial.count - trial.legal
-            tally.counts["do not fit memory"] += trial.legal - fit
-            tally.counts["miss the deadline"] += fit - kept
-            tally.remain += kept
+            tally.counts[NOT_LEGAL] += trial.count - trial.legal
+            tally.counts[NO_ROOM] += trial.legal - trial.fit
+            tally.counts["miss the deadline"] += trial.late
+            tally.remain += trial.fit - trial.late
             found += train.candidates_of(trial, demand)
     if not found:
         return Result(None, (explain_train(demand, model, classes, table, DEFAULT_PRECISIONS),))
     found.sort(key=lambda c: (c.machines * (c.hours or 0.0), c.devices, c.id))
     return Result((tuple(_distinct(found)), tally.search(demand.name, len(found), started)))
-
-
-class _Tally:
-    """How many layouts fell away for which reason, in the order of the reasons."""
-
-    def __init__(self, *reasons: str) -> None:
-        self.considered = 0
-        self.remain = 0
-        self.counts = dict.fromkeys((*reasons, "dominated"), 0)
-
-    def drop(self, reason: str, rows: Mask) -> None:
-        """Count these rows under a reason."""
-        self.counts[reason] += int(rows.sum())
-
-    def keep(self, reason: str, rows: Mask, good: Mask) -> Mask:
-        """Rows that are good; the others are counted under the reason."""
-        self.drop(reason, rows & ~good)
-        out: Mask = rows & good
-        return out
-
-    def search(self, workload: str, kept: int, started: float) -> Search:
-        """The report; what was good but is no candidate is dominated."""
-        self.counts["dominated"] = self.remain - kept
-        return Search(
-            workload=workload,
-            considered=self.considered,
-            dropped=tuple(self.counts.items()),
-            remain=kept,
-            wall_s=time.perf_counter() - started,
-        )
 
 
 def _distinct(candidates: Iterable[Candidate]) -> list[Candidate]:
@@ -205,22 +165,6 @@ def _distinct(candidates: Iterable[Candidate]) -> list[Candidate]:
 def replace_id(candidate: Candidate, name: str) -> Candidate:
     """The same candidate under another id."""
     return replace(candidate, id=name)
-
-
-def _unknown_precisions(limit: Allowed | None) -> tuple[Diagnostic, ...]:
-    """An error for each listed precision that dcplan does not know."""
-    names = () if limit is None else limit.names
-    return tuple(
-        error(
-            "unknown-precision",
-            "Unknown precision",
-            f'dcplan does not know the precision "{name}". {did_you_mean(name, known_precisions())} '
-            f"Known are {listed(known_precisions())}.".replace("  ", " "),
-            path=None if limit is None else limit.origin,
-        )
-        for name in names
-        if name not in known_precisions()
-    )
 
 
 def _mean_tokens(demand: ServeDemand) -> float:

@@ -1,4 +1,4 @@
-"""Search for one serving workload: trials of all layouts, then candidates from those that keep the SLA."""
+"""Serving candidates: of the layouts that keep the SLA, what none other beats, with what is predicted."""
 
 from __future__ import annotations
 
@@ -8,35 +8,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dcplan.catalog.formats import formats
-from dcplan.perf.device import device_of, wires_of
-from dcplan.perf.engine import engine_of
+from dcplan.basis import Basis
 from dcplan.perf.estimates import bases, estimate
-from dcplan.perf.numbers import Array, Num, larger, row, total
-from dcplan.perf.parameters import parameters_of
-from dcplan.perf.serving import (
-    Replicas,
-    bound_parts,
-    cache_room,
-    cached_bytes,
-    longest_room,
-    rate_at,
-    room_needed,
-)
+from dcplan.perf.numbers import Array, Parts, row, total
+from dcplan.perf.serving import Replicas, bound_parts, cached_bytes, rate_at, room_needed
 from dcplan.perf.serving_memory import serving_memory
 from dcplan.sharding.availability import spares_for
-from dcplan.sharding.enumerate import Mask, serving_layouts
-from dcplan.sharding.load import CACHE_QUANTILE, IDLE_BATCH, batch_for, most_batch
+from dcplan.sharding.load import CACHE_QUANTILE, batch_for, most_batch
+from dcplan.sharding.margins import not_covered
 from dcplan.sharding.names import candidate_id
-from dcplan.sharding.types import Candidate, MachineClass, Predicted, ServeEstimate
+from dcplan.sharding.trials import ServeTrial, together
+from dcplan.sharding.types import Candidate, Predicted, ServeEstimate
 
 if TYPE_CHECKING:
-    from dcplan.catalog.efficiency import Efficiencies
-    from dcplan.catalog.types import Model
-    from dcplan.demand.types import ServeDemand
+    from collections.abc import Mapping, Sequence
 
-PIPELINE_FROM = 0.6
-"""Pipelines are looked at where the weights take more than this share of a machine's device memory."""
+    import numpy.typing as npt
+
+    from dcplan.demand.types import ServeDemand, SlaBound
+    from dcplan.sharding.legal import Mask
 
 MOST_KEPT = 6
 """Candidates kept of one machine class."""
@@ -46,191 +36,189 @@ MOST_REPLICAS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServeTrial:
-    """All layouts of one machine class at one precision, and how each of them fares without load."""
+class _Sized:
+    """Layouts of several trials that keep the SLA, with the load that they are planned for."""
 
-    machines: MachineClass
-    precision: str
-    replicas: Replicas | None
-    """None where the accelerator lacks the precision."""
-    count: int
-    legal: Mask
+    trial: npt.NDArray[np.int_]
+    """Which of the trials each is of."""
+    place: npt.NDArray[np.int_]
+    """Which of the trial's layouts it is."""
+    devices: Array
     room: Array
-    """Sequences of mean length for which the cache has room."""
-    fits: Mask
-    idle_s: tuple[Array, ...]
-    """What each bound of the SLA is held against when there is no other request."""
+    fullest: Array
+    """Batch at the most that the SLA allows."""
+    most: Array
+    """Requests/s at the most that the SLA allows."""
+    needed: npt.NDArray[np.int_]
+    """Replicas for the planned rate, without spares."""
+    planned: Array
+    """Requests/s of one replica."""
+    batch: Array
+    """At the planned rate."""
 
 
-def try_class(
-    demand: ServeDemand, model: Model, machines: MachineClass, precision: str, efficiencies: Efficiencies
-) -> ServeTrial:
-    """Enumerate the layouts of a class at a precision and compute what does not depend on the load."""
-    p = parameters_of(model)
-    memory = machines.machine.devices * machines.accelerator.memory_bytes
-    pipelines = float(p.total) * formats()[precision].experts.bytes > PIPELINE_FROM * memory
-    enumerated = serving_layouts(model, machines, pipelines=pipelines)
-    layouts = enumerated.layouts
-    count, nothing = len(layouts), np.zeros(len(layouts), dtype=bool)
-    efficiency = efficiencies.of(machines.accelerator, demand.software)
-    device = device_of(machines.accelerator, precision, efficiency)
-    if device is None:
-        never = tuple(np.full(count, np.inf) for _ in demand.bounds)
-        return ServeTrial(
-            machines=machines,
-            precision=precision,
-            replicas=None,
-            count=count,
-            legal=nothing,
-            room=np.zeros(count),
-            fits=nothing,
-            idle_s=never,
-        )
-    replicas = Replicas(
-        parameters=p,
-        layouts=layouts,
-        device=device,
-        wires=wires_of(machines.links, efficiency),
-        engine=engine_of(efficiency),
-        prompt=demand.prompt_tokens,
-        output=demand.output_tokens,
-        arrival_cv2=demand.arrival_cv2,
-    )
-    room = np.broadcast_to(np.asarray(cache_room(replicas), dtype=np.float64), (count,))
-    idle = [total(bound_parts(replicas, IDLE_BATCH, bound)) for bound in demand.bounds]
-    return ServeTrial(
-        machines=machines,
-        precision=precision,
-        replicas=replicas,
-        count=count,
-        legal=enumerated.legal,
-        room=room,
-        fits=room >= least_room(replicas),
-        idle_s=tuple(np.broadcast_to(np.asarray(x, dtype=np.float64), (count,)) for x in idle),
-    )
-
-
-def least_room(r: Replicas) -> Num:
-    """Room that the cache must have at least: for one long request, and for a nearly idle replica."""
-    return larger(longest_room(r), room_needed(r, IDLE_BATCH, CACHE_QUANTILE))
-
-
-def missed(trial: ServeTrial, demand: ServeDemand) -> list[tuple[str, Mask]]:
-    """What each bound turns away even without load: ("ttft", layouts that miss it)..."""
+def candidates_of(trials: Sequence[ServeTrial], rows: Sequence[Mask], demand: ServeDemand) -> list[Candidate]:
+    """Candidates from these rows of each trial, all of which keep the SLA without load, class by class."""
+    sized = _sized(trials, rows, demand)
+    if sized is None:
+        return []
+    classes: dict[int, list[int]] = {}
+    for at in np.flatnonzero(sized.needed <= MOST_REPLICAS):
+        classes.setdefault(id(trials[sized.trial[at]].machines), []).append(int(at))
     return [
-        (str(bound.metric), seconds > bound.bound_s)
-        for bound, seconds in zip(demand.bounds, trial.idle_s, strict=True)
+        _candidate(trials[sized.trial[at]], sized, at, spares=spares, demand=demand)
+        for members in classes.values()
+        for at, spares in _pareto(members, trials, sized, demand)
     ]
 
 
-def candidates_of(trial: ServeTrial, rows: Mask, demand: ServeDemand) -> list[Candidate]:
-    """Candidates from the layouts in ``rows``, all of which keep the SLA without load."""
-    if trial.replicas is None or not rows.any():
-        return []
-    r = trial.replicas.take(rows)
-    room = trial.room[rows]
-    count = len(r.layouts)
-    fullest = np.broadcast_to(np.asarray(most_batch(r, demand.bounds, room)), (count,))
-    most = np.broadcast_to(np.asarray(rate_at(r, fullest)), (count,))
+def _sized(trials: Sequence[ServeTrial], rows: Sequence[Mask], demand: ServeDemand) -> _Sized | None:
+    """Most load, replicas needed and planned batch of all rows at once; None for no row."""
+    r = together(trials, rows)
+    if r is None:
+        return None
+    count = [int(mask.sum()) for mask in rows]
+    trial = np.repeat(np.arange(len(trials)), count)
+    room = np.concatenate([one.room[mask] for one, mask in zip(trials, rows, strict=True)])
+    factors = np.array([[margin.factor for margin in one.margins] for one in trials])[trial]
+    allowed = [bound.bound_s / factors[:, which] for which, bound in enumerate(demand.bounds)]
+    fullest = most_batch(r, demand.bounds, allowed, room)
+    most = np.broadcast_to(np.asarray(rate_at(r, fullest)), room.shape)
     wanted = np.maximum(np.ceil(demand.requests_per_s / most - 1e-9), 1)
     needed = np.minimum(wanted, MOST_REPLICAS + 1).astype(int)
     planned = demand.requests_per_s / needed
-    batch = batch_for(r, planned)
-    sized = _Sized(
-        trial=trial, replicas=r, room=room, most=most, planned=planned, batch=batch, fullest=fullest
+    return _Sized(
+        trial=trial,
+        place=np.concatenate([np.flatnonzero(mask) for mask in rows]),
+        devices=r.layouts.devices,
+        room=room,
+        fullest=fullest,
+        most=most,
+        needed=needed,
+        planned=planned,
+        batch=batch_for(r, planned),
     )
-    few = np.flatnonzero(needed <= MOST_REPLICAS)
-    kept = _pareto([(int(i), int(needed[i]), *_size(trial, r, int(i))) for i in few], demand)
-    return [_candidate(sized, i, needed=int(needed[i]), spares=spares, demand=demand) for i, spares in kept]
 
 
-def _size(trial: ServeTrial, r: Replicas, index: int) -> tuple[int, int]:
-    """Devices and whole machines of one replica; 0 machines for a part of one."""
-    devices, of_machine = int(r.layouts.devices[index]), trial.machines.machine.devices
-    return devices, devices // of_machine if devices >= of_machine else 0
+def _whole(trial: ServeTrial, devices: int) -> int:
+    """Whole machines of one replica; 0 for a part of one."""
+    of_machine = trial.machines.machine.devices
+    return devices // of_machine if devices >= of_machine else 0
 
 
-def _pareto(sizes: list[tuple[int, int, int, int]], demand: ServeDemand) -> list[tuple[int, int]]:
+def _pareto(
+    members: Sequence[int], trials: Sequence[ServeTrial], sized: _Sized, demand: ServeDemand
+) -> list[tuple[int, int]]:
     """(row, spares) of layouts that no other beats in devices altogether and devices of one replica.
 
-    ``sizes`` are rows with replicas needed, devices and whole machines.  Cheapest altogether first, at
-    most ``MOST_KEPT``; equal ones in their order.
+    Cheapest altogether first, at most ``MOST_KEPT``; of equal ones that which
+    keeps more quality, then that which could take most load.
     """
     rated = []
     domains = max((rule.at_least for rule in demand.limits.spread), default=1)
-    for index, needed, devices, machines in sizes:
+    for at in members:
+        trial, devices, needed = trials[sized.trial[at]], int(sized.devices[at]), int(sized.needed[at])
         # Each domain that replicas must be spread over needs one, whether the load does or not.
-        spares = max(spares_for(needed, machines, demand.availability), domains - needed)
-        rated.append(((needed + spares) * devices, devices, index, spares))
+        spares = max(spares_for(needed, _whole(trial, devices), demand.availability), domains - needed)
+        whole = ((needed + spares) * devices, devices)
+        rated.append((*whole, -trial.way.kept, -float(sized.most[at]), at, spares))
     kept: list[tuple[int, int]] = []
     smallest = math.inf
-    for _, devices, index, spares in sorted(rated):
+    for _, devices, _, _, at, spares in sorted(rated):
         if devices < smallest:
-            kept.append((index, spares))
+            kept.append((at, spares))
             smallest = devices
     return kept[:MOST_KEPT]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sized:
-    """Layouts that keep the SLA, with the load that they are planned for."""
-
-    trial: ServeTrial
-    replicas: Replicas
-    room: Array
-    most: Array
-    planned: Array
-    batch: Array
-    fullest: Array
-    """Batch at the most that the SLA allows."""
-
-
-def _candidate(sized: _Sized, index: int, *, needed: int, spares: int, demand: ServeDemand) -> Candidate:
+def _candidate(trial: ServeTrial, sized: _Sized, at: int, *, spares: int, demand: ServeDemand) -> Candidate:
     """One layout as a candidate."""
-    trial, machines = sized.trial, sized.trial.machines
-    layout = sized.replicas.layouts.one(index)
-    devices, whole = _size(trial, sized.replicas, index)
+    if trial.replicas is None:
+        msg = "a layout that does not run was kept. This is a bug in dcplan."
+        raise RuntimeError(msg)
+    machines, devices = trial.machines, int(sized.devices[at])
+    r = trial.replicas.take([sized.place[at]])
+    layout = r.layouts.one(0)
     return Candidate(
-        id=candidate_id(demand.name, machines, layout, trial.precision),
+        id=candidate_id(demand.name, machines, layout, trial.way.name),
         workload=demand.name,
         machine=machines.machine.name,
         accelerator=machines.accelerator.name,
         layout=layout,
-        precision=trial.precision,
+        precision=trial.way.form.name,
         devices=devices,
-        machines=whole,
-        replicas=needed + spares,
+        machines=_whole(trial, devices),
+        replicas=int(sized.needed[at]) + spares,
         spares=spares,
-        estimate=_estimate(sized, index, demand),
+        estimate=_estimate(trial, r, sized, at, demand),
         pools=machines.pools,
+        variant=trial.way.variant,
+        model=trial.way.named if trial.way.named != demand.model else "",
+        quality=trial.way.quality,
     )
 
 
-def _estimate(sized: _Sized, index: int, demand: ServeDemand) -> ServeEstimate:
+def _estimate(trial: ServeTrial, r: Replicas, sized: _Sized, at: int, demand: ServeDemand) -> ServeEstimate:
     """What one replica of a layout does at its planned load."""
-    r = sized.replicas.take([index])
-    batch = float(sized.batch[index])
-    outside = float(r.layouts.devices[0]) > row(r.wires.domain, 0)
-    known = bases(r.device, r.wires, r.engine, outside=outside)
-    planned, most = float(sized.planned[index]), float(sized.most[index])
+    batch = float(sized.batch[at])
+    known = known_bases(r)
+    planned, most = float(sized.planned[at]), float(sized.most[at])
     length = r.prompt.mean + r.output.mean
     cached = room_needed(r, batch, CACHE_QUANTILE) * cached_bytes(r, length)
     return ServeEstimate(
         batch=max(1, math.ceil(batch)),
-        max_batch=max(1, math.ceil(batch), math.ceil(float(sized.fullest[index]))),
+        max_batch=max(1, math.ceil(batch), math.ceil(float(sized.fullest[at]))),
         requests_per_s=planned,
         max_requests_per_s=most,
         output_tokens_per_s=planned * demand.output_tokens.mean,
         predicted=tuple(
-            Predicted(
-                metric=bound.metric,
-                quantile=bound.quantile,
-                bound_s=bound.bound_s,
-                estimate=estimate(bound_parts(r, batch, bound), 0, known),
-            )
-            for bound in demand.bounds
+            predicted(trial, r, batch, which, demand.bounds[which], known)
+            for which in range(len(demand.bounds))
         ),
         memory=serving_memory(r.parameters, r.layouts, r.device, r.engine, cached).one(0),
-        kv_capacity_tokens=int(sized.room[index] * length),
+        kv_capacity_tokens=int(sized.room[at] * length),
         utilisation=min(1.0, planned / most),
+    )
+
+
+def known_bases(r: Replicas) -> dict[str, Basis]:
+    """How well each part of the prediction of one layout is known."""
+    outside = float(r.layouts.devices[0]) > row(r.wires.domain, 0)
+    return bases(r.device, r.wires, r.engine, outside=outside)
+
+
+def predicted(  # noqa: PLR0913, PLR0917 - what a prediction is made of
+    trial: ServeTrial,
+    r: Replicas,
+    batch: float,
+    which: int,
+    bound: SlaBound,
+    known: Mapping[str, Basis],
+    parts: Parts | None = None,
+) -> Predicted:
+    """What is predicted of one layout against a bound, with its margin as the last part.
+
+    ``parts``: the prediction, where it is not that of a replica that does everything.
+    """
+    margin, profile = trial.margins[which], trial.checked[which]
+    parts = bound_parts(r, batch, bound) if parts is None else parts
+    parts = {**parts, "margin": total(parts) * (margin.factor - 1)}
+    layout = r.layouts.one(0)
+    facts = {
+        "devices": float(r.layouts.devices[0]),
+        "tensor": layout.tensor,
+        "pipeline": layout.pipeline,
+        "expert": layout.expert,
+        "attention_data": layout.data,
+        "prompt_tokens": r.prompt.mean,
+        "output_tokens": r.output.mean,
+        "concurrency": max(batch, 1.0),
+    }
+    return Predicted(
+        metric=bound.metric,
+        quantile=bound.quantile,
+        bound_s=bound.bound_s,
+        estimate=estimate(parts, 0, {**known, "margin": Basis.CALIBRATED}),
+        margin=margin,
+        notes=not_covered(profile, facts),
     )

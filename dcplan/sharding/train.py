@@ -8,23 +8,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dcplan.perf.device import Device, device_of, wires_of
+from dcplan.perf.device import device_of, wires_of
 from dcplan.perf.estimates import bases, estimate
 from dcplan.perf.framework import framework_of
+from dcplan.perf.layouts import layouts_of
 from dcplan.perf.memory import runtime_bytes
-from dcplan.perf.numbers import Array, row, total
-from dcplan.perf.parameters import Parameters, parameters_of, training_flops_per_token
+from dcplan.perf.numbers import Array, row
+from dcplan.perf.parameters import parameters_of, training_flops_per_token
 from dcplan.perf.training import Jobs, step_parts
 from dcplan.perf.training_memory import training_memory
-from dcplan.sharding.enumerate import training_layouts
+from dcplan.perf.types import Layout
 from dcplan.sharding.names import candidate_id
+from dcplan.sharding.space import planning_space, shape_of
+from dcplan.sharding.survey import Wanted, survey
 from dcplan.sharding.types import Candidate, MachineClass, TrainEstimate
 
 if TYPE_CHECKING:
+    from dcplan.basis import Estimate
     from dcplan.catalog.efficiency import Efficiencies
     from dcplan.catalog.types import Model
     from dcplan.demand.types import TrainDemand
-    from dcplan.perf.layouts import Layouts
+    from dcplan.perf.types import Memory
 
 MOST_KEPT = 12
 """Candidates kept of one machine class."""
@@ -32,17 +36,22 @@ MOST_KEPT = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainTrial:
-    """All layouts of one machine class at one precision: which fit, and how long the job takes on them."""
+    """All layouts of one machine class at one precision: how many fit, and which are the best."""
 
     machines: MachineClass
     precision: str
     count: int
     legal: int
     """How many of the layouts the model, the batch and the hardware allow."""
+    fit: int
+    """How many of these fit the memory."""
+    late: int
+    """How many of these are known to miss the deadline."""
     smallest_bytes: float
     """Memory that the smallest legal layout needs on its fullest device."""
     jobs: Jobs | None
-    """Those that fit, with as little recomputing as fits; None where the accelerator lacks the precision."""
+    """Those that fit and that no other of as many devices beats in time and memory; None where the
+    accelerator lacks the precision."""
     duration_s: Array
     """Of each layout of ``jobs``."""
 
@@ -55,65 +64,55 @@ def steps_of(demand: TrainDemand) -> int:
 def try_class(
     demand: TrainDemand, model: Model, machines: MachineClass, precision: str, efficiencies: Efficiencies
 ) -> TrainTrial:
-    """Enumerate the layouts of a class at a precision, keep what fits, and compute how long it takes."""
-    enumerated = training_layouts(model, machines, demand)
-    efficiency = efficiencies.of(machines.accelerator, demand.software)
-    device = device_of(machines.accelerator, precision, efficiency)
-    count = len(enumerated.layouts)
-    empty = np.zeros(0)
-    if device is None:
+    """Go through all layouts of a class at a precision, and keep what none of as many devices beats."""
+    job = job_of(demand, model, machines, precision, efficiencies)
+    if job is None:
         return TrainTrial(
             machines=machines,
             precision=precision,
-            count=count,
+            count=0,
             legal=0,
+            fit=0,
+            late=0,
             smallest_bytes=math.inf,
             jobs=None,
-            duration_s=empty,
+            duration_s=np.zeros(0),
         )
-    p = parameters_of(model)
-    legal = enumerated.layouts.take(enumerated.legal)
-    layouts, smallest = _fitting(p, legal, device, demand)
-    jobs = Jobs(
-        parameters=p,
-        layouts=layouts,
+    sequence, batch = demand.sequence_tokens, demand.global_batch_sequences
+    shape = shape_of(model, machines, sequence, batch, demand.software)
+    steps = steps_of(demand)
+    limit = math.inf if demand.deadline_s is None else demand.deadline_s / steps
+    found = survey(job, shape, planning_space(shape, machines, demand), Wanted(limit_s=limit))
+    return TrainTrial(
+        machines=machines,
+        precision=precision,
+        count=found.considered,
+        legal=found.legal,
+        fit=found.fit,
+        late=found.late,
+        smallest_bytes=found.smallest_bytes,
+        jobs=replace(job, layouts=found.front.layouts),
+        duration_s=found.front.seconds * steps,
+    )
+
+
+def job_of(
+    demand: TrainDemand, model: Model, machines: MachineClass, precision: str, efficiencies: Efficiencies
+) -> Jobs | None:
+    """What formulas must know of a job, on one device for now; None where a fact is missing."""
+    efficiency = efficiencies.of(machines.accelerator, demand.software)
+    device = device_of(machines.accelerator, precision, efficiency)
+    if device is None:
+        return None
+    return Jobs(
+        parameters=parameters_of(model),
+        layouts=layouts_of(Layout()),
         device=device,
-        wires=wires_of(machines.links, efficiency),
+        wires=wires_of(machines.links, efficiency, machines.machine.fabric),
         framework=framework_of(efficiency, precision),
         sequence=demand.sequence_tokens,
         global_batch=demand.global_batch_sequences,
     )
-    duration = (
-        np.asarray(total(step_parts(jobs)), dtype=np.float64) * steps_of(demand) if len(layouts) else empty
-    )
-    return TrainTrial(
-        machines=machines,
-        precision=precision,
-        count=count,
-        legal=len(legal),
-        smallest_bytes=smallest,
-        jobs=jobs,
-        duration_s=duration,
-    )
-
-
-def _fitting(p: Parameters, layouts: Layouts, device: Device, demand: TrainDemand) -> tuple[Layouts, float]:
-    """The layouts that fit, each with as little recomputing as does, and the least bytes that one needs."""
-    if not len(layouts):
-        return layouts, math.inf
-    micro = demand.global_batch_sequences / (layouts.data * layouts.micro_batch)
-    own = runtime_bytes(device)
-    chosen = np.full(len(layouts), -1.0)
-    smallest = math.inf
-    for level in (2.0, 1.0, 0.0):
-        tried = replace(layouts, recompute=np.full(len(layouts), level))
-        needed = np.asarray(
-            training_memory(p, tried, demand.sequence_tokens, micro).total_bytes + own,
-            dtype=np.float64,
-        )
-        smallest = min(smallest, float(needed.min()))
-        chosen = np.where(needed <= device.memory_bytes, level, chosen)
-    return replace(layouts, recompute=chosen).take(chosen >= 0), smallest
 
 
 def candidates_of(trial: TrainTrial, demand: TrainDemand) -> list[Candidate]:
@@ -171,24 +170,46 @@ def _candidate(trial: TrainTrial, index: int, demand: TrainDemand) -> Candidate:
         machines=_machines(trial, devices),
         replicas=1,
         spares=0,
-        estimate=_estimate(jobs, demand),
+        estimate=estimate_of(jobs, demand),
         pools=machines.pools,
     )
 
 
-def _estimate(jobs: Jobs, demand: TrainDemand) -> TrainEstimate:
+def estimate_of(jobs: Jobs, demand: TrainDemand) -> TrainEstimate:
     """What the job does; ``jobs`` has one layout."""
-    devices = float(jobs.layouts.devices[0])
-    known = bases(jobs.device, jobs.wires, jobs.framework, outside=devices > row(jobs.wires.domain, 0))
-    step, steps = estimate(step_parts(jobs), 0, known), steps_of(demand)
-    tokens_per_s = demand.sequence_tokens * demand.global_batch_sequences / step.seconds
-    useful = float(training_flops_per_token(jobs.parameters, float(demand.sequence_tokens)))
-    memory = training_memory(jobs.parameters, jobs.layouts, demand.sequence_tokens, jobs.micro_batches).one(0)
+    done, steps = step_of(jobs), steps_of(demand)
     return TrainEstimate(
-        step=step,
+        step=done.step,
         steps=steps,
-        duration_s=step.seconds * steps,
+        duration_s=done.step.seconds * steps,
         deadline_s=demand.deadline_s,
+        tokens_per_s=done.tokens_per_s,
+        model_flops_utilisation=done.model_flops_utilisation,
+        memory=done.memory,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One training step of one layout."""
+
+    step: Estimate
+    tokens_per_s: float
+    model_flops_utilisation: float
+    """Useful FLOPs (causal attention, no recompute) over dense peak."""
+    memory: Memory
+
+
+def step_of(jobs: Jobs) -> Step:
+    """What a step takes and holds; ``jobs`` has one layout."""
+    devices, sequence = float(jobs.layouts.devices[0]), row(jobs.sequence, 0)
+    known = bases(jobs.device, jobs.wires, jobs.framework, outside=devices > row(jobs.wires.domain, 0))
+    step = estimate(step_parts(jobs), 0, known)
+    tokens_per_s = sequence * row(jobs.global_batch, 0) / step.seconds
+    useful = row(training_flops_per_token(jobs.parameters, sequence), 0)
+    memory = training_memory(jobs.parameters, jobs.layouts, sequence, jobs.micro_batches).one(0)
+    return Step(
+        step=step,
         tokens_per_s=tokens_per_s,
         model_flops_utilisation=tokens_per_s * useful / (devices * row(jobs.device.peak_flops, 0)),
         memory=replace(memory, runtime_bytes=row(runtime_bytes(jobs.device), 0)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 # Imported for good, not only for type checkers: a saved plan is read into these types.
 from dcplan.basis import Estimate
@@ -30,6 +31,64 @@ class MachineClass:
         return self.machine.name
 
 
+NAMED = 4
+"""Ways that a quality floor rules out and that are named in one line."""
+
+
+class QualityBasis(StrEnum):
+    """Where a share of quality comes from."""
+
+    ORIGINAL = "original"
+    """The model as it was released."""
+    DECLARED = "declared"
+    """The user measured it."""
+    CATALOGUED = "catalogued"
+    """Others measured it on a model of about this size."""
+    COMBINED = "combined"
+    """The product of several such shares, as if losses did not know of each other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quality:
+    """How much of the original model's score is kept."""
+
+    kept: float
+    """Share, 1 at most."""
+    basis: QualityBasis
+    source: str
+    """Where it was measured, on what, and when."""
+
+    def __str__(self) -> str:
+        return f"keeps {self.kept:.1%} of the quality ({self.basis.value}: {self.source})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuledOut:
+    """A way to keep the model that a quality floor rules out."""
+
+    way: str
+    """``int4``, ``distilled/fp8``."""
+    quality: Quality | None
+    """None: nobody knows what it keeps, which no floor allows."""
+
+    def __str__(self) -> str:
+        kept = "quality not known" if self.quality is None else f"keeps {self.quality.kept:.1%}"
+        return f"{self.way} ({kept})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Margin:
+    """What is put on top of a prediction so that the promise is kept although predictions err."""
+
+    factor: float
+    """The prediction is multiplied with it; 1 where nobody knows how far predictions are off."""
+    reason: str
+    """What it rests on, in words."""
+
+    def __str__(self) -> str:
+        return self.reason if self.factor == 1 else f"x {self.factor:.3g} ({self.reason})"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Predicted:
     """One bound of the SLA and what is predicted against it."""
@@ -38,6 +97,11 @@ class Predicted:
     quantile: float
     bound_s: float
     estimate: Estimate
+    """With the margin, which is its last part."""
+    margin: Margin | None = None
+    """None in plans that were made before margins."""
+    notes: tuple[str, ...] = ()
+    """What the prediction goes beyond: "devices 64 is outside what was measured (1 to 16)"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +152,7 @@ class Candidate:
     accelerator: str
     layout: Layout
     precision: str
-    """Of the weights: bf16, fp8..."""
+    """The number format: bf16, fp8, fp8-kv8..."""
     devices: int
     """Of one replica; a training job is one replica."""
     machines: int
@@ -99,6 +163,17 @@ class Candidate:
     estimate: ServeEstimate | TrainEstimate
     pools: tuple[str, ...]
     """Names of the pools whose links the estimate holds for."""
+    variant: str = ""
+    """Of the workload's variants; empty for its model itself."""
+    model: str = ""
+    """The model that answers, by the name that the document uses; empty for the workload's."""
+    quality: Quality | None = None
+    """What is kept of the original model's score; None is unknown, which no quality floor allows."""
+
+    @property
+    def way(self) -> str:
+        """How the model is kept: ``fp8``, or ``distilled/fp8`` for a variant."""
+        return f"{self.variant}/{self.precision}" if self.variant else self.precision
 
     @property
     def hours(self) -> float | None:
@@ -116,10 +191,28 @@ class Search:
     """(reason, count), in the order in which the reasons were applied."""
     remain: int
     wall_s: float
+    floor: float | None = None
+    """The share of quality that had to be kept; None without a floor."""
+    ruled_out: tuple[RuledOut, ...] = ()
+    """Formats and variants that the floor left out, best known first."""
 
     def __str__(self) -> str:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.dropped if count)
-        return f"{self.considered:,} considered: {reasons + ', ' if reasons else ''}{self.remain:,} remain"
+        found = f"{self.considered:,} considered: {reasons + ', ' if reasons else ''}{self.remain:,} remain"
+        return f"{found}; {self.floored}" if self.floored else found
+
+    @property
+    def floored(self) -> str:
+        """What the floor ruled out, in words; empty without a floor."""
+        if self.floor is None:
+            return ""
+        known = [one for one in self.ruled_out if one.quality is not None]
+        words = [str(one) for one in known[:NAMED]]
+        if len(known) > NAMED:
+            words.append(f"{len(known) - NAMED} more that keep less")
+        if len(known) < len(self.ruled_out):
+            words.append(f"{len(self.ruled_out) - len(known)} whose quality is not known")
+        return f"the quality floor of {100 * self.floor:g}% rules out {', '.join(words) or 'nothing'}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

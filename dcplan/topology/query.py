@@ -62,12 +62,16 @@ class Topology:
         return float(nx.shortest_path_length(near, one, other, weight="latency_s"))
 
     def links_of(self, pool: str) -> PoolLinks:
-        """What a gang in this pool finds between its devices, at worst.
+        """What a gang in this pool finds between its devices, at worst: wherever it lies."""
+        return self.links_among(pool, self.pools[pool])
 
-        Between machines it is the bisection of the pool: half of the machines
-        send to the other half, all devices at once.
+    def links_among(self, pool: str, nodes: tuple[str, ...]) -> PoolLinks:
+        """What a gang on these machines of a pool finds between its devices.
+
+        Between machines it is their bisection: half of them send to the other
+        half, all devices at once, so that all groups of a job that cross the cut
+        at the same time have their share.
         """
-        nodes = self.pools[pool]
         machine = self.machines[self.graph.nodes[nodes[0]]["machine"]]
         devices = self.devices_of(nodes[0])
         links = [

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dcplan.catalog import load_catalog_model
-from dcplan.sharding.enumerate import heads_allow, tensor_chain
+from dcplan.sharding.legal import heads_allow, tensor_chain
 
 
 @pytest.mark.parametrize(

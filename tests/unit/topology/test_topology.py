@@ -114,6 +114,15 @@ def test_enough_uplink_leaves_each_device_its_share_of_the_network_card() -> Non
     assert links.scale_up_domain == 8
 
 
+def test_machines_of_one_rack_do_not_pay_for_the_uplink() -> None:
+    """The narrow cut between racks is that of the whole pool, not that of a gang inside a rack."""
+    topology = a_topology(racks=2, nodes=4, uplink=100 * GB)
+    nodes = topology.pools[POOL]
+
+    assert topology.links_among(POOL, nodes[:4]).scale_out.bytes_per_s == pytest.approx(NETWORK / 8)
+    assert topology.links_among(POOL, nodes) == topology.links_of(POOL)
+
+
 def test_latency_grows_with_distance() -> None:
     """Machines of one rack are nearer than machines of two."""
     topology = a_topology()

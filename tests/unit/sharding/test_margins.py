@@ -1,0 +1,66 @@
+"""Margins: predictions are slowed by what was seen to be missed, and say where they were never checked."""
+
+from __future__ import annotations
+
+from dcplan.catalog.efficiency import Efficiencies, Profile
+from dcplan.catalog.types import Source
+from dcplan.sharding.margins import margin_of, not_covered, profile_for
+
+
+def judged(accelerator: str = "H100", software: str = "vllm", slow80: float = 1.2) -> Profile:
+    """A judgement of predicted TPOT."""
+    return Profile(
+        accelerator=accelerator,
+        software=software,
+        precision="any",
+        metric="tpot",
+        date="2026-11-20",
+        rows=120,
+        groups=7,
+        median=0.1,
+        p90=0.3,
+        bias=0.0,
+        slow80=slow80,
+        range={"devices": (1.0, 16.0), "prompt_tokens": (128.0, 8192.0)},
+        source=Source(name="ours", date="2026-11-20"),
+    )
+
+
+def test_a_margin_is_what_eight_of_ten_stay_below() -> None:
+    """The factor is the profile's own quantile, and its reason says how many runs it rests on."""
+    margin = margin_of(judged(slow80=1.2))
+
+    assert margin.factor == 1.2
+    assert "120 runs of 7 kinds on H100 with vllm" in margin.reason
+
+
+def test_a_margin_never_makes_a_prediction_faster() -> None:
+    """Where predictions are too slow, nothing is taken off."""
+    assert margin_of(judged(slow80=0.8)).factor == 1.0
+
+
+def test_without_a_profile_no_number_is_made_up() -> None:
+    """The factor is 1, and the reason says that nobody checked."""
+    margin = margin_of(None)
+
+    assert margin.factor == 1.0
+    assert "never checked" in margin.reason
+
+
+def test_the_nearest_profile_is_taken() -> None:
+    """The hardware's own, else the software's over all hardware, else any software's."""
+    own, all_hardware, anything = judged(), judged("any"), judged("any", "any")
+    table = Efficiencies(rows={}, profiles=(own, all_hardware, anything))
+
+    assert profile_for(table, "H100", "vllm", "fp8", "tpot") is own
+    assert profile_for(table, "B200", "vllm", "fp8", "tpot") is all_hardware
+    assert profile_for(table, "B200", "sglang", "fp8", "tpot") is anything
+    assert profile_for(table, "B200", "sglang", "fp8", "ttft") is None
+
+
+def test_what_a_profile_does_not_cover_is_said() -> None:
+    """Each number outside its range is named with the range; what is inside or unknown is not."""
+    notes = not_covered(judged(), {"devices": 64.0, "prompt_tokens": 1000.0, "concurrency": 1e9})
+
+    assert notes == ("outside what the profile covers: devices 64 (1 to 16 measured)",)
+    assert not_covered(None, {"devices": 64.0}) == ()
