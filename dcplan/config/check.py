@@ -9,11 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
+from dcplan.config.check_variants import (
+    draft_is_another_model,
+    pruned_in_one_way,
+    variants_differ,
+    variants_have_a_floor,
+)
 from dcplan.config.document import (
     Architecture,
     Constraints,
     Document,
     LengthsSpec,
+    MoeSpec,
     ServeWorkload,
     TrainWorkload,
 )
@@ -85,14 +92,15 @@ def model_is_known(document: Document, names: Names) -> Iterator[Diagnostic]:
         return
     known = names.models | names.catalog_models
     for name, workload in document.workloads.items():
-        if workload.model not in known:
-            hint = did_you_mean(workload.model, known) or 'Describe it under "models:".'
-            yield error(
-                "unknown-model",
-                "A model is not known",
-                f'"{workload.model}" stands neither under "models:" nor in the catalogue. {hint}',
-                path=("workloads", name, "model"),
-            )
+        for path, model in workload.named_models():
+            if model not in known:
+                hint = did_you_mean(model, known) or 'Describe it under "models:".'
+                yield error(
+                    "unknown-model",
+                    "A model is not known",
+                    f'"{model}" stands neither under "models:" nor in the catalogue. {hint}',
+                    path=("workloads", name, *path),
+                )
 
 
 def trace_or_numbers(document: Document, _names: Names) -> Iterator[Diagnostic]:
@@ -235,14 +243,59 @@ def architecture_problems(a: Architecture) -> Iterator[tuple[str, str]]:
         yield "kv_heads", "Heads must be a multiple of kv_heads: each key-value head serves as many heads."
     if a.head_dim is None and a.mla is None and a.hidden % a.heads:
         yield "heads", "Hidden is not a multiple of heads. Mend one of them, or give head_dim."
-    if a.sliding_layers > a.layers:
-        yield "sliding_layers", "There are more sliding layers than layers."
+    yield from _layer_problems(a)
     if a.sliding_layers and a.sliding_window is None:
         yield "sliding_layers", "Sliding layers need a sliding_window."
-    if a.moe is not None and a.moe.experts_per_token > a.moe.experts:
+    if a.moe is not None:
+        yield from _expert_problems(a, a.moe)
+    if a.linear is not None and a.linear.linear_heads % a.linear.linear_key_heads:
+        yield (
+            "linear.linear_heads",
+            "Linear_heads must be a multiple of linear_key_heads: each key head serves as many value heads.",
+        )
+
+
+def _layer_problems(a: Architecture) -> Iterator[tuple[str, str]]:
+    """What the counts of layers say against each other."""
+    linear = a.linear.linear_layers if a.linear is not None else 0
+    for key, count, of_what in (
+        ("attention_layers", a.attention_layers, "attention layers"),
+        ("linear.linear_layers", linear, "linear layers"),
+        ("mlp_layers", a.mlp_layers, "MLP layers"),
+        ("sliding_layers", a.sliding_layers, "sliding layers"),
+    ):
+        if count is not None and count > a.layers:
+            yield key, f"There are more {of_what} than layers."
+    attention = a.layers - linear if a.attention_layers is None else a.attention_layers
+    mlp = a.layers if a.mlp_layers is None else a.mlp_layers
+    if 0 <= attention < a.sliding_layers <= a.layers:
+        yield "sliding_layers", "There are more sliding layers than layers with attention."
+    if attention + linear == 0:
+        yield (
+            "attention_layers",
+            "No layer mixes tokens: there are no attention layers and no linear layers.",
+        )
+    elif attention + linear + mlp < a.layers:
+        detail = (
+            "Some layers are empty: attention, linear and MLP layers together are fewer than layers. "
+            "Mend one of the counts, or leave attention_layers and mlp_layers out."
+        )
+        yield ("attention_layers" if a.mlp_layers is None else "mlp_layers"), detail
+
+
+def _expert_problems(a: Architecture, moe: MoeSpec) -> Iterator[tuple[str, str]]:
+    """What does not fit in a mixture of experts."""
+    if moe.experts_per_token > moe.experts:
         yield "moe.experts_per_token", "A token cannot go to more experts than there are."
-    if a.moe is not None and a.moe.dense_layers > a.layers:
+    if moe.dense_layers > a.layers:
         yield "moe.dense_layers", "There are more dense layers than layers."
+    elif a.mlp_layers is not None and moe.dense_layers > a.mlp_layers:
+        yield "moe.dense_layers", "There are more dense layers than layers with an MLP or experts."
+    if moe.shared_ffn and not moe.shared_experts:
+        yield (
+            "moe.shared_ffn",
+            "Shared_ffn is the width of shared experts, and there are none. Give both.",
+        )
 
 
 Rule = Callable[[Document, Names], Iterator[Diagnostic]]
@@ -258,5 +311,9 @@ RULES: tuple[Rule, ...] = (
     providers_are_declared,
     something_is_allowed,
     tokens_or_samples,
+    variants_have_a_floor,
+    variants_differ,
+    pruned_in_one_way,
+    draft_is_another_model,
     architecture_adds_up,
 )

@@ -7,11 +7,13 @@ units (seconds, bytes, dollars per hour, per second) once read.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from dcplan.config.values import Count, Duration, Fraction, Many, RatePerS, UsdPerH
+from dcplan.diag import ConfigPath
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,38}[a-z0-9]$|^[a-z]$")]
 """Lower-case letters, digits and hyphens, as clouds allow them in names."""
@@ -19,6 +21,30 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,38}[a-z0-9]$|^[a-z]$")]
 
 PositiveCount = Annotated[Count, Field(gt=0)]
 PositiveDuration = Annotated[Duration, Field(gt=0)]
+
+
+FormatName = Literal[
+    "bf16",
+    "fp8",
+    "int8",
+    "fp4",
+    "int4",
+    "fp16",
+    "fp8-block",
+    "mxfp8",
+    "mxfp4",
+    "mxfp4-experts",
+    "int4-experts",
+    "fp4-experts",
+    "bf16-kv8",
+    "fp8-kv8",
+    "fp8-block-kv8",
+    "int8-kv8",
+    "fp4-kv8",
+    "int4-kv8",
+    "fp4-experts-kv8",
+]
+"""Number formats of the catalogue (``formats.yaml``); a test holds the two together."""
 
 
 class Strict(BaseModel):
@@ -45,7 +71,13 @@ class MoeSpec(Strict):
     experts: int = Field(gt=1)
     experts_per_token: int = Field(gt=0)
     shared_experts: int = Field(default=0, ge=0)
+    shared_ffn: int = Field(default=0, ge=0)
+    """Inner width of all shared experts together; 0: shared_experts x expert_ffn."""
     expert_ffn: int = Field(gt=0)
+    expert_hidden: int = Field(default=0, ge=0)
+    """Width that routed experts see behind a projection (latent experts); 0: hidden."""
+    gated_experts: bool | None = None
+    """Default: as gated_ffn."""
     dense_layers: int = Field(default=0, ge=0)
 
 
@@ -59,8 +91,30 @@ class MlaSpec(Strict):
     v_head_dim: int = Field(gt=0)
 
 
+class SparseAttentionSpec(Strict):
+    """Attention to the tokens that an indexer chose (DeepSeek-V3.2, arXiv 2512.02556)."""
+
+    index_top_k: int = Field(gt=0)
+    index_heads: int = Field(gt=0)
+    index_head_dim: int = Field(gt=0)
+
+
+class LinearSpec(Strict):
+    """Mixers with a state of fixed size: Mamba-2, gated DeltaNet, lightning attention."""
+
+    linear_layers: int = Field(gt=0)
+    linear_heads: int = Field(gt=0)
+    """Value heads."""
+    linear_head_dim: int = Field(gt=0)
+    """Value width of a head."""
+    linear_key_heads: int = Field(gt=0)
+    """Heads of keys and queries; Mamba-2 calls them groups."""
+    linear_state_dim: int = Field(gt=0)
+    """Width of a key; Mamba-2's state size."""
+
+
 class Architecture(Strict):
-    """A decoder-only transformer, written out."""
+    """A decoder-only model, written out."""
 
     layers: int = Field(gt=0)
     hidden: int = Field(gt=0)
@@ -74,10 +128,16 @@ class Architecture(Strict):
     vocab: int = Field(gt=0)
     tied_embeddings: bool = False
     max_context: int = Field(default=131072, gt=0)
+    attention_layers: int | None = Field(default=None, ge=0)
+    """Default: all layers without a linear mixer."""
+    mlp_layers: int | None = Field(default=None, ge=0)
+    """Default: all layers."""
     sliding_window: int | None = Field(default=None, gt=0)
     sliding_layers: int = Field(default=0, ge=0)
     moe: MoeSpec | None = None
     mla: MlaSpec | None = None
+    sparse_attention: SparseAttentionSpec | None = None
+    linear: LinearSpec | None = None
 
 
 class ModelSpec(Strict):
@@ -168,7 +228,8 @@ class Constraints(Strict):
     regions: Many[str] | None = None
     zones: Many[str] | None = None
     accelerators: Many[str] | None = None
-    precisions: Many[Literal["bf16", "fp8", "int8", "fp4", "int4"]] | None = None
+    precisions: Many[FormatName] | None = None
+    """How weights, and with ``-kv8`` caches, may be kept."""
     spread: SpreadSpec | None = None
     affinity: Many[AffinitySpec] = ()
     spot_share: Annotated[Fraction, Field(le=1)] | None = None
@@ -185,6 +246,54 @@ class ProjectConstraints(Constraints):
     budget: UsdPerH | None = None
 
 
+class QualitySpec(Strict):
+    """How much of the model's quality must be kept."""
+
+    floor: Annotated[Fraction, Field(gt=0, le=1)]
+    """Share of the original model's score.  What is known to keep as much may be chosen, and nothing else."""
+
+
+class PrunedSpec(Strict):
+    """What was cut out of a model: exactly one of the two."""
+
+    pattern: Literal["2:4"] | None = None
+    """Structured sparsity: two of four neighbouring weights are zero."""
+    ratio: Annotated[Fraction, Field(gt=0, lt=1)] | None = None
+    """Share that was cut off."""
+    of: Literal["width", "layers"] = "width"
+    """What ``ratio`` is of: the inner width of MLPs and experts, or the layers."""
+
+
+class VariantSpec(Strict):
+    """Another model or checkpoint that may answer in place of the workload's model."""
+
+    model: str | None = None
+    """Default: the workload's; another one was distilled from it."""
+    pruned: PrunedSpec | None = None
+    format: FormatName | None = None
+    """How the checkpoint is kept; default: any format whose cost in quality is known."""
+    quality: Annotated[Fraction, Field(gt=0, le=1)] | None = None
+    """Share of the original model's score, as you measured it; default: the catalogue's, if it has one."""
+
+
+class PrefixCacheSpec(Strict):
+    """Prompts begin with what other prompts began with, whose keys and values are kept."""
+
+    hit_rate: Annotated[Fraction, Field(lt=1)]
+    """Share of the prompt tokens that need not be computed again."""
+
+
+class SpeculativeSpec(Strict):
+    """A small model drafts tokens that the large one checks together."""
+
+    draft: str
+    """A model, as in ``model``."""
+    tokens: int = Field(default=4, gt=0, le=16)
+    """Drafted before each check."""
+    acceptance: Annotated[Fraction, Field(gt=0, lt=1)]
+    """Share of the drafted tokens that the large model would have made, too."""
+
+
 class ServeWorkload(Strict):
     """A model that answers requests."""
 
@@ -192,7 +301,23 @@ class ServeWorkload(Strict):
     model: str
     traffic: Traffic
     sla: Sla
+    engine: Literal["vllm", "sglang", "trtllm"] = "vllm"
+    quality: QualitySpec | None = None
+    variants: dict[Name, VariantSpec] = {}
+    prefix_cache: PrefixCacheSpec | None = None
+    speculative: SpeculativeSpec | None = None
+    disaggregated: Literal["never", "auto", "always"] = "never"
+    """Prompts on machines of their own, apart from those that decode."""
     constraints: Constraints = _ANYTHING
+
+    def named_models(self) -> Iterator[tuple[ConfigPath, str]]:
+        """Every model that it names, and where below the workload."""
+        yield ("model",), self.model
+        for name, variant in self.variants.items():
+            if variant.model is not None:
+                yield ("variants", name, "model"), variant.model
+        if self.speculative is not None:
+            yield ("speculative", "draft"), self.speculative.draft
 
 
 class TrainWorkload(Strict):
@@ -200,6 +325,7 @@ class TrainWorkload(Strict):
 
     kind: Literal["train"]
     model: str
+    framework: Literal["megatron", "fsdp", "maxtext", "deepspeed"] = "megatron"
     tokens: PositiveCount | None = None
     samples: PositiveCount | None = None
     """Sequences to see; exactly one of tokens and samples."""
@@ -208,6 +334,10 @@ class TrainWorkload(Strict):
     """Sequences in one optimiser step."""
     deadline: PositiveDuration | None = None
     constraints: Constraints = _ANYTHING
+
+    def named_models(self) -> Iterator[tuple[ConfigPath, str]]:
+        """Every model that it names, and where below the workload."""
+        yield ("model",), self.model
 
 
 Workload = Annotated[ServeWorkload | TrainWorkload, Field(discriminator="kind")]

@@ -115,7 +115,11 @@ def _rules_of_the_sound(
         n: m for n, m in described.models.items() if m.catalog is not None or m.architecture is not None
     }
     lost = described.models.keys() - models.keys()
-    workloads = {name: w for name, w in described.workloads.items() if w.model not in lost}
+    workloads = {
+        name: w
+        for name, w in described.workloads.items()
+        if lost.isdisjoint(model for _, model in w.named_models())
+    }
     told = also(described.model_copy(update={"models": models, "workloads": workloads}), root)
     return (*rules, *unread, *told)
 

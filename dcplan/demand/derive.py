@@ -13,13 +13,18 @@ from dcplan.demand.types import (
     Allowed,
     Budget,
     Demand,
+    Disaggregated,
+    Floor,
     Lengths,
     Limits,
     Metric,
+    Pruned,
     ServeDemand,
     SlaBound,
+    Speculative,
     Spread,
     TrainDemand,
+    Variant,
     WorkloadDemand,
 )
 from dcplan.diag import ConfigPath, Diagnostic, Result, has_errors
@@ -110,8 +115,47 @@ def _serve(name: str, workload: ServeWorkload, limits: Limits, root: Path) -> Re
         basis=load.basis + _adjusted(traffic),
         limits=limits,
         origin=origin,
+        software=workload.engine,
+        floor=_floor(workload, origin),
+        variants=tuple(_variant(workload, key, origin) for key in workload.variants),
+        prefix_hit_rate=0.0 if workload.prefix_cache is None else workload.prefix_cache.hit_rate,
+        speculative=_speculative(workload, origin),
+        disaggregated=Disaggregated(workload.disaggregated),
     )
     return Result(demand, loaded.diagnostics)
+
+
+def _floor(workload: ServeWorkload, origin: ConfigPath) -> Floor | None:
+    """The quality that must be kept."""
+    if workload.quality is None:
+        return None
+    return Floor(kept=workload.quality.floor, origin=(*origin, "quality", "floor"))
+
+
+def _variant(workload: ServeWorkload, key: str, origin: ConfigPath) -> Variant:
+    """One of the workload's variants; what it leaves out is as in the workload."""
+    spec = workload.variants[key]
+    pruned = spec.pruned
+    return Variant(
+        name=key,
+        model=spec.model or workload.model,
+        format=spec.format,
+        pruned=None
+        if pruned is None
+        else Pruned(pattern=pruned.pattern, ratio=pruned.ratio or 0.0, of=pruned.of),
+        kept=spec.quality,
+        origin=(*origin, "variants", key),
+    )
+
+
+def _speculative(workload: ServeWorkload, origin: ConfigPath) -> Speculative | None:
+    """The draft model and how well it guesses."""
+    spec = workload.speculative
+    if spec is None:
+        return None
+    return Speculative(
+        draft=spec.draft, tokens=spec.tokens, acceptance=spec.acceptance, origin=(*origin, "speculative")
+    )
 
 
 def _declared(traffic: Traffic) -> Result[_Load]:
@@ -204,6 +248,7 @@ def _train(name: str, workload: TrainWorkload, limits: Limits) -> TrainDemand:
         deadline_origin=None if workload.deadline is None else (*origin, "deadline"),
         limits=limits,
         origin=origin,
+        software=workload.framework,
     )
 
 

@@ -79,6 +79,58 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Floor:
+    """The share of the original model's score that must be kept, at least."""
+
+    kept: float
+    origin: ConfigPath
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """What was cut out of a model: a pattern of zeros, or a share of the width or of the layers."""
+
+    pattern: str | None = None
+    """``2:4``."""
+    ratio: float = 0.0
+    of: str = "width"
+    """What ``ratio`` is of: width or layers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """Another model or checkpoint that may answer in place of the workload's model."""
+
+    name: str
+    model: str
+    format: str | None
+    """How the checkpoint is kept; None: in any format."""
+    pruned: Pruned | None
+    kept: float | None
+    """Share of the original model's score that the user declared; None where nobody did."""
+    origin: ConfigPath
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speculative:
+    """A small model drafts ``tokens`` tokens, of which the large one accepts a share."""
+
+    draft: str
+    """A model, by the name that the document uses."""
+    tokens: int
+    acceptance: float
+    origin: ConfigPath
+
+
+class Disaggregated(StrEnum):
+    """Whether prompts are computed on machines of their own."""
+
+    NEVER = "never"
+    AUTO = "auto"
+    ALWAYS = "always"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServeDemand:
     """Requests that must be answered within the SLA."""
 
@@ -99,6 +151,13 @@ class ServeDemand:
     origin: ConfigPath
     software: str = "vllm"
     """The engine that serves, by the name of its profile."""
+    floor: Floor | None = None
+    """None: only what the user lists may be used."""
+    variants: tuple[Variant, ...] = ()
+    prefix_hit_rate: float = 0.0
+    """Share of the prompt tokens whose keys and values are in the cache already."""
+    speculative: Speculative | None = None
+    disaggregated: Disaggregated = Disaggregated.NEVER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

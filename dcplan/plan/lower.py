@@ -92,9 +92,12 @@ def settings_of(demand: ServeDemand | TrainDemand, candidate: Candidate) -> dict
     layout: dict[str, JsonValue] = {k: v for k, v in asdict(candidate.layout).items() if k != "micro_batch"}
     settings: dict[str, JsonValue] = {
         "choice": plain_id(candidate.id),
-        "model": demand.model,
+        "model": candidate.model or demand.model,
         "precision": candidate.precision,
+        "engine" if isinstance(demand, ServeDemand) else "framework": demand.software,
     }
+    if candidate.variant:
+        settings["variant"] = candidate.variant
     if isinstance(candidate.estimate, ServeEstimate):
         # Training's words (ZeRO, recompute, micro-batch) mean nothing to a server.
         serving = ("tensor", "pipeline", "data", "expert", "context")

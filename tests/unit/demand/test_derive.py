@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from dcplan.config.document import Document
-from dcplan.demand import Metric, ServeDemand, TrainDemand, derive
+from dcplan.demand import (
+    Disaggregated,
+    Floor,
+    Metric,
+    Pruned,
+    ServeDemand,
+    Speculative,
+    TrainDemand,
+    derive,
+)
 
 ROOT = Path()
 
@@ -111,3 +120,42 @@ def test_a_missing_trace_is_told_at_its_line() -> None:
 
     assert result.value is None
     assert result.diagnostics[0].path == ("workloads", "w", "traffic", "trace")
+
+
+def test_what_may_replace_the_model_arrives_with_its_place() -> None:
+    """Floor, variants, engine, cache and draft reach the demand; without them nothing is allowed."""
+    plain = served(a_document(a_service()))
+    full = served(
+        a_document(
+            a_service(
+                engine="sglang",
+                quality={"floor": "99%"},
+                variants={"small": {"model": "s", "quality": "97%"}, "thin": {"pruned": {"pattern": "2:4"}}},
+                prefix_cache={"hit_rate": 0.5},
+                speculative={"draft": "d", "acceptance": 0.7},
+                disaggregated="auto",
+            )
+        )
+    )
+
+    assert (plain.software, plain.floor, plain.variants, plain.speculative) == ("vllm", None, (), None)
+    assert plain.disaggregated is Disaggregated.NEVER
+    assert full.software == "sglang"
+    assert full.floor == Floor(kept=0.99, origin=("workloads", "w", "quality", "floor"))
+    assert [(v.name, v.model, v.kept) for v in full.variants] == [("small", "s", 0.97), ("thin", "m", None)]
+    assert full.variants[1].pruned == Pruned(pattern="2:4")
+    assert full.variants[0].origin == ("workloads", "w", "variants", "small")
+    assert full.prefix_hit_rate == pytest.approx(0.5)
+    assert full.speculative == Speculative(
+        draft="d", tokens=4, acceptance=0.7, origin=("workloads", "w", "speculative")
+    )
+    assert full.disaggregated is Disaggregated.AUTO
+
+
+def test_the_framework_of_a_training_is_its_software() -> None:
+    """Its profile is looked up by this name."""
+    training = {"kind": "train", "model": "m", "tokens": 1e9, "sequence_length": 4096, "global_batch": 64}
+    (workload,) = derive(a_document({**training, "framework": "maxtext"}), ROOT).unwrap().workloads
+
+    assert isinstance(workload, TrainDemand)
+    assert workload.software == "maxtext"
