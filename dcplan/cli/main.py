@@ -24,6 +24,10 @@ COMMANDS = {
     "state": "Look into the state, and mend it: list, show, pull, resolve, force-unlock.",
     "graph": "Print the resources and what needs what, as DOT or JSON.",
     "explain": "Tell why a workload runs as it does, and what else was considered.",
+    "estimate": "Predict one layout of one model, part by part; no document is needed.",
+    "search": "Find the best layouts of one model on so many accelerators; no document is needed.",
+    "calibrate": "Fit the figures that predictions rest on to your own measurements.",
+    "measure": "Time this machine, and write the measurements that calibrate takes.",
     "schema": "Print the JSON Schema of a file that dcplan reads or writes.",
     "version": "Print the versions of dcplan, Python and the solver.",
 }

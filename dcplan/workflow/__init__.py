@@ -12,7 +12,18 @@ Importing it is cheap; each function imports the rooms it needs.
 
 from dcplan.workflow.types import Applied, Checked, Planned, Project
 
-__all__ = ["Applied", "Checked", "Planned", "Project", "apply", "check", "init", "plan", "plan_destroy"]
+__all__ = [
+    "Applied",
+    "Checked",
+    "Planned",
+    "Project",
+    "apply",
+    "check",
+    "init",
+    "measure",
+    "plan",
+    "plan_destroy",
+]
 
 
 def __getattr__(name: str) -> object:
@@ -23,6 +34,7 @@ def __getattr__(name: str) -> object:
         "plan": "planning",
         "plan_destroy": "planning",
         "apply": "applying",
+        "measure": "measuring",
     }
     if name not in homes:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

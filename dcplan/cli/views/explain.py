@@ -42,7 +42,7 @@ def as_text(placed: PlacedWorkload, decided: Decided) -> str:
     ]
     if isinstance(candidate.estimate, ServeEstimate):
         blocks += [
-            _parts(
+            parts_text(
                 f"{p.metric.value.upper()} p{p.quantile * 100:g}: {format_duration(p.estimate.seconds)} "
                 f"of {format_duration(p.bound_s)} allowed",
                 p.estimate,
@@ -51,9 +51,9 @@ def as_text(placed: PlacedWorkload, decided: Decided) -> str:
         ]
     else:
         blocks.append(
-            _parts(f"Step: {format_duration(candidate.estimate.step.seconds)}", candidate.estimate.step)
+            parts_text(f"Step: {format_duration(candidate.estimate.step.seconds)}", candidate.estimate.step)
         )
-    blocks += [_memory(candidate.estimate.memory), _alternatives(placed, decided)]
+    blocks += [memory_text(candidate.estimate.memory), _alternatives(placed, decided)]
     return "\n\n".join(blocks)
 
 
@@ -64,7 +64,8 @@ def described(candidate: Candidate) -> str:
     return f"{count}{candidate.layout}, {candidate.precision}, on {devices}"
 
 
-def _parts(title: str, estimate: Estimate) -> str:
+def parts_text(title: str, estimate: Estimate) -> str:
+    """The parts of a time under its title, largest first, each with its basis."""
     lines = [title]
     for part in sorted(estimate.parts, key=lambda p: -p.seconds):
         if part.seconds > 0:
@@ -75,7 +76,8 @@ def _parts(title: str, estimate: Estimate) -> str:
     return "\n".join(lines)
 
 
-def _memory(memory: Memory) -> str:
+def memory_text(memory: Memory) -> str:
+    """What the memory of the fullest device goes to."""
     lines = [f"Memory of the fullest device: {format_bytes(memory.total_bytes)}"]
     for name, value in asdict(memory).items():
         if value:

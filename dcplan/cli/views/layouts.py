@@ -1,0 +1,164 @@
+"""How answers about layouts are shown: tables of the best, and one in all its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dcplan.basis import Basis
+from dcplan.cli.views.explain import memory_text, parts_text
+from dcplan.cli.views.plan import percent
+from dcplan.cli.views.width import width, wrapped
+from dcplan.diag import plural
+from dcplan.sharding.spelling import spelled
+from dcplan.units import format_bytes, format_bytes_per_s, format_count, format_duration
+
+if TYPE_CHECKING:
+    from dcplan.sharding.best_serving import ServingSearch
+    from dcplan.sharding.rank_training import RankedLayout, TrainingRanking
+    from dcplan.workflow.asking import Asked
+    from dcplan.workflow.searching import Answer, Serving, Training
+
+TABLE = 142
+"""Width of the tables, where there is room."""
+
+WIDTH = 100
+
+
+def training_text(answer: Answer[TrainingRanking], asking: Training) -> str:
+    """The fastest training layouts."""
+    found = answer.found
+    rows = [
+        (
+            str(one.layout),
+            options_of(one),
+            format_duration(one.step.step.seconds),
+            format_count(one.step.tokens_per_s / one.devices),
+            percent(one.step.model_flops_utilisation),
+            f"{format_bytes(one.step.memory.total_bytes)} ({percent(one.memory_share)})",
+            one.step.step.basis.value,
+        )
+        for one in found.best
+    ]
+    columns = ("layout", "with", "step", "tokens/s each", "MFU", "memory", "basis")
+    return "\n\n".join(
+        [
+            _title(
+                answer.asked, found.best[0].devices, f"training in {asking.precision}, {asking.framework}"
+            ),
+            wrapped(f"Layouts: {found.search}", WIDTH, indent="  "),
+            "Fastest first, each split with the best of its options\n" + table_text(columns, rows),
+            _next("train", asking, found.best[0]),
+        ]
+    )
+
+
+def serving_text(answer: Answer[ServingSearch], asking: Serving) -> str:
+    """The serving layouts with the most throughput."""
+    found = answer.found
+    rows = [
+        (
+            f"{one.replicas} x {one.layout}",
+            one.precision,
+            str(one.concurrency),
+            format_duration(one.ttft.estimate.seconds),
+            format_duration(one.tpot.estimate.seconds),
+            format_count(one.output_tokens_per_s_per_device),
+            format_bytes(one.memory.total_bytes),
+            Basis.weakest([one.ttft.estimate.basis, one.tpot.estimate.basis]).value,
+        )
+        for one in found.layouts
+    ]
+    columns = ("layout", "format", "at a time", "TTFT", "TPOT", "tokens/s each", "memory", "basis")
+    notes = dict.fromkeys(note for one in found.layouts for note in one.notes)
+    devices = found.layouts[0].devices * found.layouts[0].replicas
+    return "\n\n".join(
+        [
+            _title(answer.asked, devices, f"serving with {asking.engine}"),
+            wrapped(f"Layouts: {found.search}", WIDTH, indent="  "),
+            "Most output tokens first; requests at a time are of one replica\n" + table_text(columns, rows),
+            *(wrapped(f"Note: {note}", WIDTH, indent="  ") for note in notes),
+        ]
+    )
+
+
+def one_training_text(answer: Answer[RankedLayout], asking: Training) -> str:
+    """One training layout, part by part."""
+    one = answer.found
+    about = f"{one.layout}, {options_of(one)}, {asking.precision}, {asking.framework}"
+    rate = format_count(one.step.tokens_per_s)
+    each = format_count(one.step.tokens_per_s / one.devices)
+    return "\n\n".join(
+        [
+            _title(answer.asked, one.devices, about),
+            parts_text(f"Step: {format_duration(one.step.step.seconds)}", one.step.step),
+            (
+                f"{rate} tokens/s, {each} an accelerator; MFU "
+                f"{percent(one.step.model_flops_utilisation)} (causal attention counted, recomputing not)"
+            ),
+            memory_text(one.step.memory) + f"\n  {percent(one.memory_share)} of the device's",
+        ]
+    )
+
+
+def as_data(answer: Answer[Any]) -> dict[str, object]:
+    """The same for programs."""
+    from pydantic import TypeAdapter  # noqa: PLC0415 - only for programs
+
+    data = {"machine": answer.asked.machines, "found": answer.found}
+    plain: dict[str, object] = TypeAdapter(dict[str, Any]).dump_python(data, mode="json")
+    return plain
+
+
+def options_of(one: RankedLayout) -> str:
+    """What a layout has beside its split: micro-batch, schedule, recomputing."""
+    layout = one.layout
+    words = [f"micro-batch {layout.micro_batch}"]
+    if layout.pipeline > 1:
+        deep = f" x {layout.virtual_stages}" if layout.virtual_stages > 1 else ""
+        words.append(f"{layout.schedule}{deep}")
+    if layout.recompute != "none":
+        words.append(f"{layout.recompute} recompute")
+    return ", ".join(words)
+
+
+def table_text(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table; the last column of numbers goes on below on a narrow terminal."""
+    from rich.console import Console  # noqa: PLC0415 - only where a table is drawn
+    from rich.table import Table  # noqa: PLC0415 - as above
+
+    room = width(TABLE)
+    table = Table(box=None, pad_edge=False)
+    for name in columns:
+        table.add_column(name, no_wrap=room == TABLE)
+    for row in rows:
+        table.add_row(*row)
+    out = StringIO()
+    Console(file=out, width=room - 2, no_color=True).print(table)
+    return "\n".join(f"  {line.rstrip()}" for line in out.getvalue().splitlines())
+
+
+def _title(asked: Asked, devices: int, how: str) -> str:
+    """What was asked about, and which machine stands for the hardware."""
+    machines = asked.machines
+    links = machines.links
+    count = -(-devices // machines.machine.devices)
+    on = f"{devices} x {machines.accelerator.name} on {plural(count, 'machine')} of {machines.machine.name}"
+    inside = format_bytes_per_s(links.scale_up.bytes_per_s)
+    outside = format_bytes_per_s(links.scale_out.bytes_per_s)
+    return (
+        click.style(asked.model.name, bold=True)
+        + f"  {how}\n  {on}: {inside} within {links.scale_up_domain} devices, {outside} a device beyond"
+    )
+
+
+def _next(purpose: str, asking: Training, best: RankedLayout) -> str:
+    """The command that takes the best one apart."""
+    return (
+        f"All parts of the first: dcplan estimate {purpose} {asking.model} -on {asking.hardware} "
+        f"-layout {spelled(best.layout)} -sequence {asking.sequence_tokens} "
+        f"-batch {asking.global_batch_sequences}"
+    )

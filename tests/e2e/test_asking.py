@@ -1,0 +1,113 @@
+"""``dcplan search`` and ``dcplan estimate``: questions without a document."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from dcplan.cli.main import cli
+
+TRAIN = ("-on", "H100", "-sequence", "8192", "-batch", "128")
+SERVE = ("-on", "H200", "-prompt", "2000", "-output", "300")
+
+
+def dcplan(*arguments: str) -> Result:
+    """One command in this process; exit codes are as in a shell."""
+    return CliRunner().invoke(cli, list(arguments))
+
+
+def data_of(*arguments: str) -> Any:
+    """What a command that goes well answers programs."""
+    done = dcplan(*arguments, "-json")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def test_a_search_ranks_training_layouts_by_their_step() -> None:
+    """The fastest is first, all use every accelerator and fit, and people read the same as programs."""
+    asked = ("search", "train", "llama-3.1-70b", *TRAIN, "-devices", "64", "-top", "5")
+    best = data_of(*asked)["found"]["best"]
+    shown = dcplan(*asked).stdout
+    steps = [one["step"]["step"]["seconds"] for one in best]
+
+    assert steps == sorted(steps)
+    assert {one["devices"] for one in best} == {64}
+    assert all(one["memory_share"] <= 1 for one in best)
+    assert "64 x H100" in shown
+    assert "considered" in shown
+
+
+def test_the_first_of_a_search_is_what_an_estimate_says_of_it() -> None:
+    """The command that a search ends with gives the same step time, and its parts add up to it."""
+    shown = dcplan("search", "train", "llama-3.1-8b", *TRAIN, "-devices", "16").stdout
+    line = next(line for line in shown.splitlines() if "dcplan estimate" in line)
+    first = data_of("search", "train", "llama-3.1-8b", *TRAIN, "-devices", "16")["found"]["best"][0]
+    again = data_of(*line.partition("dcplan ")[2].split())["found"]
+    parts = again["step"]["step"]["parts"]
+
+    assert again["step"]["step"]["seconds"] == pytest.approx(first["step"]["step"]["seconds"])
+    assert sum(part["seconds"] for part in parts) == pytest.approx(again["step"]["step"]["seconds"])
+    assert {part["basis"] for part in parts} <= {"measured", "calibrated", "roofline", "assumed"}
+
+
+def test_a_search_ranks_serving_layouts_within_the_sla() -> None:
+    """Most tokens an accelerator first, and no bound is missed."""
+    asked = ("search", "serve", "llama-3.1-70b", *SERVE, "-devices", "8", "-tpot", "40ms", "-ttft", "2s")
+    layouts = data_of(*asked)["found"]["layouts"]
+    rates = [one["output_tokens_per_s_per_device"] for one in layouts]
+
+    assert rates == sorted(rates, reverse=True)
+    assert all(one["tpot"]["estimate"]["seconds"] <= 0.040 for one in layouts)
+    assert all(one["ttft"]["estimate"]["seconds"] <= 2 for one in layouts)
+
+
+def test_a_config_json_stands_for_a_model(tmp_path: Path) -> None:
+    """A model that the catalogue lacks is read from its config.json, and predicted as the same one there."""
+    config = {
+        "model_type": "llama",
+        "num_hidden_layers": 32,
+        "hidden_size": 4096,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "intermediate_size": 14336,
+        "vocab_size": 128256,
+        "max_position_embeddings": 131072,
+    }
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    layout = (*TRAIN, "-layout", "tp2-dp4")
+    own = data_of("estimate", "train", str(tmp_path / "config.json"), *layout)
+    known = data_of("estimate", "train", "llama-3.1-8b", *layout)
+
+    assert own["found"] == known["found"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("estimate", "train", "llama-3.1-7b", *TRAIN, "-layout", "tp2"), "Unknown model"),
+        (("search", "train", "llama-3.1-8b", "-on", "H10", *TRAIN[2:], "-devices", "8"), "Unknown hardware"),
+        (("estimate", "train", "llama-3.1-8b", *TRAIN, "-layout", "tp2-xy3"), "Unknown part of a layout"),
+        (("search", "train", "llama-3.1-405b", *TRAIN, "-devices", "8"), "does not fit"),
+        (("search", "train", "llama-3.1-8b", *TRAIN, "-devices", "8", "-format", "fp9"), "Unknown precision"),
+        (("search", "serve", "llama-3.1-70b", *SERVE, "-devices", "8", "-tpot", "1ms"), "fast enough"),
+        (("search", "serve", "llama-3.1-70b", *SERVE, "-devices", "8", "-engine", "vlm"), "Unknown engine"),
+        (
+            (
+                "search", "train", "llama-3.1-8b", "-on", "A100-80", *TRAIN[2:], "-devices", "8",
+                "-format", "fp8",
+            ),
+            "hardware fact is missing",
+        ),
+    ],
+)  # fmt: skip
+def test_a_wrong_question_is_answered_with_a_way_out(arguments: tuple[str, ...], says: str) -> None:
+    """No traceback, exit code 1, a summary that says what is wrong."""
+    done = dcplan(*arguments)
+
+    assert done.exit_code == 1
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
