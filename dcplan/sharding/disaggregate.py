@@ -20,9 +20,9 @@ from dcplan.perf.numbers import Array, Num, Parts, larger, smaller, total
 from dcplan.perf.queueing import mean_wait_s
 from dcplan.perf.serving import Replicas, cached_bytes, decode_parts, prefill_parts
 from dcplan.perf.serving_memory import serving_memory
-from dcplan.sharding.best_serving import demand_of, questionable, without_places
 from dcplan.sharding.load import largest, most_sequences
 from dcplan.sharding.serve import known_bases, predicted
+from dcplan.sharding.serving_question import demand_of, questionable, without_places
 from dcplan.sharding.tally import NO_ROOM, NOT_LEGAL, NOT_RUN, Tally
 from dcplan.sharding.trials import ServeTrial, try_classes
 from dcplan.sharding.ways import ways_of
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from dcplan.catalog.types import Model
     from dcplan.demand.types import ServeDemand
     from dcplan.perf.types import Layout, Memory
-    from dcplan.sharding.best_serving import ServingQuestion
     from dcplan.sharding.legal import Mask
+    from dcplan.sharding.serving_question import ServingQuestion
     from dcplan.sharding.types import MachineClass, Predicted, Quality, Search
 
 BUSIEST = 0.9

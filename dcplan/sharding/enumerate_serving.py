@@ -68,10 +68,10 @@ def serving_layouts(
         schedule=0 * ones,
         recompute=0 * ones,
     )
-    return Enumerated(layouts=layouts, legal=_legal(model, layouts, form))
+    return Enumerated(layouts=layouts, legal=splits_evenly(model, layouts, form))
 
 
-def _legal(model: Model, layouts: Layouts, form: Format) -> Mask:
+def splits_evenly(model: Model, layouts: Layouts, form: Format) -> Mask:
     """Heads, layers, experts and widths that split as the layouts ask."""
     good: Mask = heads_allow(model, layouts.tensor) & (layouts.pipeline <= model.layers)
     # Every layer that is no mixture of experts is cut as attention is.

@@ -16,6 +16,7 @@ from dcplan.perf.serving import Replicas, bound_parts, cache_room, longest_room,
 from dcplan.perf.serving_memory import serving_memory
 from dcplan.perf.speculation import Speculation
 from dcplan.sharding.enumerate_serving import serving_layouts
+from dcplan.sharding.legal import Enumerated
 from dcplan.sharding.load import CACHE_QUANTILE, IDLE_BATCH
 from dcplan.sharding.margins import margin_of, profile_for
 from dcplan.sharding.types import MachineClass, Margin
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from dcplan.catalog.efficiency import Efficiencies, Efficiency, Profile
     from dcplan.catalog.types import Model
     from dcplan.demand.types import ServeDemand
-    from dcplan.sharding.legal import Enumerated, Mask
+    from dcplan.perf.layouts import Layouts
+    from dcplan.sharding.legal import Mask
     from dcplan.sharding.ways import Way
 
 PIPELINE_FROM = 0.6
@@ -82,6 +84,15 @@ def try_classes(
         for which, bound in enumerate(demand.bounds):
             idle[which, fits] = total(bound_parts(fitting, IDLE_BATCH, bound))
     return list(_told(trials, rows, room, fits, idle))
+
+
+def trial_of(
+    demand: ServeDemand, machines: MachineClass, way: Way, efficiencies: Efficiencies, layouts: Layouts
+) -> ServeTrial:
+    """The trial of these very layouts, with nothing computed yet; all of them must be legal."""
+    legal = np.ones(len(layouts), dtype=bool)
+    enumerated = Enumerated(layouts=layouts, legal=legal)
+    return _Setup(demand, efficiencies, None, enumerated).trial(machines, way)
 
 
 def together(trials: Sequence[ServeTrial], rows: Sequence[Mask]) -> Replicas | None:
@@ -140,8 +151,14 @@ def _told(
 class _Setup:
     """What several trials have in common, looked up once."""
 
-    def __init__(self, demand: ServeDemand, efficiencies: Efficiencies, devices: int | None) -> None:
-        self.demand, self.table, self.devices = demand, efficiencies, devices
+    def __init__(
+        self,
+        demand: ServeDemand,
+        efficiencies: Efficiencies,
+        devices: int | None,
+        given: Enumerated | None = None,
+    ) -> None:
+        self.demand, self.table, self.devices, self.given = demand, efficiencies, devices, given
         self.parameters: dict[int, Parameters] = {}
         self.efficiencies: dict[str, Efficiency] = {}
         self.device: dict[tuple[str, str, str], Device | None] = {}
@@ -220,7 +237,9 @@ class _Setup:
         return self.device[key]
 
     def _layouts(self, machines: MachineClass, way: Way) -> Enumerated:
-        """The layouts of a model on machines of this shape."""
+        """The layouts of a model on machines of this shape, or those that were given."""
+        if self.given is not None:
+            return self.given
         memory = machines.machine.devices * machines.accelerator.memory_bytes
         weights = float(self._parameters(way.model).total) * way.form.experts.bytes
         pipelines = weights > PIPELINE_FROM * memory

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from dcplan.diag import Result
-from dcplan.sharding.best_serving import ServingQuestion, ServingSearch, best_serving_layouts
+from dcplan.perf.types import Layout
+from dcplan.sharding.best_serving import ServingSearch, best_serving_layouts
+from dcplan.sharding.filling import ServingLayout
+from dcplan.sharding.one_serving import one_serving_layout
 from dcplan.sharding.question import TrainingQuestion
 from dcplan.sharding.rank_training import RankedLayout, TrainingRanking, best_training_layouts
+from dcplan.sharding.serving_question import ServingQuestion
 from dcplan.sharding.spelling import fields_named
 from dcplan.workflow.asking import Asked, asked
 from dcplan.workflow.profiles import efficiencies_with
@@ -19,6 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 T = TypeVar("T")
+
+SERVED = ("tensor", "pipeline", "data", "expert", "expert_tensor")
+"""Fields of a layout that serving has."""
 
 SPLIT = ("tensor", "pipeline", "data", "expert", "expert_tensor", "context")
 """Fields of a layout that say how devices are shared out."""
@@ -60,6 +67,19 @@ class Serving:
     engine: str = "vllm"
     profiles: Sequence[Path] = ()
 
+    @property
+    def question(self) -> ServingQuestion:
+        """The same without names."""
+        return ServingQuestion(
+            prompt_tokens=self.prompt_tokens,
+            output_tokens=self.output_tokens,
+            ttft_s=self.ttft_s,
+            tpot_s=self.tpot_s,
+            formats=self.formats or None,
+            floor=self.floor,
+            engine=self.engine,
+        )
+
 
 def search_serving(asking: Serving, devices: int, top: int) -> Result[Answer[ServingSearch]]:
     """The layouts on exactly ``devices`` accelerators that serve most tokens within the SLA."""
@@ -68,17 +88,26 @@ def search_serving(asking: Serving, devices: int, top: int) -> Result[Answer[Ser
     said = (*about.diagnostics, *table.diagnostics)
     if about.value is None or table.value is None:
         return Result(None, said)
-    question = ServingQuestion(
-        prompt_tokens=asking.prompt_tokens,
-        output_tokens=asking.output_tokens,
-        ttft_s=asking.ttft_s,
-        tpot_s=asking.tpot_s,
-        formats=asking.formats or None,
-        floor=asking.floor,
-        engine=asking.engine,
-    )
     found = best_serving_layouts(
-        about.value.model, about.value.machines, devices, question, top=top, table=table.value
+        about.value.model, about.value.machines, devices, asking.question, top=top, table=table.value
+    )
+    if found.value is None:
+        return Result(None, (*said, *found.diagnostics))
+    return Result(Answer(asked=about.value, found=found.value), (*said, *found.diagnostics))
+
+
+def estimate_serving(asking: Serving, layout: str, concurrency: int) -> Result[Answer[ServingLayout]]:
+    """One replica in the layout that ``layout`` spells, with so many requests at a time."""
+    spelled = fields_named(layout)
+    about = asked(asking.model, asking.hardware)
+    table = efficiencies_with(asking.profiles)
+    said = (*spelled.diagnostics, *about.diagnostics, *table.diagnostics)
+    if spelled.value is None or about.value is None or table.value is None:
+        return Result(None, said)
+    sizes = {name: size for name, size in spelled.value.items() if name in SERVED}
+    one = replace(Layout(), **sizes)  # type: ignore[arg-type]  # the fields of ``SERVED`` are whole numbers
+    found = one_serving_layout(
+        about.value.model, about.value.machines, one, concurrency, asking.question, table.value
     )
     if found.value is None:
         return Result(None, (*said, *found.diagnostics))

@@ -65,6 +65,19 @@ def test_a_search_ranks_serving_layouts_within_the_sla() -> None:
     assert all(one["ttft"]["estimate"]["seconds"] <= 2 for one in layouts)
 
 
+def test_one_serving_layout_is_taken_apart() -> None:
+    """TTFT and TPOT are sums of parts with a basis each; twice the requests take no less time."""
+    asked = ("estimate", "serve", "llama-3.1-70b", *SERVE, "-layout", "tp4", "-format", "fp8")
+    few, many = (data_of(*asked, "-concurrency", str(n))["found"] for n in (8, 16))
+
+    for metric in ("ttft", "tpot"):
+        estimate = few[metric]["estimate"]
+
+        assert sum(part["seconds"] for part in estimate["parts"]) == pytest.approx(estimate["seconds"])
+        assert many[metric]["estimate"]["seconds"] >= estimate["seconds"]
+    assert many["output_tokens_per_s"] > few["output_tokens_per_s"]
+
+
 def test_a_config_json_stands_for_a_model(tmp_path: Path) -> None:
     """A model that the catalogue lacks is read from its config.json, and predicted as the same one there."""
     config = {
@@ -91,6 +104,8 @@ def test_a_config_json_stands_for_a_model(tmp_path: Path) -> None:
         (("estimate", "train", "llama-3.1-7b", *TRAIN, "-layout", "tp2"), "Unknown model"),
         (("search", "train", "llama-3.1-8b", "-on", "H10", *TRAIN[2:], "-devices", "8"), "Unknown hardware"),
         (("estimate", "train", "llama-3.1-8b", *TRAIN, "-layout", "tp2-xy3"), "Unknown part of a layout"),
+        (("estimate", "serve", "llama-3.1-70b", *SERVE, "-layout", "tp3"), "layout is not legal"),
+        (("estimate", "serve", "llama-3.1-405b", *SERVE, "-layout", "tp1"), "does not fit"),
         (("search", "train", "llama-3.1-405b", *TRAIN, "-devices", "8"), "does not fit"),
         (("search", "train", "llama-3.1-8b", *TRAIN, "-devices", "8", "-format", "fp9"), "Unknown precision"),
         (("search", "serve", "llama-3.1-70b", *SERVE, "-devices", "8", "-tpot", "1ms"), "fast enough"),

@@ -15,8 +15,9 @@ from dcplan.catalog.formats import formats
 from dcplan.catalog.types import Model, Source
 from dcplan.demand.types import Floor, Lengths, Limits, Metric, ServeDemand, SlaBound
 from dcplan.sharding import MachineClass, ServeEstimate, search
-from dcplan.sharding.best_serving import ServingQuestion, best_serving_layouts
+from dcplan.sharding.best_serving import best_serving_layouts
 from dcplan.sharding.enumerate_serving import serving_layouts
+from dcplan.sharding.serving_question import ServingQuestion
 from dcplan.topology.types import Link, PoolLinks
 
 TABLE = replace(load_efficiencies(), profiles=())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,9 @@ from dcplan.units import format_bytes, format_bytes_per_s, format_count, format_
 
 if TYPE_CHECKING:
     from dcplan.sharding.best_serving import ServingSearch
+    from dcplan.sharding.filling import ServingLayout
     from dcplan.sharding.rank_training import RankedLayout, TrainingRanking
+    from dcplan.sharding.types import Predicted
     from dcplan.workflow.asking import Asked
     from dcplan.workflow.searching import Answer, Serving, Training
 
@@ -102,6 +105,35 @@ def one_training_text(answer: Answer[RankedLayout], asking: Training) -> str:
             memory_text(one.step.memory) + f"\n  {percent(one.memory_share)} of the device's",
         ]
     )
+
+
+def one_serving_text(answer: Answer[ServingLayout]) -> str:
+    """One serving layout, part by part."""
+    one = answer.found
+    about = f"{one.layout}, {one.precision}, {one.engine}, {plural(one.concurrency, 'request')} at a time"
+    times = [
+        parts_text(f"{one_of.metric.value.upper()}: {_against(one_of)}", one_of.estimate)
+        for one_of in (one.ttft, one.tpot)
+    ]
+    each = format_count(one.output_tokens_per_s_per_device)
+    return "\n\n".join(
+        [
+            _title(answer.asked, one.devices, about),
+            *times,
+            f"{format_count(one.output_tokens_per_s)} output tokens/s, {each} an accelerator",
+            memory_text(one.memory) + f"\n  {format_bytes(one.memory_slack_bytes)} of the device's are left",
+            *(wrapped(f"Note: {note}", WIDTH, indent="  ") for note in one.notes),
+        ]
+    )
+
+
+def _against(predicted: Predicted) -> str:
+    """The predicted time, and the bound where there is one."""
+    seconds = predicted.estimate.seconds
+    if math.isinf(predicted.bound_s):
+        return format_duration(seconds)
+    missed = ", missed" if seconds > predicted.bound_s else ""
+    return f"{format_duration(seconds)} of {format_duration(predicted.bound_s)} allowed{missed}"
 
 
 def as_data(answer: Answer[Any]) -> dict[str, object]:

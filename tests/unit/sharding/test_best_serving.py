@@ -12,7 +12,8 @@ import pytest
 from dcplan.basis import Basis
 from dcplan.catalog import load_accelerators, load_catalog_model, load_machines
 from dcplan.catalog.efficiency import load_efficiencies
-from dcplan.sharding.best_serving import ServingQuestion, best_serving_layouts, on_front
+from dcplan.sharding.best_serving import best_serving_layouts, on_front
+from dcplan.sharding.serving_question import ServingQuestion
 from dcplan.sharding.types import MachineClass
 from dcplan.topology.types import Link, PoolLinks
 

@@ -10,8 +10,8 @@ import pytest
 from dcplan.basis import Basis
 from dcplan.catalog import load_accelerators, load_catalog_model, load_machines
 from dcplan.catalog.efficiency import load_efficiencies
-from dcplan.sharding.best_serving import ServingQuestion
 from dcplan.sharding.disaggregate import best_disaggregated_layouts
+from dcplan.sharding.serving_question import ServingQuestion
 from dcplan.sharding.types import MachineClass
 from dcplan.topology.types import Link, PoolLinks
 

@@ -1,0 +1,193 @@
+"""Replicas filled with requests in a closed loop: how many the SLA lets through, and what each then does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dcplan.demand.types import Metric
+from dcplan.perf.closed_loop import closed_loop_s
+from dcplan.perf.decode import decode_parts
+from dcplan.perf.numbers import Parts, row, total
+from dcplan.perf.prefill import prefill_parts
+from dcplan.perf.serving import cached_bytes
+from dcplan.perf.serving_memory import serving_memory
+from dcplan.sharding import serve
+from dcplan.sharding.load import largest, most_sequences
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dcplan.demand.types import ServeDemand
+    from dcplan.perf.memory import MemoryOf
+    from dcplan.perf.numbers import Array
+    from dcplan.perf.replicas import Replicas
+    from dcplan.perf.types import Layout, Memory
+    from dcplan.sharding.legal import Mask
+    from dcplan.sharding.tally import Tally
+    from dcplan.sharding.trials import ServeTrial
+    from dcplan.sharding.types import Predicted, Quality
+
+NO_REQUEST = "keep the SLA for no request"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingLayout:
+    """One layout, filled with as many requests as the SLA lets through."""
+
+    machine: str
+    accelerator: str
+    layout: Layout
+    precision: str
+    quality: Quality | None
+    engine: str
+    devices: int
+    """Of one replica."""
+    replicas: int
+    """That fill all devices."""
+    concurrency: int
+    """Requests that one replica answers at a time."""
+    ttft: Predicted
+    tpot: Predicted
+    requests_per_s: float
+    """Of all replicas together."""
+    output_tokens_per_s: float
+    """Of all replicas together."""
+    output_tokens_per_s_per_device: float
+    memory: Memory
+    """Of the fullest device, with the caches of ``concurrency`` requests."""
+    memory_slack_bytes: float
+    """What is left of a device's memory."""
+    on_front: bool
+    """Whether no other layout is better in throughput, size of a replica and memory slack all at once."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the predictions go beyond, each once."""
+        return tuple(dict.fromkeys((*self.ttft.notes, *self.tpot.notes)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filled:
+    """Layouts of one trial, each with as many requests as hold."""
+
+    trial: ServeTrial
+    replicas: Replicas
+    clients: Array
+    """Requests at a time, whole."""
+    ttft_s: Array
+    tpot_s: Array
+    """Without margins."""
+    rate: Array
+    """Requests/s of one replica."""
+    memory: MemoryOf
+
+    @property
+    def per_device(self) -> Array:
+        """Requests/s of one device."""
+        return self.rate / self.replicas.layouts.devices
+
+    @property
+    def slack(self) -> Array:
+        """Bytes that are left on the fullest device."""
+        free = self.replicas.device.memory_bytes - self.memory.total_bytes
+        return np.broadcast_to(np.asarray(free, dtype=np.float64), self.clients.shape)
+
+
+def filled(trial: ServeTrial, rows: Mask, demand: ServeDemand, tally: Tally) -> list[Filled]:
+    """The layouts in ``rows`` with as many requests as hold; nothing where not even one does."""
+    if trial.replicas is None or not rows.any():
+        return []
+    r, room = trial.replicas.take(rows), trial.room[rows]
+    grid, cells = r.take(np.s_[:, None]), room[:, None]
+    allowed = {
+        bound.metric: bound.bound_s / margin.factor
+        for bound, margin in zip(demand.bounds, trial.margins, strict=True)
+    }
+
+    def holds(clients: Array) -> Mask:
+        per_token, first = closed_loop_s(grid, clients, cells)
+        fits: Mask = (
+            (clients <= cells) & (per_token <= allowed[Metric.TPOT]) & (first <= allowed[Metric.TTFT])
+        )
+        return fits
+
+    clients = np.floor(largest(holds, most_sequences(r)) * (1 + 1e-9))
+    some = clients >= 1
+    tally.counts[NO_REQUEST] += int((~some).sum())
+    tally.remain -= int((~some).sum())
+    if not some.any():
+        return []
+    return [filled_with(trial, r.take(some), clients[some], room[some])]
+
+
+def filled_with(trial: ServeTrial, r: Replicas, clients: Array, room: Array) -> Filled:
+    """Layouts with so many requests at a time each, whether the SLA holds then or not."""
+    per_token, first = closed_loop_s(r, clients, room)
+    # Each client sends its next request when it has the last answer.
+    rate = clients / (first + (r.output.mean - 1) * np.asarray(per_token))
+    cached = clients * cached_bytes(r, r.prompt.mean + r.output.mean)
+    memory = serving_memory(r.parameters, r.layouts, r.device, r.engine, cached)
+    return Filled(
+        trial=trial,
+        replicas=r,
+        clients=clients,
+        ttft_s=np.asarray(first),
+        tpot_s=np.asarray(per_token),
+        rate=np.asarray(rate),
+        memory=memory,
+    )
+
+
+def _parts(r: Replicas, clients: float, rate: float, seconds: Mapping[Metric, float]) -> dict[Metric, Parts]:
+    """Parts of what a closed loop takes: the work of a request alone, and what it waits for others."""
+    decoding = min(clients, max(rate * r.output.mean * seconds[Metric.TPOT], 1e-6))
+    alone = {
+        Metric.TTFT: (prefill_parts(r, r.new_tokens), "queueing"),
+        Metric.TPOT: (decode_parts(r, decoding), "prefill interference"),
+    }
+    out = {}
+    for metric, (parts, waiting) in alone.items():
+        rest = seconds[metric] - row(total(parts), 0)
+        # The number that decodes settles in a few rounds, so that the parts may be a hair too long.
+        scale = min(1.0, seconds[metric] / row(total(parts), 0))
+        out[metric] = {**{name: value * scale for name, value in parts.items()}, waiting: max(rest, 0.0)}
+    return out
+
+
+def layout_of(
+    one: Filled, index: int, demand: ServeDemand, devices: int, *, front: bool = True
+) -> ServingLayout:
+    """One row as a layout of its own, with what is predicted for it."""
+    r, trial, clients = one.replicas.take([index]), one.trial, float(one.clients[index])
+    size = int(r.layouts.devices[0])
+    known = serve.known_bases(r)
+    seconds = {Metric.TTFT: float(one.ttft_s[index]), Metric.TPOT: float(one.tpot_s[index])}
+    parts = _parts(r, clients, float(one.rate[index]), seconds)
+    ttft, tpot = (
+        serve.predicted(trial, r, clients, which, bound, known, parts[bound.metric])
+        for which, bound in enumerate(demand.bounds)
+    )
+    requests = float(one.rate[index]) * (devices // size)
+    tokens = requests * demand.output_tokens.mean
+    return ServingLayout(
+        machine=trial.machines.name,
+        accelerator=trial.machines.accelerator.name,
+        layout=r.layouts.one(0),
+        precision=trial.way.form.name,
+        quality=trial.way.quality,
+        engine=demand.software,
+        devices=size,
+        replicas=devices // size,
+        concurrency=int(clients),
+        ttft=ttft,
+        tpot=tpot,
+        requests_per_s=requests,
+        output_tokens_per_s=tokens,
+        output_tokens_per_s_per_device=tokens / devices,
+        memory=one.memory.one(index),
+        memory_slack_bytes=float(one.slack[index]),
+        on_front=front,
+    )
