@@ -361,6 +361,8 @@ class Document(Strict):
     providers: dict[str, dict[str, object]] = {}
     """Provider name to its settings; each provider checks its own."""
     models: dict[str, ModelSpec] = {}
+    profiles: tuple[str, ...] = ()
+    """Files of your own figures, written by ``dcplan calibrate``; later ones go over earlier ones."""
     workloads: dict[Name, Workload]
     constraints: ProjectConstraints = ProjectConstraints.model_construct()
     objective: Objective = Objective.model_construct()

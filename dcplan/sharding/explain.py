@@ -17,6 +17,7 @@ from dcplan.sharding import train
 from dcplan.sharding.clash import Line, TimeLine, nearest, related, smallest_clash
 from dcplan.sharding.names import PRECISIONS
 from dcplan.sharding.trials import ServeTrial, least_room, try_classes
+from dcplan.sharding.ways import DEFAULT_PRECISIONS
 from dcplan.units import format_bytes, format_duration
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ MOST_WAYS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Row:
+class Try:
     """One layout that was tried."""
 
     machines: MachineClass
@@ -60,14 +61,21 @@ def explain_serve(
     """The error for a serving workload without candidates."""
     if not any(way.runs_on(demand.software, one.accelerator) for one in classes for way in ways.allowed):
         return _not_run(demand, ways, classes)
+    rows = serve_tries(demand, ways, classes, table)
+    bounds = [(_bound_name(b), b.bound_s, b.origin) for b in demand.bounds]
+    return _explain(demand, rows, bounds)
+
+
+def serve_tries(
+    demand: ServeDemand, ways: Ways, classes: Sequence[MachineClass], table: Efficiencies
+) -> list[Try]:
+    """All layouts of all ways on all classes, whether they are allowed or not."""
     pairs = [(machines, way) for machines in classes for way in (*ways.allowed, *ways.others)]
-    rows = [
+    return [
         row
         for trial in try_classes(demand, pairs, table)
         for row in _serve_rows(trial, allowed=trial.way in ways.allowed)
     ]
-    bounds = [(_bound_name(b), b.bound_s, b.origin) for b in demand.bounds]
-    return _explain(demand, rows, bounds)
 
 
 def _not_run(demand: ServeDemand, ways: Ways, classes: Sequence[MachineClass]) -> Diagnostic:
@@ -97,22 +105,26 @@ def explain_train(
     model: Model,
     classes: Sequence[MachineClass],
     table: Efficiencies,
-    default: tuple[str, ...],
 ) -> Diagnostic:
     """The error for a training workload without candidates."""
-    rows = [
-        _train_row(
-            train.try_class(demand, model, machines, precision, table),
-            allowed=precision
-            in (default if demand.limits.precisions is None else demand.limits.precisions.names),
-        )
-        for machines in classes
-        for precision in PRECISIONS
-    ]
+    rows = train_tries(demand, model, classes, table)
     bounds = []
     if demand.deadline_s is not None:
         bounds = [("the duration", demand.deadline_s, demand.deadline_origin or demand.origin)]
     return _explain(demand, rows, bounds)
+
+
+def train_tries(
+    demand: TrainDemand, model: Model, classes: Sequence[MachineClass], table: Efficiencies
+) -> list[Try]:
+    """The fastest layout in each precision on each class, whether it is allowed or not."""
+    limit = demand.limits.precisions
+    allowed = DEFAULT_PRECISIONS if limit is None else limit.names
+    return [
+        _train_row(train.try_class(demand, model, machines, precision, table), allowed=precision in allowed)
+        for machines in classes
+        for precision in PRECISIONS
+    ]
 
 
 def _bound_name(bound: SlaBound) -> str:
@@ -120,7 +132,7 @@ def _bound_name(bound: SlaBound) -> str:
     return f"{bound.metric.upper()} p{bound.quantile * 100:g}"
 
 
-def _serve_rows(trial: ServeTrial, *, allowed: bool) -> list[_Row]:
+def _serve_rows(trial: ServeTrial, *, allowed: bool) -> list[Try]:
     """All layouts of a serving trial."""
     r = trial.replicas
     if r is None:
@@ -129,7 +141,7 @@ def _serve_rows(trial: ServeTrial, *, allowed: bool) -> list[_Row]:
     held = serving_memory(r.parameters, r.layouts, r.device, r.engine, cached).total_bytes
     missing = np.broadcast_to(np.asarray(held) - r.device.memory_bytes, (trial.count,))
     return [
-        _Row(
+        Try(
             machines=trial.machines,
             way=trial.way.name,
             precision=trial.way.form.name,
@@ -144,7 +156,7 @@ def _serve_rows(trial: ServeTrial, *, allowed: bool) -> list[_Row]:
     ]
 
 
-def _train_row(trial: train.TrainTrial, *, allowed: bool) -> _Row:
+def _train_row(trial: train.TrainTrial, *, allowed: bool) -> Try:
     """The fastest layout of a training trial."""
     fits = trial.jobs is not None and len(trial.duration_s) > 0
     layout, seconds = "", math.inf
@@ -153,7 +165,7 @@ def _train_row(trial: train.TrainTrial, *, allowed: bool) -> _Row:
         seconds = float(trial.duration_s[index])
         devices = int(trial.jobs.layouts.devices[index])
         layout = f"{trial.jobs.layouts.one(index)} on {_counted(trial.machines, devices)}"
-    return _Row(
+    return Try(
         machines=trial.machines,
         way=trial.precision,
         precision=trial.precision,
@@ -173,7 +185,7 @@ def _counted(machines: MachineClass, devices: int) -> str:
 
 
 def _explain(
-    demand: WorkloadDemand, rows: Sequence[_Row], bounds: Sequence[tuple[str, float, ConfigPath]]
+    demand: WorkloadDemand, rows: Sequence[Try], bounds: Sequence[tuple[str, float, ConfigPath]]
 ) -> Diagnostic:
     """Find the lines that clash and tell how near the best layout came."""
     possible = np.array([row.fits for row in rows], dtype=bool)
@@ -194,7 +206,7 @@ def _explain(
     return _too_slow(demand, clash, rows[best[0]], best[1], float(best[1].seconds[best[0]]))
 
 
-def _times(rows: Sequence[_Row], bounds: Sequence[tuple[str, float, ConfigPath]]) -> list[Line]:
+def _times(rows: Sequence[Try], bounds: Sequence[tuple[str, float, ConfigPath]]) -> list[Line]:
     """The lines that bound times."""
     out: list[Line] = []
     for i, (what, bound_s, origin) in enumerate(bounds):
@@ -213,7 +225,7 @@ def _times(rows: Sequence[_Row], bounds: Sequence[tuple[str, float, ConfigPath]]
     return out
 
 
-def _limits(limits: Limits, rows: Sequence[_Row]) -> list[Line]:
+def _limits(limits: Limits, rows: Sequence[Try]) -> list[Line]:
     """The lines that allow accelerators and precisions."""
     out: list[Line] = []
     if limits.accelerators is not None:
@@ -229,7 +241,7 @@ def _limits(limits: Limits, rows: Sequence[_Row]) -> list[Line]:
     return out
 
 
-def _floors(floor: Floor | None, rows: Sequence[_Row]) -> list[Line]:
+def _floors(floor: Floor | None, rows: Sequence[Try]) -> list[Line]:
     """The line that asks for quality."""
     if floor is None:
         return []
@@ -239,7 +251,7 @@ def _floors(floor: Floor | None, rows: Sequence[_Row]) -> list[Line]:
 
 
 def _too_slow(
-    demand: WorkloadDemand, clash: Sequence[Line], row: _Row, bound: TimeLine, seconds: float
+    demand: WorkloadDemand, clash: Sequence[Line], row: Try, bound: TimeLine, seconds: float
 ) -> Diagnostic:
     """Something fits, but nothing is fast enough."""
     reached, short = format_duration(seconds), format_duration(seconds - bound.bound_s)
@@ -262,7 +274,7 @@ def _too_slow(
 
 
 def _nothing_allowed(
-    demand: WorkloadDemand, clash: Sequence[Line], rows: Sequence[_Row], possible: Mask
+    demand: WorkloadDemand, clash: Sequence[Line], rows: Sequence[Try], possible: Mask
 ) -> Diagnostic:
     """What is allowed cannot hold the model, or is not there at all."""
     first = clash[0]
@@ -280,12 +292,12 @@ def _nothing_allowed(
     )
 
 
-def _told(row: _Row) -> str:
+def _told(row: Try) -> str:
     """``int4 (keeps 97.4%)``, or just the way where nobody knows."""
     return f"{row.way} (keeps {row.kept:.1%})" if row.kept else row.way
 
 
-def _fits_nowhere(demand: WorkloadDemand, rows: Sequence[_Row]) -> Diagnostic:
+def _fits_nowhere(demand: WorkloadDemand, rows: Sequence[Try]) -> Diagnostic:
     """No machine class holds the model, whatever the user would allow."""
     usable = [row for row in rows if row.allowed and math.isfinite(row.missing_bytes)]
     elsewhere = list(dict.fromkeys(_told(row) for row in rows if row.fits))

@@ -145,7 +145,7 @@ def _train(
             tally.remain += trial.fit - trial.late
             found += train.candidates_of(trial, demand)
     if not found:
-        return Result(None, (explain_train(demand, model, classes, table, DEFAULT_PRECISIONS),))
+        return Result(None, (explain_train(demand, model, classes, table),))
     found.sort(key=lambda c: (c.machines * (c.hours or 0.0), c.devices, c.id))
     return Result((tuple(_distinct(found)), tally.search(demand.name, len(found), started)))
 

@@ -10,12 +10,14 @@ from dcplan.config import default_paths, load_document
 from dcplan.demand import derive
 from dcplan.diag import Result, error, has_errors
 from dcplan.provider import open_providers
+from dcplan.workflow.profiles import profiles_of
 from dcplan.workflow.types import Checked
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from dcplan.catalog import Model
+    from dcplan.catalog.efficiency import Efficiencies
     from dcplan.config import Document, Loaded
     from dcplan.demand import Demand
     from dcplan.diag import Diagnostics
@@ -50,6 +52,7 @@ class _Rooms:
     demand: Result[Demand]
     providers: Result[dict[str, Provider]]
     accelerators: Diagnostics
+    profiles: Result[tuple[Efficiencies, ...]]
 
     @property
     def diagnostics(self) -> Diagnostics:
@@ -59,6 +62,7 @@ class _Rooms:
             *self.accelerators,
             *self.demand.diagnostics,
             *self.providers.diagnostics,
+            *self.profiles.diagnostics,
         )
 
 
@@ -68,6 +72,7 @@ def _rooms(document: Document, root: Path) -> _Rooms:
         demand=derive(document, root),
         providers=open_providers(document.providers, root),
         accelerators=check_accelerators(document),
+        profiles=profiles_of(document, root),
     )
 
 
@@ -100,6 +105,7 @@ def check(project: Project) -> Result[Checked]:
             accelerators=load_accelerators(),
             demand=rooms.demand.unwrap(),
             providers=rooms.providers.unwrap(),
+            efficiencies=next(iter(rooms.profiles.unwrap()), None),
         ),
         diagnostics,
     )

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 def decide(checked: Checked, gathered: Gathered, state: State, progress: Progress) -> Result[Decided]:
     """The solution of the document on what is offered, as close to ``state`` as its cost allows."""
-    searched = _search(checked, gathered, progress)
+    classes: dict[str, tuple[MachineClass, ...]] = {}
+    searched = _search(checked, gathered, progress, classes)
     if searched.value is None:
         return Result(None, searched.diagnostics)
     candidates = searched.value.candidates
@@ -46,6 +47,7 @@ def decide(checked: Checked, gathered: Gathered, state: State, progress: Progres
         Decided(
             candidates=candidates,
             searches=searched.value.searches,
+            classes=classes,
             pools={p.id: p for p in pools},
             problem=problem,
             solution=solved.value,
@@ -55,17 +57,24 @@ def decide(checked: Checked, gathered: Gathered, state: State, progress: Progres
     )
 
 
-def _search(checked: Checked, gathered: Gathered, progress: Progress) -> Result[Candidates]:
-    """The layouts of every workload on the machines that its constraints leave."""
+def _search(
+    checked: Checked,
+    gathered: Gathered,
+    progress: Progress,
+    classes: dict[str, tuple[MachineClass, ...]],
+) -> Result[Candidates]:
+    """The layouts of every workload on the machines that its constraints leave, which go into ``classes``."""
     catalog = gathered.catalog
 
     def classes_of(workload: WorkloadDemand) -> Result[tuple[MachineClass, ...]]:
         progress(f"searching layouts for {workload.name}")
-        return classes_for(
+        found = classes_for(
             workload, catalog.offerings, catalog.machines, catalog.accelerators, gathered.topology
         )
+        classes[workload.name] = found.value or ()
+        return found
 
-    return search_all(checked.demand, checked.models, classes_of)
+    return search_all(checked.demand, checked.models, classes_of, checked.efficiencies)
 
 
 def _graph(checked: Checked, placements: dict[str, Placement]) -> Result[ResourceGraph]:

@@ -5,13 +5,38 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dcplan.catalog.efficiency import load_efficiencies
-from dcplan.diag import Diagnostic, Result, has_errors
+from dcplan.diag import Diagnostic, Result, error, has_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from dcplan.catalog.efficiency import Efficiencies
+    from dcplan.config import Document
+
+
+def profiles_of(document: Document, root: Path) -> Result[tuple[Efficiencies, ...]]:
+    """The table with the document's profiles in it, or nothing where it names none: what ships will do then.
+
+    A file that is not there is told at its line.
+    """
+    if not document.profiles:
+        return Result(())
+    missing = tuple(
+        error(
+            "no-profile",
+            "There is no such profile",
+            f'"{name}" is not a file beside the document. dcplan calibrate writes profiles; '
+            "docs/calibration.md tells how.",
+            path=("profiles", index),
+        )
+        for index, name in enumerate(document.profiles)
+        if not (root / name).is_file()
+    )
+    if missing:
+        return Result(None, missing)
+    table = efficiencies_with([root / name for name in document.profiles])
+    return Result(None if table.value is None else (table.value,), table.diagnostics)
 
 
 def efficiencies_with(profiles: Sequence[Path]) -> Result[Efficiencies]:

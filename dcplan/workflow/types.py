@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dcplan.apply import ApplyReport
+    from dcplan.catalog.efficiency import Efficiencies
     from dcplan.catalog.types import Accelerator, Catalog, Model
     from dcplan.config import Loaded
     from dcplan.demand.types import Demand
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from dcplan.plan.types import Plan
     from dcplan.provider.protocol import Provider
     from dcplan.resources import ResourceGraph
-    from dcplan.sharding.types import Candidate, Search
+    from dcplan.sharding.types import Candidate, MachineClass, Search
     from dcplan.state.types import State
     from dcplan.topology.query import Topology
 
@@ -50,6 +51,8 @@ class Checked:
     accelerators: Mapping[str, Accelerator]
     demand: Demand
     providers: Mapping[str, Provider]
+    efficiencies: Efficiencies | None = None
+    """Figures with those of the document's profiles among them; None: those that ship with dcplan."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,8 @@ class Decided:
 
     candidates: tuple[Candidate, ...]
     searches: tuple[Search, ...]
+    classes: Mapping[str, tuple[MachineClass, ...]]
+    """The kinds of machines that each workload may use."""
     pools: Mapping[str, Pool]
     problem: Problem
     solution: Solution

@@ -32,6 +32,7 @@ def command(
     from dcplan.cli.progress import progress_line  # noqa: PLC0415 - --help stays light
     from dcplan.cli.views import explain as view  # noqa: PLC0415 - as above
     from dcplan.diag import did_you_mean, error  # noqa: PLC0415 - as above
+    from dcplan.workflow.explaining import reasons_against  # noqa: PLC0415 - as above
     from dcplan.workflow.planning import plan  # noqa: PLC0415 - as above
 
     with progress_line(quiet=as_json) as progress:
@@ -44,8 +45,10 @@ def command(
         detail = f'The document has no workload "{workload}". {hint}'
         stop_with((error("no-workload", "There is no such workload", detail),), as_json=as_json)
     chosen = [w for w in planned.value.plan.workloads if workload in {None, w.name}]
+    decided = planned.value.decided
+    against = {w.name: reasons_against(w.name, planned.value.checked, decided) for w in chosen}
     if as_json:
-        echo_json(view.as_data(chosen, planned.value.decided), planned.diagnostics)
+        echo_json(view.as_data(chosen, decided, against), planned.diagnostics)
         return
     show_diagnostics(planned.diagnostics, as_json=False, more=True)
-    click.echo("\n\n".join(view.as_text(w, planned.value.decided) for w in chosen))
+    click.echo("\n\n".join(view.as_text(w, decided, against[w.name]) for w in chosen))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from io import StringIO
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dcplan.basis import Estimate
     from dcplan.perf.types import Memory
     from dcplan.plan.types import PlacedWorkload
+    from dcplan.sharding.why_not import WhyNot
     from dcplan.workflow.types import Decided
 
 TABLE = 142
@@ -27,7 +28,7 @@ SHOWN = 10
 """Alternatives that are listed, cheapest first."""
 
 
-def as_text(placed: PlacedWorkload, decided: Decided) -> str:
+def as_text(placed: PlacedWorkload, decided: Decided, against: Sequence[WhyNot]) -> str:
     """One workload, explained."""
     candidate = placed.candidate
     blocks = [
@@ -36,6 +37,11 @@ def as_text(placed: PlacedWorkload, decided: Decided) -> str:
             [
                 wrapped(f"Wanted: {placed.demand}", WIDTH, indent="  "),
                 wrapped(f"Chosen: {described(candidate)}", WIDTH, indent="  "),
+                *(
+                    []
+                    if candidate.quality is None
+                    else [wrapped(f"Quality: {candidate.quality}", WIDTH, indent="  ")]
+                ),
                 wrapped(f"Layouts: {placed.search}", WIDTH, indent="  "),
             ]
         ),
@@ -53,15 +59,48 @@ def as_text(placed: PlacedWorkload, decided: Decided) -> str:
         blocks.append(
             parts_text(f"Step: {format_duration(candidate.estimate.step.seconds)}", candidate.estimate.step)
         )
+    if isinstance(candidate.estimate, ServeEstimate):
+        blocks += [wrapped(text, WIDTH, indent="  ") for text in trust(candidate.estimate)]
     blocks += [memory_text(candidate.estimate.memory), _alternatives(placed, decided)]
+    if against:
+        blocks.append(_against(against))
     return "\n\n".join(blocks)
+
+
+def trust(estimate: ServeEstimate) -> list[str]:
+    """How far predictions are trusted: the margin on each bound, and what they go beyond."""
+    margins = [
+        f"Margin on {p.metric.value.upper()} p{p.quantile * 100:g}: {p.margin}"
+        for p in estimate.predicted
+        if p.margin is not None
+    ]
+    return [*margins, *dict.fromkeys(f"Note: {note}" for p in estimate.predicted for note in p.notes)]
+
+
+def _quality(candidate: Candidate) -> list[str]:
+    """What is kept of the model's quality, where it is known."""
+    if candidate.quality is None:
+        return []
+    return [wrapped(f"Quality: {candidate.quality}", WIDTH, indent="  ")]
+
+
+def _against(against: Sequence[WhyNot]) -> str:
+    """What has no candidate: one line for each reason, accelerators that share it together."""
+    lines: dict[tuple[str, str], list[str]] = {}
+    for one in against:
+        lines.setdefault((one.accelerator, one.reason), []).append(one.way)
+    shown = [
+        wrapped(f"{chip}, {' or '.join(ways)}: {reason}", WIDTH, first="  ", indent="    ")
+        for (chip, reason), ways in lines.items()
+    ]
+    return "Not among them, and why\n" + "\n".join(shown)
 
 
 def described(candidate: Candidate) -> str:
     """``6 replicas of TP4, fp8, on h100x8``."""
     count = f"{candidate.replicas} x " if candidate.replicas > 1 else ""
     devices = f"{candidate.devices} x {candidate.accelerator} ({candidate.machine})"
-    return f"{count}{candidate.layout}, {candidate.precision}, on {devices}"
+    return f"{count}{candidate.layout}, {candidate.way}, on {devices}"
 
 
 def parts_text(title: str, estimate: Estimate) -> str:
@@ -100,7 +139,7 @@ def _alternatives(placed: PlacedWorkload, decided: Decided) -> str:
         mark = "->" if candidate.id == placed.candidate.id else ""
         table.add_row(
             mark,
-            f"{candidate.replicas} x {candidate.layout}, {candidate.precision}",
+            f"{candidate.replicas} x {candidate.layout}, {candidate.way}",
             f"{candidate.devices} x {candidate.accelerator} ({candidate.machine})",
             predicted(candidate),
             f"{format_usd_per_h(cost)}{_for(candidate)}",
@@ -147,7 +186,9 @@ def alternatives(workload: str, decided: Decided) -> list[tuple[Candidate, float
     return sorted(priced, key=lambda pair: (pair[1] * (pair[0].hours or 1.0), pair[0].id))
 
 
-def as_data(placed: Sequence[PlacedWorkload], decided: Decided) -> dict[str, object]:
+def as_data(
+    placed: Sequence[PlacedWorkload], decided: Decided, against: Mapping[str, Sequence[WhyNot]]
+) -> dict[str, object]:
     """The same for programs."""
     from typing import Any  # noqa: PLC0415 - as below
 
@@ -160,6 +201,7 @@ def as_data(placed: Sequence[PlacedWorkload], decided: Decided) -> dict[str, obj
                 "alternatives": [
                     {"candidate": c, "usd_per_h": cost} for c, cost in alternatives(w.name, decided)
                 ],
+                "why_not": list(against[w.name]),
             }
             for w in placed
         ],

@@ -74,6 +74,8 @@ def workload_text(placed: PlacedWorkload) -> str:
     """One workload: where and how it runs, what is predicted against what is promised, what it costs."""
     candidate = placed.candidate
     rows = [("runs as", _runs_as(placed)), ("in", _places(placed))]
+    if candidate.quality is not None and (candidate.quality.kept < 1 or candidate.variant):
+        rows.append(("quality", str(candidate.quality)))
     if isinstance(candidate.estimate, ServeEstimate):
         rows += _serve_rows(candidate.estimate)
     else:
@@ -99,7 +101,7 @@ def _runs_as(placed: PlacedWorkload) -> str:
     spares = f" ({plural(candidate.spares, 'spare')} for availability)" if candidate.spares else ""
     unit = plural(candidate.replicas, "replica") + spares if placed.kind == "serve" else "one job"
     devices = f"{candidate.devices} x {candidate.accelerator}"
-    return f"{unit} of {candidate.layout}, {candidate.precision}, on {devices}"
+    return f"{unit} of {candidate.layout}, {candidate.way}, on {devices}"
 
 
 def _places(placed: PlacedWorkload) -> str:
@@ -119,6 +121,7 @@ def _serve_rows(estimate: ServeEstimate) -> list[tuple[str, str]]:
     used = f"{percent(estimate.utilisation)} used, {estimate.batch} sequences at once"
     memory = estimate.memory
     split = f"weights {format_bytes(memory.weights_bytes)}, KV cache {format_bytes(memory.kv_cache_bytes)}"
+    rows += [("note", note) for note in dict.fromkeys(n for p in estimate.predicted for n in p.notes)]
     rows.append(("load", f"{rates}: {used}"))
     rows.append(("memory", f"{format_bytes(memory.total_bytes)} a device, {split}"))
     return rows
