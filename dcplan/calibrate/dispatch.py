@@ -10,8 +10,9 @@ from dcplan.calibrate.calibration import Calibration
 from dcplan.calibrate.fit import solver_missing
 from dcplan.calibrate.kernels import calibrate_kernels
 from dcplan.calibrate.profile import over, table_of
+from dcplan.calibrate.serving import fit_serving
 from dcplan.calibrate.training import calibrate_training
-from dcplan.calibrate.types import KERNELS, Rows, TrainRow
+from dcplan.calibrate.types import KERNELS, Rows, ServeRow, TrainRow
 from dcplan.catalog.efficiency import Efficiencies
 from dcplan.diag import Diagnostic, Result, error, has_errors, listed, plural, warning
 
@@ -30,6 +31,7 @@ class Calibrator:
 CALIBRATORS: tuple[Calibrator, ...] = (
     Calibrator(kinds=KERNELS, fit=calibrate_kernels),
     Calibrator(kinds=(TrainRow.kind,), fit=calibrate_training),
+    Calibrator(kinds=(ServeRow.kind,), fit=fit_serving),
 )
 """In this order: what one finds is believed by the next."""
 

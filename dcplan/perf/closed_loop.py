@@ -56,11 +56,7 @@ def closed_loop_s(
         behind = mine * work - decoding
         response = (behind + root(behind * behind + 4 * work * decoding)) / 2
         queue = larger(smaller(response, mine * work) - work, 0.0)
-        waiting = (
-            e.queue_factor * queue
-            + e.poll_factor * step
-            + burst * (mine - 1) * work
-        )
+        waiting = e.queue_factor * queue + e.poll_factor * step + burst * (mine - 1) * work
         ttft = alone + waiting
         settled = larger(mine * decoding / (decoding + ttft), smaller(mine, 1.0))
         batch = batch + EASE * (settled - batch)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dcplan.perf.collectives import all_gather_s, inside_domain
 from dcplan.perf.device import SIXTEEN_BITS
-from dcplan.perf.layouts import SHARDED_WEIGHTS
+from dcplan.perf.layouts import SHARDED_GRADIENTS, SHARDED_WEIGHTS
 from dcplan.perf.numbers import Num, larger, where
 from dcplan.perf.training_memory import optimizer_parameters, shard_ranks
 
@@ -25,17 +25,22 @@ REDUCED = 4.0
 """Gathers of 16-bit parameters that take as long as summing 32-bit gradients everywhere."""
 
 SHARED = 3.0
-"""The same for scattering 32-bit gradients (2) and gathering 16-bit parameters (1): ZeRO-1 and 2, once a
-step; and for ZeRO-3's two gathers and its scattering of 16-bit gradients, each micro-batch."""
+"""The same for scattering 32-bit gradients (2) and gathering 16-bit parameters (1): ZeRO-1, once a step;
+and for ZeRO-3's two gathers and its scattering of 16-bit gradients, each micro-batch."""
+
+SCATTERED = 2.0
+"""The same for scattering 32-bit gradients alone, which ZeRO-2 does after each micro-batch: it keeps no more
+than its shard of their sum."""
 
 
 def data_parallel_s(j: Jobs, computing: Num, backward: Num) -> Num:
     """Gradients and parameters going round the data-parallel group, as far as they show, seconds.
 
-    Below ZeRO-3 they go once a step, behind the ``backward`` pass of the last
-    micro-batch; under ZeRO-3 parameters are gathered for the forward and for the
-    backward pass of each micro-batch, behind all ``computing``.  Where shards have
-    copies (HSDP), gradients of a shard are summed over them once a step.
+    Below ZeRO-2 they go once a step, behind the ``backward`` pass of the last
+    micro-batch; ZeRO-2 scatters gradients behind each of these; under ZeRO-3
+    parameters are gathered for the forward and for the backward pass of each
+    micro-batch, behind all ``computing``.  Where shards have copies (HSDP),
+    gradients of a shard are summed over them once a step.
     """
     lay, p = j.layouts, j.parameters
     dense = (p.linear_total * j.stage + p.tables / lay.pipeline) / lay.tensor
@@ -48,8 +53,12 @@ def data_parallel_s(j: Jobs, computing: Num, backward: Num) -> Num:
     across = _gather_s(j, dense / shard, ranks / shard, lay.tensor * shard)
     across = across + _gather_s(j, experts / part, same / part, group * part)
     gather, across = gather * j.framework.data_factor, across * j.framework.data_factor
-    once = where(lay.zero >= 1, SHARED, REDUCED) * gather + REDUCED * across
-    below = larger(j.framework.data_shows * once, once - backward)
+    # Rounds of scattering, and the backward passes that hide them.
+    scatters = where(lay.zero >= SHARDED_GRADIENTS, j.micro_batches, 1.0)
+    once = (
+        where(lay.zero >= 1, SHARED - SCATTERED + SCATTERED * scatters, REDUCED) * gather + REDUCED * across
+    )
+    below = larger(j.framework.data_shows * once, once - scatters * backward)
     # A pipeline keeps what it gathered until the last micro-batch has passed.
     rounds = where(lay.pipeline > 1, 1.0, j.micro_batches)
     each = rounds * SHARED * gather + REDUCED * across

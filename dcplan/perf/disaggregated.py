@@ -1,4 +1,4 @@
-"""Disaggregated serving: some workers compute prompts, others decode, each with hardware and layout of its own.
+"""Disaggregated serving: some workers compute prompts, others decode, each with its own hardware.
 
 Sources: Zhong et al. 2024 (DistServe, arXiv 2401.09670), Patel et al. 2024
 (Splitwise, arXiv 2311.18677); rate matching as in AIConfigurator (arXiv 2601.06288).

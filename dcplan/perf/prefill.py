@@ -81,7 +81,7 @@ def prefill_work_s(r: Replicas) -> Num:
 
 
 def chunk_within(r: Replicas, batch: Num, tpot_s: Num) -> Num:
-    """The largest chunk of prompt tokens that a step of ``batch`` requests can take in without exceeding ``tpot_s``.
+    """The largest chunk of prompt tokens with which a step of ``batch`` requests stays within ``tpot_s``.
 
     Tokens cost what those of a full chunk do (Agrawal et al. 2024, Sarathi-Serve, section 4.3: the
     bound on the time between tokens sets the chunk).  0 where decoding alone takes longer; never above what

@@ -16,6 +16,10 @@ FULL_LOAD = 0.999999
 """Beyond this a queue has no steady state; its formulas are cut off here."""
 
 
+MOST_ELASTIC = 0.9
+"""Elasticity of the time per token beyond which the linear picture breaks down."""
+
+
 def normal_score(quantile: float) -> float:
     """How many standard deviations above the mean this quantile of a normal distribution lies."""
     return NormalDist().inv_cdf(min(max(quantile, 1e-6), 1 - 1e-6))
@@ -68,17 +72,39 @@ def wait_at_s(load: Num, mean_s: Num, quantile: float) -> Num:
     return out
 
 
-def batch_at(mean: Num, quantile: float, arrival_cv2: float) -> Num:
+def batch_at(mean: Num, quantile: float, arrival_cv2: float, elasticity: Num = 0.0) -> Num:
     """The quantile of the number of requests that are decoded together.
 
     Requests do not wait for one another to be decoded, so that their number is
     that of an infinite-server queue: variance over mean is the peakedness
     ``1 + (ca2 - 1) / 2`` for exponential stays; Whitt 1984, Heavy-traffic
-    approximations for service systems with blocking.  Normal approximation;
-    never below the mean.
+    approximations for service systems with blocking.  Where each request slows
+    the others, fluctuations die away slower: linearised around the mean, the
+    variance grows by ``1 / (1 - elasticity)``, elasticity being that of the time
+    per token to the number of requests.  Normal approximation; never below the mean.
     """
-    peakedness = max(1 + (arrival_cv2 - 1) / 2, 0.0)
+    peakedness = max(1 + (arrival_cv2 - 1) / 2, 0.0) / (1 - smaller(elasticity, MOST_ELASTIC))
     return mean + max(normal_score(quantile), 0.0) * root(mean * peakedness)
+
+
+def gated_step_s(step_s: Num, load: Num, work_s: Num, arrival_cv2: float, work_cv2: Num) -> tuple[Num, Num]:
+    """Variance of the length of steps, and mean length of the step that an arrival falls into.
+
+    A step computes all prompts that arrived during the one before (gated
+    service), so that a long step makes the next one long:
+    ``V = w rho s (ca2 + cs2) + rho^2 V``.  Arrivals fall into long steps more
+    often: ``s + V / s``.  Takagi 1986, Analysis of Polling Systems, section 4.
+    """
+    busy = smaller(load, FULL_LOAD)
+    variance = work_s * busy * step_s * (arrival_cv2 + work_cv2) / (1 - busy * busy)
+    return variance, step_s + variance / step_s
+
+
+def lognormal_at(mean: Num, variance: Num, quantile: float) -> Num:
+    """The quantile of a lognormal distribution with this mean and variance."""
+    square: Num = np.log(1 + variance / larger(mean * mean, 1e-300))
+    out: Num = mean * np.exp(normal_score(quantile) * root(square) - square / 2)
+    return out
 
 
 def sum_excess(*excesses: Num) -> Num:

@@ -10,11 +10,23 @@ from __future__ import annotations
 
 from dcplan.demand.types import Metric, SlaBound
 from dcplan.perf.decode import decode_parts
-from dcplan.perf.numbers import Num, Parts, larger, total
+from dcplan.perf.numbers import Num, Parts, larger, root, smaller, total
 from dcplan.perf.prefill import prefill_parts, prefill_work_s
-from dcplan.perf.queueing import batch_at, length_at, mean_wait_s, sum_excess, variation_of, wait_at_s
+from dcplan.perf.queueing import (
+    batch_at,
+    gated_step_s,
+    length_at,
+    lognormal_at,
+    mean_wait_s,
+    normal_score,
+    sum_excess,
+    variation_of,
+)
 from dcplan.perf.replicas import Replicas
 from dcplan.perf.serving_memory import cache_room_bytes, sequence_bytes
+
+MOST_LOAD = 0.95
+"""Share of the time that prompts take beyond which fluctuations are not told from overload."""
 
 
 def rate_at(r: Replicas, batch: Num) -> Num:
@@ -26,39 +38,86 @@ def rate_at(r: Replicas, batch: Num) -> Num:
     return batch / (r.output.mean * total(decode_parts(r, batch)) + batch * prefill_work_s(r))
 
 
+def elasticity(r: Replicas, batch: Num) -> Num:
+    """By which share the time per token grows for each share that the batch grows.
+
+    As steps are close to affine in the batch, it is the share of the time that
+    an almost empty batch would not take.
+    """
+    token = total(decode_parts(r, batch)) + batch * prefill_work_s(r) / r.output.mean
+    return _elasticity(r, token)
+
+
+def _elasticity(r: Replicas, token_s: Num) -> Num:
+    """The same where the mean time per token is known."""
+    return larger(1 - total(decode_parts(r, 1.0)) / token_s, 0.0)
+
+
 def tpot_parts(r: Replicas, batch: Num, quantile: float) -> Parts:
     """Time per output token at a mean batch, for a quantile of the requests, seconds.
 
     The batch that a request meets varies; each request under way is replaced by
     a prompt once in its life, so that the batch also says how many prompts push
-    in between its tokens.
+    in between its tokens.  How many do so in one request's life varies, too,
+    and the fewer tokens it has the more; while they do, more prompts come.
     """
-    met = batch_at(batch, quantile, r.arrival_cv2)
+    work, tokens = prefill_work_s(r), r.output.mean
+    mean = total(decode_parts(r, batch)) + batch * work / tokens
+    met = batch_at(batch, quantile, r.arrival_cv2, _elasticity(r, mean))
     parts = decode_parts(r, met)
-    parts["prefill interference"] = met * prefill_work_s(r) / r.output.mean
+    steady = met * work / tokens
+    pushed = work * work * batch / tokens * (r.arrival_cv2 + variation_of(r.prompt))
+    few = (1 + variation_of(r.output)) / tokens
+    load = smaller(batch * work / (tokens * mean), MOST_LOAD)
+    slower = total(parts) + steady - mean
+    unlucky = max(normal_score(quantile), 0.0) * root(pushed * few) / (1 - load)
+    parts["prefill interference"] = steady + larger(sum_excess(slower, unlucky) - slower, 0.0)
     return parts
 
 
 def ttft_parts(r: Replicas, batch: Num, quantile: float) -> Parts:
     """Time to first token at a mean batch, for a quantile of the requests, seconds.
 
-    The prompt at that quantile of lengths on an idle replica, and ``queueing``:
-    the wait behind other prompts and for the step under way, combined with the
-    length as independent times are.
+    The prompt at that quantile of lengths on an idle replica, and ``queueing``,
+    all else: the rest of the step under way, the other prompts of the own step
+    (those that came during the one before, and with bursty arrivals those of
+    the same burst), decoding in it, and where prompts are more than one step
+    takes in, the wait for a later one.  Their sum is taken to be lognormal.
     """
-    work, step = prefill_work_s(r), total(decode_parts(r, batch))
-    load = rate_at(r, batch) * work
-    wait = mean_wait_s(load, work, r.arrival_cv2, variation_of(r.prompt))
-    new = 1 - r.cached_share
+    e, work, decoding = r.engine, prefill_work_s(r), total(decode_parts(r, batch))
+    step, lengths_cv2, new = (
+        decoding + batch * work / r.output.mean,
+        variation_of(r.prompt),
+        1 - r.cached_share,
+    )
+    rate = batch / (r.output.mean * step)
+    load = rate * work
+    variance, met = gated_step_s(step, load, work, r.arrival_cv2, lengths_cv2)
+    burst = max(r.arrival_cv2 - 1, 0.0) / 2 * work
+    seen = e.poll_factor + load
+    mean = total(prefill_parts(r, r.prompt.mean * new)) + met * seen + burst
+    mean = mean + _later_s(r, rate, decoding, work)
+    spread = variance * seen * seen + (2 * e.poll_factor * met) ** 2 / 12 + burst * burst
+    spread = spread + work * load * met * (r.arrival_cv2 + lengths_cv2) + work * work * lengths_cv2
     long = larger(length_at(r.prompt, quantile), r.prompt.mean)
     parts = prefill_parts(r, long * new)
-    longer = total(parts) - total(prefill_parts(r, r.prompt.mean * new))
-    # The step under way ends within one step, each moment alike likely.
-    unlucky_step = (quantile - 0.5) * step
-    spread = sum_excess(longer, wait_at_s(load, wait, quantile) - wait, unlucky_step)
-    parts["queueing"] = larger(wait + r.engine.poll_factor * step + spread - longer, 0.0)
-    parts["overhead"] = parts["overhead"] + r.engine.first_s + r.engine.token_s * long
+    least = total(parts)
+    parts["overhead"] = parts["overhead"] + e.first_s + e.token_s * long
+    beside = (1 - e.mixed) * decoding
+    parts["queueing"] = larger(beside + lognormal_at(mean, spread, quantile) - least, 0.0)
     return parts
+
+
+def _later_s(r: Replicas, rate: Num, decoding: Num, work: Num) -> Num:
+    """Mean wait for a later step where one cannot take in all prompts that are there.
+
+    A queue whose server takes in a full chunk each step; at light load steps are
+    never full, so that Kingman's wait counts by that load.
+    """
+    prompt = r.new_tokens / r.engine.chunk_tokens
+    service = prompt * decoding + work
+    full = rate * service
+    return smaller(full, 1.0) * mean_wait_s(full, service, r.arrival_cv2, variation_of(r.prompt))
 
 
 def bound_parts(r: Replicas, batch: Num, bound: SlaBound) -> Parts:
@@ -74,7 +133,7 @@ def cache_room(r: Replicas) -> Num:
 
 
 def cached_bytes(r: Replicas, context: Num) -> Num:
-    """Bytes that one sequence of so many tokens keeps on a device, which is one of its data ranks' on average."""
+    """Bytes that one sequence of so many tokens keeps on a device; data ranks share the sequences."""
     return sequence_bytes(r.parameters, r.layouts, r.device, context) / r.layouts.data
 
 
@@ -91,7 +150,7 @@ def longest_room(r: Replicas) -> Num:
 
 def room_needed(r: Replicas, batch: Num, quantile: float) -> Num:
     """Sequences in the cache at a mean batch, for a quantile of the moments, as if all were at their end."""
-    return batch_at(batch, quantile, r.arrival_cv2)
+    return batch_at(batch, quantile, r.arrival_cv2, elasticity(r, batch))
 
 
 __all__ = [
