@@ -9,7 +9,7 @@ Regression and Multilevel Models, chapter 12).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -28,6 +28,9 @@ SHARES = frozenset({"spread", "imbalance", "mixed", "acceptance", "draft_share",
 """Figures that cannot be above 1."""
 
 ALMOST_ALL = 0.98
+
+Believed: TypeAlias = Callable[[str, str, str, str], float]
+"""From a figure, an engine, a chip and a precision ("" for any) to the value of an earlier fit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,14 +92,20 @@ class Figures:
     """All constants of a set of rows, and how a row's figures follow from them.
 
     ``engines`` and ``chips`` have an entry a row; ``numbers`` by part of the
-    model: the precision it is in.
+    model: the precision it is in.  ``believed`` gives figures to start from, of
+    an earlier fit; without it they start where ``PRIORS`` says.
     """
 
     def __init__(
-        self, engines: Sequence[str], chips: Sequence[str], numbers: Mapping[str, Sequence[str]]
+        self,
+        engines: Sequence[str],
+        chips: Sequence[str],
+        numbers: Mapping[str, Sequence[str]],
+        believed: Believed | None = None,
     ) -> None:
         self.rows = len(engines)
         self.engines, self.chips, self.numbers = list(engines), list(chips), numbers
+        self.believed = believed
         self.parameters: list[Parameter] = []
         self.members: list[npt.NDArray[np.bool_]] = []
         self.place: dict[tuple[str, str, str], int] = {}
@@ -105,7 +114,8 @@ class Figures:
 
     def _add(self, name: str, prior: Prior) -> None:
         """One figure's constants: everywhere, then one for each engine, chip and precision among the rows."""
-        self._one(name, EVERYWHERE, "", prior.start, prior.width, np.ones(self.rows, dtype=bool))
+        start = prior.start if self.believed is None else 1.0
+        self._one(name, EVERYWHERE, "", start, prior.width, np.ones(self.rows, dtype=bool))
         for level, width in prior.widths.items():
             members: dict[str, npt.NDArray[np.bool_]] = {}
             for part in self._parts(name, prior):
@@ -115,7 +125,7 @@ class Figures:
             for label, rows in sorted(members.items()):
                 self._one(name, level, label, 1.0, width, rows)
 
-    def _one(
+    def _one(  # noqa: PLR0913, PLR0917 - what one constant is
         self, name: str, level: str, label: str, start: float, width: float, rows: npt.NDArray[np.bool_]
     ) -> None:
         self.place[name, level, label] = len(self.parameters)
@@ -146,12 +156,24 @@ class Figures:
     def of_rows(self, values: Array, name: str, part: str = "") -> Array:
         """A figure for each row."""
         prior = PRIORS[name]
-        out = np.full(self.rows, values[self.place[name, EVERYWHERE, ""]])
+        out = np.full(self.rows, values[self.place[name, EVERYWHERE, ""]]) * self._start(
+            name, part or prior.part
+        )
         for level in prior.widths:
             labels = self._labels(level, part or prior.part)
             index = np.array([self.place[name, level, label] for label in labels])
             out = out * values[index]
         return np.minimum(out, ALMOST_ALL) if name in SHARES else out
+
+    def _start(self, name: str, part: str) -> Array:
+        """What is believed of a figure before the fit, each row; 1 where the constants say it themselves."""
+        if self.believed is None:
+            return np.ones(self.rows)
+        kinds = self.numbers.get(part, [""] * self.rows)
+        known = {
+            key: self.believed(name, *key) for key in set(zip(self.engines, self.chips, kinds, strict=True))
+        }
+        return np.array([known[key] for key in zip(self.engines, self.chips, kinds, strict=True)])
 
     def named(self, fit: Fit, engine: str, chip: str | None) -> dict[str, tuple[float, float, bool]]:
         """Figures of an engine on a chip (None: on any) by their names in the table.
@@ -166,6 +188,8 @@ class Figures:
                     keys += [(CHIP, f"{engine} {chip}"), (CHIP_NUMBERS, f"{chip} {kind}")]
                 used = [fit.fitted[self.place[name, *key]] for key in keys if (name, *key) in self.place]
                 value = float(np.prod([one.value for one in used]))
+                if self.believed is not None:
+                    value *= self.believed(name, engine, chip or self.chips[self.engines.index(engine)], kind)
                 spread = float(np.sqrt(sum(np.log(one.high / one.value) ** 2 for one in used)))
                 title = f"{name}/{kind}" if kind else name
                 value = min(value, ALMOST_ALL) if name in SHARES else value

@@ -113,6 +113,12 @@ def engine_runs(engine: str, vendor: str, form: Format) -> bool:
 
 
 @cache
+def handovers() -> Mapping[str, frozenset[str]]:
+    """Engines that hand the caches of a prompt to another worker, and on the hardware of which vendors."""
+    return {name: frozenset(fact["vendors"]) for name, fact in read_data("formats.yaml")["handover"].items()}
+
+
+@cache
 def precisions() -> Mapping[str, Precision]:
     """All precisions by name."""
     raw = read_data("formats.yaml")

@@ -1,10 +1,11 @@
 """How good configurations chosen by predictions turn out when they are measured.
 
-A group is one model on one accelerator under one engine, in one format, with one pair of lengths, of which at
-least four configurations (split and concurrency) with two tensor sizes were measured.  For SLAs at the 30 %, 50 %
-and 70 % quantiles of the measured times per token, the configuration with the highest predicted tokens/s of a
-device is chosen whose predicted time keeps the SLA.  Regret is what is lost to the best measured one that keeps it;
-all of it where the measured time is above 1.1 x the SLA, which also counts as a violation.
+A group is one model on one accelerator under one engine, in one format, with one pair of lengths, of
+which at least four configurations (split and concurrency) with two tensor sizes were measured. For SLAs
+at the 30 %, 50 % and 70 % quantiles of the measured times per token, the configuration with the highest
+predicted tokens/s of a device is chosen whose predicted time keeps the SLA. Regret is what is lost to
+the best measured one that keeps it; all of it where the measured time is above 1.1 x the SLA, which also
+counts as a violation.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def margins(rows: Sequence[ServeRow], predicted_s: Array, measured_s: Array, qua
 
 
 def regret(rows: Sequence[ServeRow], predicted: tuple[Array, Array], margin: Array | float = 1.0) -> Regret:
-    """Regret of choosing by ``predicted`` TPOT and TTFT, the TPOT being held against the SLA with a margin."""
+    """Regret of choosing by ``predicted`` TPOT and TTFT, where the TPOT keeps the SLA with a margin."""
     tpot = np.array([row.tpot_s for row in rows], dtype=float)
     ttft = np.array([row.ttft_s for row in rows], dtype=float)
     measured, promised = speed(rows, tpot, ttft), speed(rows, *predicted)

@@ -51,7 +51,7 @@ def simulate(r: Replicas, rate: float, requests: int, seed: int = 0) -> Served:
     sizes = np.geomspace(1, 1024, GRID)
     seconds = np.array([row(total(decode_parts(r, float(n))), 0) for n in sizes])
     per_token = row(prefill_work_s(r), 0) / float(r.prompt.mean)
-    chunk = float(r.engine.chunk_tokens)
+    chunk, mixed = float(r.engine.chunk_tokens), float(r.engine.mixed)
     waiting: deque[int] = deque()
     left, generated = prompt.copy(), np.zeros(requests)
     first, last = np.full(requests, np.nan), np.full(requests, np.nan)
@@ -72,8 +72,9 @@ def simulate(r: Replicas, rate: float, requests: int, seed: int = 0) -> Served:
             budget -= taken
             if left[waiting[0]] <= 0:
                 done.append(waiting.popleft())
-        now += (chunk - budget) * per_token
-        now += float(np.interp(len(running), sizes, seconds)) if running else float(seconds[0])
+        prompts_s = (chunk - budget) * per_token
+        decode_s = float(np.interp(len(running), sizes, seconds)) if running else 0.0
+        now += prompts_s + decode_s - mixed * min(prompts_s, decode_s)
         batches.append(float(len(running)))
         stay = []
         for i in running:
