@@ -79,8 +79,9 @@ def hardware_named(name: str) -> Result[tuple[Machine, Accelerator]]:
         carrying = [m for m in machines if canonical_accelerator(m.accelerator) == chip]
         if not carrying:
             return Result(None, (_no_machine(chip),))
-        # The most devices in a machine; of equal ones the fastest network, then the first provider.
-        machine = max(carrying, key=lambda m: (m.devices, m.scale_up_domain, m.network_bytes_per_s))
+        # The widest scale-up domain (a TPU slice goes beyond its machines), then the most devices in a
+        # machine; of equal ones the fastest network, then the first provider.
+        machine = max(carrying, key=lambda m: (m.scale_up_domain, m.devices, m.network_bytes_per_s))
     accelerator = accelerators[canonical_accelerator(machine.accelerator) or machine.accelerator]
     return Result((machine, accelerator))
 
