@@ -30,6 +30,7 @@ from dcplan.perf import (
     Parameters,
     Speculation,
     device_of,
+    form_on,
     layouts_of,
     parameters_of,
     stack,
@@ -47,8 +48,11 @@ Array: TypeAlias = npt.NDArray[np.float64]
 FIRST_TOKEN_WEIGHT = 0.35
 """Weight of a time to first token over one per output token: it varies more from run to run."""
 
-ROWS_OF_GROUP = 4.0
-"""A model on one chip under one engine counts as so many independent rows, however many it has."""
+ROWS_OF_GROUP = 1.0
+"""A model on one chip under one engine counts as so many rows, however many it has.
+
+Errors that all its rows share are as large as the noise of the loss, and their number says nothing of
+those: one row it is (Gelman and Hill 2007, section 12.3, on groups whose rows are alike)."""
 
 METHOD = (
     "soft-L1 least squares over all engines at once, figures shared between engines and chips by priors; "
@@ -101,7 +105,10 @@ def case_of(rows: Sequence[ServeRow], table: Efficiencies) -> Case:
     first = [
         next(r for r in rows if (r.accelerator, r.software, r.precision, r.kv_precision) == k) for k in kinds
     ]
-    looked = [(chips[r.accelerator], table.of(chips[r.accelerator], r.software), form_of(r)) for r in first]
+    looked = [
+        (chip, table.of(chip, r.software), form_on(chip, form_of(r)))
+        for chip, r in ((chips[r.accelerator], r) for r in first)
+    ]
     devices = [device_of(chip, form, efficiency) for chip, efficiency, form in looked]
     prompt, output = (
         np.array([getattr(r, n) for r in rows], dtype=float) for n in ("prompt_tokens", "output_tokens")
@@ -178,7 +185,8 @@ class Engines:
 
     def __init__(self, rows: Sequence[ServeRow], table: Efficiencies) -> None:
         self.rows, self.case = list(rows), case_of(rows, table)
-        forms = [form_of(row) for row in rows]
+        known = load_accelerators()
+        forms = [form_on(known[row.accelerator], form_of(row)) for row in rows]
         kinds = {
             "experts": [form.experts.name for form in forms],
             "mlp": [form.mlp.name for form in forms],

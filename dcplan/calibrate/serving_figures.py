@@ -109,6 +109,7 @@ class Figures:
         self.parameters: list[Parameter] = []
         self.members: list[npt.NDArray[np.bool_]] = []
         self.place: dict[tuple[str, str, str], int] = {}
+        self.indices: dict[tuple[str, str], list[Indices]] = {}
         for name, prior in PRIORS.items():
             self._add(name, prior)
 
@@ -155,15 +156,21 @@ class Figures:
 
     def of_rows(self, values: Array, name: str, part: str = "") -> Array:
         """A figure for each row."""
-        prior = PRIORS[name]
-        out = np.full(self.rows, values[self.place[name, EVERYWHERE, ""]]) * self._start(
-            name, part or prior.part
-        )
-        for level in prior.widths:
-            labels = self._labels(level, part or prior.part)
-            index = np.array([self.place[name, level, label] for label in labels])
+        part = part or PRIORS[name].part
+        # A fit asks thousands of times, and where a row finds its factors does not change.
+        if (name, part) not in self.indices:
+            self.indices[name, part] = self._indices(name, part)
+        out = np.full(self.rows, values[self.place[name, EVERYWHERE, ""]]) * self._start(name, part)
+        for index in self.indices[name, part]:
             out = out * values[index]
         return np.minimum(out, ALMOST_ALL) if name in SHARES else out
+
+    def _indices(self, name: str, part: str) -> list[Indices]:
+        """Where each row finds its factors of a figure, level by level."""
+        return [
+            np.array([self.place[name, level, label] for label in self._labels(level, part)])
+            for level in PRIORS[name].widths
+        ]
 
     def _start(self, name: str, part: str) -> Array:
         """What is believed of a figure before the fit, each row; 1 where the constants say it themselves."""

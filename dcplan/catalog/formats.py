@@ -24,6 +24,10 @@ class Precision:
     """Of one number, its scales included."""
     peak: str
     """The precision whose dense peak its products run at: weight-only formats are unpacked to bf16."""
+    native: str = ""
+    """The precision whose kernels multiply it on some hardware instead; empty for none."""
+    native_on: tuple[str, ...] = ()
+    """Accelerators with such kernels."""
     block: int = 1
     """Numbers along a side that share a scale and cannot be cut apart."""
 
@@ -127,6 +131,8 @@ def precisions() -> Mapping[str, Precision]:
             name=name,
             bytes=float(fact["bytes"]),
             peak=fact.get("peak", name),
+            native=fact.get("native", ""),
+            native_on=tuple(fact.get("native_on", ())),
             block=int(fact.get("block", 1)),
         )
         for name, fact in raw["precisions"].items()

@@ -307,7 +307,7 @@ class ServeWorkload(Strict):
     prefix_cache: PrefixCacheSpec | None = None
     speculative: SpeculativeSpec | None = None
     disaggregated: Literal["never", "auto", "always"] = "never"
-    """Prompts on machines of their own, apart from those that decode."""
+    """Prompts on workers of their own, apart from those that decode: never, where it is better, always."""
     constraints: Constraints = _ANYTHING
 
     def named_models(self) -> Iterator[tuple[ConfigPath, str]]:

@@ -13,6 +13,7 @@ from dcplan.sharding.types import Candidate, ServeEstimate
 
 if TYPE_CHECKING:
     from dcplan.catalog.types import Offering
+    from dcplan.perf.types import Layout
     from dcplan.placement.types import Assignment, MachineSlot, ReplicaSlot
     from dcplan.resources import JsonValue
 
@@ -86,10 +87,11 @@ def _workload(
 def settings_of(demand: ServeDemand | TrainDemand, candidate: Candidate) -> dict[str, JsonValue]:
     """What a launcher needs to start one replica, and ``choice``, by which the next plan knows it again.
 
+    ``workers`` and ``prefill`` stand there for a unit only: so many workers in
+    ``layout`` decode, and so many in ``prefill.layout`` compute prompts.
     Only what changes the running process stands here: a forecast that moves by
     a hair must not restart every server.
     """
-    layout: dict[str, JsonValue] = {k: v for k, v in asdict(candidate.layout).items() if k != "micro_batch"}
     settings: dict[str, JsonValue] = {
         "choice": plain_id(candidate.id),
         "model": candidate.model or demand.model,
@@ -99,17 +101,26 @@ def settings_of(demand: ServeDemand | TrainDemand, candidate: Candidate) -> dict
     if candidate.variant:
         settings["variant"] = candidate.variant
     if isinstance(candidate.estimate, ServeEstimate):
-        # Training's words (ZeRO, recompute, micro-batch) mean nothing to a server.
-        serving = ("tensor", "pipeline", "data", "expert", "context")
-        settings["layout"] = {k: layout[k] for k in serving}
+        settings["layout"] = _served(candidate.layout)
         settings["max_sequences"] = _round_up_power(candidate.estimate.max_batch)
+        if candidate.prefill is not None:
+            # The workers of a unit share its machines; the launcher seats larger ones first, so that none
+            # is cut apart: sizes divide each other.
+            unit = candidate.prefill
+            settings["workers"] = unit.decode_workers
+            settings["prefill"] = {"layout": _served(unit.layout), "workers": unit.workers}
         return settings
-    settings["layout"] = {**layout, "micro_batch": candidate.layout.micro_batch}
+    settings["layout"] = asdict(candidate.layout)
     if isinstance(demand, TrainDemand):
         settings["sequence_length"] = demand.sequence_tokens
         settings["global_batch"] = demand.global_batch_sequences
         settings["tokens"] = demand.tokens
     return settings
+
+
+def _served(layout: Layout) -> dict[str, JsonValue]:
+    """The sizes of a layout that a server knows; training's words (ZeRO, recompute...) mean nothing to it."""
+    return {name: getattr(layout, name) for name in ("tensor", "pipeline", "data", "expert", "context")}
 
 
 def _round_up_power(batch: int) -> int:

@@ -86,7 +86,7 @@ class ReplicaSpec:
     devices: tuple[int, ...]
     """Device indices on each of the machines."""
     settings: Mapping[str, JsonValue]
-    """Model, layout, precision, batch: what the launcher needs."""
+    """Model, layout, precision, batch, of a unit also prefill workers: what the launcher needs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

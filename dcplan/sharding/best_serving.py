@@ -14,7 +14,7 @@ from dcplan.diag import Diagnostic, Result, error
 from dcplan.sharding.explain import explain_serve
 from dcplan.sharding.filling import NO_REQUEST, Filled, filled, layout_of
 from dcplan.sharding.serving_question import ServingQuestion, demand_of, questionable, without_places
-from dcplan.sharding.tally import SERVING_REASONS, Tally, sifted
+from dcplan.sharding.tally import SERVING_REASONS, Tally, fitting, sifted
 from dcplan.sharding.trials import try_classes
 from dcplan.sharding.ways import ways_of
 
@@ -64,7 +64,7 @@ def best_serving_layouts(  # noqa: PLR0913 - what is asked, of what, and with wh
     full: list[Filled] = []
     for trial in trials:
         tally.considered += trial.count
-        rows = sifted(tally, trial, np.ones(trial.count, dtype=bool), demand)
+        rows = sifted(tally, trial, fitting(tally, trial, np.ones(trial.count, dtype=bool)), demand)
         full += filled(trial, rows, demand, tally)
     if not full and tally.counts[NO_REQUEST]:
         return Result(None, (_not_one(model, machines),))

@@ -37,6 +37,7 @@ NO_REQUEST = "keep the SLA for no request"
 class ServingLayout:
     """One layout, filled with as many requests as the SLA lets through."""
 
+    kind: str = "aggregated"
     machine: str
     accelerator: str
     layout: Layout
@@ -62,6 +63,16 @@ class ServingLayout:
     """What is left of a device's memory."""
     on_front: bool
     """Whether no other layout is better in throughput, size of a replica and memory slack all at once."""
+
+    @property
+    def used(self) -> int:
+        """Devices of one replica that have work: all."""
+        return self.devices
+
+    @property
+    def shape(self) -> str:
+        """One replica in words: ``TP4``."""
+        return str(self.layout)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -13,10 +13,13 @@ PRECISIONS = ("bf16", "fp8", "int8", "fp4", "int4")
 
 
 def candidate_id(
-    workload: str, machines: MachineClass, layout: Layout, precision: str, devices: int = 0
+    workload: str, machines: MachineClass, layout: Layout | str, precision: str, devices: int = 0
 ) -> str:
-    """``chat/p5.48xlarge/tp2/bf16``, or ``pretrain/p5.48xlarge/64/tp8-pp2-dp4/bf16`` with a device count."""
-    split = str(layout).lower().replace(" ", "-")
+    """``chat/p5.48xlarge/tp2/bf16``, or ``pretrain/p5.48xlarge/64/tp8-pp2-dp4/bf16`` with a device count.
+
+    A unit that is described as ``2P TP2 + 1D TP4`` is ``2p-tp2+1d-tp4``.
+    """
+    split = str(layout).lower().replace(" + ", "+").replace(" ", "-")
     parts = [workload, machines.name, *([str(devices)] if devices else []), split, precision]
     return "/".join(parts)
 

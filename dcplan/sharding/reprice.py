@@ -11,7 +11,8 @@ import numpy as np
 
 from dcplan.demand.types import ServeDemand, TrainDemand
 from dcplan.perf.layouts import Layouts, layouts_of
-from dcplan.sharding import serve, train
+from dcplan.sharding import serve, serve_units, train
+from dcplan.sharding.options import best_candidates
 from dcplan.sharding.trials import try_classes
 from dcplan.sharding.ways import all_ways
 
@@ -75,8 +76,12 @@ def _served(
         if (way.variant, way.form.name) == (candidate.variant, candidate.precision)
     ]
     for trial in try_classes(demand, [(machines, way) for way in ways], efficiencies):
-        rows = _keeping(trial, candidate, demand)
-        for found in serve.candidates_of([trial], [rows], demand):
+        if candidate.prefill is not None:
+            unit = serve_units.option_like(candidate, trial, trial.legal & trial.fits, demand)
+            options = [] if unit is None else [unit]
+        else:
+            options = serve.options_of([trial], [_keeping(trial, candidate, demand)], demand)
+        for found in best_candidates(options, demand):
             return replace(found, id=candidate.id, pools=candidate.pools)
     return None
 

@@ -10,21 +10,25 @@ import numpy as np
 
 from dcplan.catalog import canonical_accelerator
 from dcplan.catalog.efficiency import Efficiencies, load_efficiencies
-from dcplan.demand.types import Allowed, Demand, ServeDemand, TrainDemand, WorkloadDemand
+from dcplan.demand.types import Allowed, Demand, Disaggregated, ServeDemand, TrainDemand, WorkloadDemand
 from dcplan.diag import Diagnostic, Result, error, has_errors
-from dcplan.sharding import serve, train
+from dcplan.sharding import serve, serve_units, train
 from dcplan.sharding.explain import explain_serve, explain_train
 from dcplan.sharding.names import told_apart
-from dcplan.sharding.tally import NO_ROOM, NOT_LEGAL, SERVING_REASONS, Tally, sifted
+from dcplan.sharding.options import MOST_REPLICAS, Option, best_candidates
+from dcplan.sharding.split_checks import apart_at_all
+from dcplan.sharding.tally import NO_ROOM, NOT_LEGAL, SERVING_REASONS, Tally, fitting, sifted
 from dcplan.sharding.trials import try_classes
 from dcplan.sharding.types import Candidate, Candidates, MachineClass, Search
-from dcplan.sharding.uncounted import uncounted
 from dcplan.sharding.ways import DEFAULT_PRECISIONS, Ways, unknown_precisions, ways_of
+from dcplan.sharding.why_no_units import explain_units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from dcplan.catalog.types import Model
+    from dcplan.sharding.legal import Mask
+    from dcplan.sharding.trials import ServeTrial
 
 Found = tuple[tuple[Candidate, ...], Search]
 
@@ -73,8 +77,8 @@ def search(
     it.  ``models`` holds those of variants and drafts by name.  Errors:
     ``unknown-precision``, ``floor-unreachable``, ``context-too-short``,
     ``no-machines`` (no class at all), ``engine-unsupported``,
-    ``not-predicted``, ``too-much-traffic`` and ``no-layout`` (none keeps all
-    bounds); warnings: ``not-counted``.
+    ``not-disaggregated``, ``too-much-traffic`` and ``no-layout`` (none keeps
+    all bounds).
     """
     unknown = unknown_precisions(demand.limits.precisions)
     if unknown:
@@ -86,12 +90,11 @@ def search(
     started = time.perf_counter()
     if isinstance(demand, TrainDemand):
         return _train(demand, model, classes, efficiencies, started)
-    said = tuple(uncounted(demand))
+    wrong = apart_at_all(demand, classes)
     ways = ways_of(demand, model, models or {})
-    if ways.value is None or has_errors(said):
-        return Result(None, (*said, *ways.diagnostics))
-    found = _serve(demand, ways.value, classes, efficiencies, started)
-    return Result(found.value, (*said, *found.diagnostics))
+    if ways.value is None or wrong:
+        return Result(None, (*wrong, *ways.diagnostics))
+    return _serve(demand, ways.value, classes, efficiencies, started)
 
 
 def allowed_precisions(limit: Allowed | None) -> tuple[str, ...]:
@@ -109,15 +112,18 @@ def _serve(
 ) -> Result[Found]:
     tally = Tally("not allowed", *SERVING_REASONS)
     trials = try_classes(demand, [(one, way) for one in classes for way in ways.allowed], table)
-    kept = []
+    fit = []
     for trial in trials:
         rows = np.full(trial.count, accelerator_allowed(trial.machines, demand.limits.accelerators))
         tally.considered += trial.count
         tally.drop("not allowed", ~rows)
-        kept.append(sifted(tally, trial, rows, demand))
-    found = serve.candidates_of(trials, kept, demand)
-    if not found and tally.remain:
+        fit.append(fitting(tally, trial, rows))
+    options = _options(demand, trials, fit, tally)
+    found = best_candidates(options, demand)
+    if not found and options:
         return Result(None, (_too_much_traffic(demand),))
+    if not found and demand.disaggregated is Disaggregated.ALWAYS and any(rows.any() for rows in fit):
+        return Result(None, (explain_units(demand, trials, fit),))
     if not found:
         return Result(None, (explain_serve(demand, ways, classes, table),))
     found.sort(key=lambda c: (c.replicas * c.devices, c.devices, c.id))
@@ -125,6 +131,21 @@ def _serve(
     floor = None if demand.floor is None else demand.floor.kept
     report = replace(report, floor=floor, ruled_out=ways.ruled_out)
     return Result((tuple(_distinct(found)), report))
+
+
+def _options(
+    demand: ServeDemand, trials: Sequence[ServeTrial], fit: Sequence[Mask], tally: Tally
+) -> list[Option]:
+    """Replicas that do everything, units of prefill and decode workers, or both, as the workload says."""
+    options: list[Option] = []
+    if demand.disaggregated is Disaggregated.ALWAYS:
+        tally.remain += sum(int(rows.sum()) for rows in fit)
+    else:
+        kept = [sifted(tally, trial, rows, demand) for trial, rows in zip(trials, fit, strict=True)]
+        options += serve.options_of(trials, kept, demand)
+    if demand.disaggregated is not Disaggregated.NEVER:
+        options += serve_units.options_of(trials, fit, demand, tally)
+    return options
 
 
 def _train(
@@ -189,7 +210,7 @@ def _too_much_traffic(demand: ServeDemand) -> Diagnostic:
     return error(
         "too-much-traffic",
         "There is too much traffic",
-        f'"{demand.name}" would need more than {serve.MOST_REPLICAS:,} replicas for '
+        f'"{demand.name}" would need more than {MOST_REPLICAS:,} replicas for '
         f"{demand.requests_per_s:g} requests/s, which no fleet has. Check the unit of the rate, and `scale`.",
         path=(*demand.origin, "traffic"),
     )

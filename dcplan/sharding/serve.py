@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,10 +14,10 @@ from dcplan.perf.estimates import bases, estimate
 from dcplan.perf.numbers import Array, Parts, row, total
 from dcplan.perf.serving import Replicas, bound_parts, cached_bytes, rate_at, room_needed
 from dcplan.perf.serving_memory import serving_memory
-from dcplan.sharding.availability import spares_for
 from dcplan.sharding.load import CACHE_QUANTILE, batch_for, most_batch
 from dcplan.sharding.margins import not_covered
 from dcplan.sharding.names import candidate_id
+from dcplan.sharding.options import Option, needed_for, whole_machines
 from dcplan.sharding.trials import ServeTrial, together
 from dcplan.sharding.types import Candidate, Predicted, ServeEstimate
 
@@ -27,12 +28,6 @@ if TYPE_CHECKING:
 
     from dcplan.demand.types import ServeDemand, SlaBound
     from dcplan.sharding.legal import Mask
-
-MOST_KEPT = 6
-"""Candidates kept of one machine class."""
-
-MOST_REPLICAS = 1_000_000
-"""Of one workload; no fleet comes near, and counts of machines stay far from where numbers overflow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,18 +52,20 @@ class _Sized:
     """At the planned rate."""
 
 
-def candidates_of(trials: Sequence[ServeTrial], rows: Sequence[Mask], demand: ServeDemand) -> list[Candidate]:
-    """Candidates from these rows of each trial, all of which keep the SLA without load, class by class."""
+def options_of(trials: Sequence[ServeTrial], rows: Sequence[Mask], demand: ServeDemand) -> list[Option]:
+    """Options from these rows of each trial, all of which keep the SLA without load."""
     sized = _sized(trials, rows, demand)
     if sized is None:
         return []
-    classes: dict[int, list[int]] = {}
-    for at in np.flatnonzero(sized.needed <= MOST_REPLICAS):
-        classes.setdefault(id(trials[sized.trial[at]].machines), []).append(int(at))
     return [
-        _candidate(trials[sized.trial[at]], sized, at, spares=spares, demand=demand)
-        for members in classes.values()
-        for at, spares in _pareto(members, trials, sized, demand)
+        Option(
+            trial=trials[sized.trial[at]],
+            devices=int(sized.devices[at]),
+            needed=int(sized.needed[at]),
+            most=float(sized.most[at]),
+            candidate=partial(_candidate, trials[sized.trial[at]], sized, at, demand),
+        )
+        for at in range(len(sized.place))
     ]
 
 
@@ -84,8 +81,7 @@ def _sized(trials: Sequence[ServeTrial], rows: Sequence[Mask], demand: ServeDema
     allowed = [bound.bound_s / factors[:, which] for which, bound in enumerate(demand.bounds)]
     fullest = most_batch(r, demand.bounds, allowed, room)
     most = np.broadcast_to(np.asarray(rate_at(r, fullest)), room.shape)
-    wanted = np.maximum(np.ceil(demand.requests_per_s / most - 1e-9), 1)
-    needed = np.minimum(wanted, MOST_REPLICAS + 1).astype(int)
+    needed = needed_for(demand, most)
     planned = demand.requests_per_s / needed
     return _Sized(
         trial=trial,
@@ -100,38 +96,7 @@ def _sized(trials: Sequence[ServeTrial], rows: Sequence[Mask], demand: ServeDema
     )
 
 
-def _whole(trial: ServeTrial, devices: int) -> int:
-    """Whole machines of one replica; 0 for a part of one."""
-    of_machine = trial.machines.machine.devices
-    return devices // of_machine if devices >= of_machine else 0
-
-
-def _pareto(
-    members: Sequence[int], trials: Sequence[ServeTrial], sized: _Sized, demand: ServeDemand
-) -> list[tuple[int, int]]:
-    """(row, spares) of layouts that no other beats in devices altogether and devices of one replica.
-
-    Cheapest altogether first, at most ``MOST_KEPT``; of equal ones that which
-    keeps more quality, then that which could take most load.
-    """
-    rated = []
-    domains = max((rule.at_least for rule in demand.limits.spread), default=1)
-    for at in members:
-        trial, devices, needed = trials[sized.trial[at]], int(sized.devices[at]), int(sized.needed[at])
-        # Each domain that replicas must be spread over needs one, whether the load does or not.
-        spares = max(spares_for(needed, _whole(trial, devices), demand.availability), domains - needed)
-        whole = ((needed + spares) * devices, devices)
-        rated.append((*whole, -trial.way.kept, -float(sized.most[at]), at, spares))
-    kept: list[tuple[int, int]] = []
-    smallest = math.inf
-    for _, devices, _, _, at, spares in sorted(rated):
-        if devices < smallest:
-            kept.append((at, spares))
-            smallest = devices
-    return kept[:MOST_KEPT]
-
-
-def _candidate(trial: ServeTrial, sized: _Sized, at: int, *, spares: int, demand: ServeDemand) -> Candidate:
+def _candidate(trial: ServeTrial, sized: _Sized, at: int, demand: ServeDemand, spares: int) -> Candidate:
     """One layout as a candidate."""
     if trial.replicas is None:
         msg = "a layout that does not run was kept. This is a bug in dcplan."
@@ -147,7 +112,7 @@ def _candidate(trial: ServeTrial, sized: _Sized, at: int, *, spares: int, demand
         layout=layout,
         precision=trial.way.form.name,
         devices=devices,
-        machines=_whole(trial, devices),
+        machines=whole_machines(machines, devices),
         replicas=int(sized.needed[at]) + spares,
         spares=spares,
         estimate=_estimate(trial, r, sized, at, demand),

@@ -203,7 +203,9 @@ class _Sieve:
         for start in range(0, len(layouts), CHUNK):
             part = slice(start, start + CHUNK)
             jobs = replace(self._job, layouts=layouts.take(part))
-            needed = training_memory(jobs.parameters, jobs.layouts, jobs.sequence, jobs.micro_batches)
+            needed = training_memory(
+                jobs.parameters, jobs.layouts, jobs.framework, jobs.sequence, jobs.micro_batches
+            )
             out[part] = needed.total_bytes + self._own
         return out
 

@@ -18,6 +18,8 @@ NOT_RUN = "not run by the hardware or the engine"
 NOT_LEGAL = "not legal (heads, layers, experts)"
 NO_ROOM = "do not fit memory"
 
+MISS = "units miss the SLA"
+
 SERVING_REASONS = (NOT_RUN, NOT_LEGAL, NO_ROOM, "miss TTFT", "miss TPOT")
 """Why layouts of a serving replica fall away, in the order in which they are asked."""
 
@@ -40,6 +42,12 @@ class Tally:
         out: Mask = rows & good
         return out
 
+    def pairs(self, tried: int, held: int) -> None:
+        """Count units of prefill and decode workers: those that hold the SLA remain."""
+        self.considered += tried
+        self.remain += held
+        self.counts[MISS] = self.counts.get(MISS, 0) + tried - held
+
     def search(self, workload: str, kept: int, started: float) -> Search:
         """The report; what was good but is no candidate is dominated."""
         self.counts["dominated"] = self.remain - kept
@@ -52,11 +60,15 @@ class Tally:
         )
 
 
-def sifted(tally: Tally, trial: ServeTrial, rows: Mask, demand: ServeDemand) -> Mask:
-    """Rows of a serving trial that keep the SLA without load; the others are counted."""
+def fitting(tally: Tally, trial: ServeTrial, rows: Mask) -> Mask:
+    """Rows of a serving trial that run, are legal and hold the model; the others are counted."""
     rows = tally.keep(NOT_RUN, rows, np.full(trial.count, trial.replicas is not None))
     rows = tally.keep(NOT_LEGAL, rows, trial.legal)
-    rows = tally.keep(NO_ROOM, rows, trial.fits)
+    return tally.keep(NO_ROOM, rows, trial.fits)
+
+
+def sifted(tally: Tally, trial: ServeTrial, rows: Mask, demand: ServeDemand) -> Mask:
+    """Those of these rows, which fit, that keep the SLA without load; the others are counted."""
     for bound, seconds in zip(demand.bounds, trial.idle_s, strict=True):
         rows = tally.keep(f"miss {bound.metric.upper()}", rows, seconds <= bound.bound_s)
     tally.remain += int(rows.sum())

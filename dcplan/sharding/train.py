@@ -207,7 +207,8 @@ def step_of(jobs: Jobs) -> Step:
     step = estimate(step_parts(jobs), 0, known)
     tokens_per_s = sequence * row(jobs.global_batch, 0) / step.seconds
     useful = row(training_flops_per_token(jobs.parameters, sequence), 0)
-    memory = training_memory(jobs.parameters, jobs.layouts, sequence, jobs.micro_batches).one(0)
+    held = training_memory(jobs.parameters, jobs.layouts, jobs.framework, sequence, jobs.micro_batches)
+    memory = held.one(0)
     return Step(
         step=step,
         tokens_per_s=tokens_per_s,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dcplan.perf.decode import step_parts
-from dcplan.perf.device import Device, device_of, wires_of
+from dcplan.perf.device import Device, device_of, form_on, wires_of
 from dcplan.perf.engine import engine_of
 from dcplan.perf.numbers import Array, Num, larger, total
 from dcplan.perf.parameters import Parameters, parameters_of
@@ -180,7 +180,7 @@ class _Setup:
                 layouts=enumerated.layouts,
                 device=device,
                 wires=wires_of(machines.links, efficiency, machines.machine.fabric),
-                engine=engine_of(efficiency, way.form),
+                engine=engine_of(efficiency, form_on(chip, way.form)),
                 prompt=self.demand.prompt_tokens,
                 output=self.demand.output_tokens,
                 arrival_cv2=self.demand.arrival_cv2,

@@ -109,9 +109,9 @@ class ServeEstimate:
     """What one replica does when it carries its share of the planned load."""
 
     batch: int
-    """Sequences decoded together at the planned load."""
+    """Sequences decoded together at the planned load; in a unit, on each decode worker."""
     max_batch: int
-    """Sequences decoded together at the most that one replica can take within the SLA."""
+    """Sequences decoded together at the most that one replica can take within the SLA; as ``batch``."""
     requests_per_s: float
     """Planned load on one replica."""
     max_requests_per_s: float
@@ -122,6 +122,7 @@ class ServeEstimate:
     """One for each bound of the SLA; all hold."""
     memory: Memory
     kv_capacity_tokens: int
+    """Of all that decodes."""
     utilisation: float
     """Planned load over the most it can take, 0 to 1."""
 
@@ -139,6 +140,25 @@ class TrainEstimate:
     model_flops_utilisation: float
     """Useful FLOPs (causal attention, no recompute) over dense peak."""
     memory: Memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrefillWorkers:
+    """The workers of a unit that compute prompts and hand the caches to those that decode."""
+
+    layout: Layout
+    devices: int
+    """Of one worker."""
+    workers: int
+    decode_workers: int
+    """Workers of the same unit that decode, each in the candidate's layout."""
+    decode_devices: int
+    """Of one of them."""
+
+
+def unit_text(prefill_workers: int, prefill: Layout | str, decode_workers: int, decode: Layout | str) -> str:
+    """One unit in words: ``2P TP2 + 1D TP4``, or with layouts that say more."""
+    return f"{prefill_workers}P {prefill} + {decode_workers}D {decode}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +189,15 @@ class Candidate:
     """The model that answers, by the name that the document uses; empty for the workload's."""
     quality: Quality | None = None
     """What is kept of the original model's score; None is unknown, which no quality floor allows."""
+    prefill: PrefillWorkers | None = None
+    """What computes prompts in a unit, whose decode workers have ``layout``; None: each replica does both."""
+
+    @property
+    def shape(self) -> str:
+        """How one replica is split, in words: ``TP4``, or ``2P TP2 + 1D TP4`` for a unit."""
+        if self.prefill is None:
+            return str(self.layout)
+        return unit_text(self.prefill.workers, self.prefill.layout, self.prefill.decode_workers, self.layout)
 
     @property
     def way(self) -> str:

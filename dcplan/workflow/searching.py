@@ -6,12 +6,13 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from dcplan.diag import Result
+from dcplan.demand.types import Disaggregated
+from dcplan.diag import Result, error
 from dcplan.perf.types import Layout
-from dcplan.sharding.best_serving import ServingSearch, best_serving_layouts
 from dcplan.sharding.filling import ServingLayout
 from dcplan.sharding.one_serving import one_serving_layout
 from dcplan.sharding.question import TrainingQuestion
+from dcplan.sharding.rank_serving import ServingRanking, ranked_serving_layouts
 from dcplan.sharding.rank_training import RankedLayout, TrainingRanking, best_training_layouts
 from dcplan.sharding.serving_question import ServingQuestion
 from dcplan.sharding.spelling import fields_named
@@ -21,6 +22,8 @@ from dcplan.workflow.profiles import efficiencies_with
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from dcplan.sharding.types import MachineClass
 
 T = TypeVar("T")
 
@@ -37,6 +40,8 @@ class Answer(Generic[T]):
 
     asked: Asked
     found: T
+    prefill: MachineClass | None = None
+    """Other machines for prefill workers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +71,10 @@ class Serving:
     floor: float | None = None
     engine: str = "vllm"
     profiles: Sequence[Path] = ()
+    disaggregated: Disaggregated = Disaggregated.AUTO
+    """Whether units of prefill and decode workers are looked at (only by a search)."""
+    prefill_hardware: str | None = None
+    """Where prefill workers run; None: where all others do."""
 
     @property
     def question(self) -> ServingQuestion:
@@ -81,19 +90,40 @@ class Serving:
         )
 
 
-def search_serving(asking: Serving, devices: int, top: int) -> Result[Answer[ServingSearch]]:
-    """The layouts on exactly ``devices`` accelerators that serve most tokens within the SLA."""
+def search_serving(asking: Serving, devices: int, top: int) -> Result[Answer[ServingRanking]]:
+    """The layouts on ``devices`` accelerators that serve most tokens within the SLA.
+
+    Errors beside those of the search: ``nothing-apart`` for prefill hardware
+    without disaggregated serving.
+    """
+    if asking.prefill_hardware and asking.disaggregated is Disaggregated.NEVER:
+        detail = (
+            "Hardware for prompts alone was named, and only replicas that do everything are asked for. Leave "
+            "out -prefill-on, or say -disaggregated auto."
+        )
+        return Result(None, (error("nothing-apart", "Nothing would run on the prefill hardware", detail),))
     about = asked(asking.model, asking.hardware, devices)
+    other = None if asking.prefill_hardware is None else asked(asking.model, asking.prefill_hardware, devices)
     table = efficiencies_with(asking.profiles)
-    said = (*about.diagnostics, *table.diagnostics)
-    if about.value is None or table.value is None:
+    said = (*about.diagnostics, *(other.diagnostics if other else ()), *table.diagnostics)
+    # Both kinds of hardware are asked about with the same model.
+    said = tuple(dict.fromkeys(said))
+    if about.value is None or table.value is None or (other is not None and other.value is None):
         return Result(None, said)
-    found = best_serving_layouts(
-        about.value.model, about.value.machines, devices, asking.question, top=top, table=table.value
+    prefill = other.value.machines if other is not None and other.value is not None else None
+    found = ranked_serving_layouts(
+        about.value.model,
+        about.value.machines,
+        devices,
+        asking.question,
+        which=asking.disaggregated,
+        prefill=prefill,
+        top=top,
+        table=table.value,
     )
     if found.value is None:
         return Result(None, (*said, *found.diagnostics))
-    return Result(Answer(asked=about.value, found=found.value), (*said, *found.diagnostics))
+    return Result(Answer(asked=about.value, found=found.value, prefill=prefill), (*said, *found.diagnostics))
 
 
 def estimate_serving(asking: Serving, layout: str, concurrency: int) -> Result[Answer[ServingLayout]]:

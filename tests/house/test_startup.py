@@ -10,7 +10,7 @@ import pytest
 
 HEAVY = (
     "asyncio", "boto3", "google", "importlib.metadata", "jinja2", "networkx", "numpy",
-    "ortools", "pandas", "pydantic", "rich", "sqlite3", "yaml",
+    "ortools", "pandas", "pydantic", "rich", "scipy", "sqlite3", "torch", "yaml",
 )  # fmt: skip
 
 
@@ -27,7 +27,19 @@ print(json.dumps(sorted(sys.modules)))
     return set(json.loads(done.stdout))
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["plan", "--help"], ["apply", "--help"], ["-V"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["plan", "--help"],
+        ["apply", "--help"],
+        ["search", "serve", "--help"],
+        ["estimate", "train", "--help"],
+        ["measure", "--help"],
+        ["calibrate", "--help"],
+        ["-V"],
+    ],
+)
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     """Not one of the heavy packages is imported to print help.
 

@@ -171,7 +171,9 @@ def test_recomputing_more_takes_longer_and_less_memory(
     some = [replace(layout, recompute=level) for level in ("none", "selective", "full")]
     job = jobs(name, CHIPS[chip], framework, *some)
     steps = np.asarray(total(step_parts(job)))
-    held = np.asarray(training_memory(job.parameters, job.layouts, 4096, 8.0).activations_bytes)
+    held = np.asarray(
+        training_memory(job.parameters, job.layouts, job.framework, 4096, 8.0).activations_bytes
+    )
 
     assert steps[0] <= steps[1] * SLACK
     assert steps[1] <= steps[2] * SLACK
@@ -184,7 +186,7 @@ def test_memory_of_hybrid_sharding_lies_between(name: str, chip: str, framework:
     """Shards over some of the ranks hold more than over all of them and less than over none."""
     some = (Layout(data=32, zero=3), Layout(data=32, zero=3, shard=shard), Layout(data=32))
     job = jobs(name, CHIPS[chip], framework, *some)
-    held = np.asarray(training_memory(job.parameters, job.layouts, 4096, 8.0).total_bytes)
+    held = np.asarray(training_memory(job.parameters, job.layouts, job.framework, 4096, 8.0).total_bytes)
 
     assert held[0] < held[1] < held[2]
 

@@ -15,7 +15,7 @@ DEVICES = click.option(
     required=True,
     type=click.IntRange(min=1),
     metavar="N",
-    help="Accelerators; all of them are used.",
+    help="Accelerators, all together.",
 )
 TOP = click.option(
     "-top",
@@ -96,6 +96,21 @@ def train(  # noqa: PLR0913, PLR0917 - what the command was asked
     metavar="SHARE",
     help="Look at every format that is known to keep this share of the model's quality, such as 0.99.",
 )
+@click.option(
+    "-disaggregated",
+    "--disaggregated",
+    type=click.Choice(["auto", "never", "always"]),
+    default="auto",
+    show_default=True,
+    help="Whether prompts may be computed by workers of their own; auto looks at both.",
+)
+@click.option(
+    "-prefill-on",
+    "--prefill-on",
+    "prefill_hardware",
+    metavar="NAME",
+    help="Accelerator or machine type of these workers, if it is another one; -devices counts both.",
+)
 @DEVICES
 @TOP
 @json_option
@@ -110,6 +125,8 @@ def serve(  # noqa: PLR0913, PLR0917 - what the command was asked
     profiles: tuple[Path, ...],
     formats: tuple[str, ...],
     floor: float | None,
+    disaggregated: str,
+    prefill_hardware: str | None,
     devices: int,
     top: int,
     *,
@@ -121,6 +138,7 @@ def serve(  # noqa: PLR0913, PLR0917 - what the command was asked
     """
     from dcplan.cli.progress import progress_line  # noqa: PLC0415 - --help stays light
     from dcplan.cli.views import layouts as view  # noqa: PLC0415 - as above
+    from dcplan.demand.types import Disaggregated  # noqa: PLC0415 - as above
     from dcplan.workflow.searching import Serving, search_serving  # noqa: PLC0415 - as above
 
     asking = Serving(
@@ -134,6 +152,8 @@ def serve(  # noqa: PLR0913, PLR0917 - what the command was asked
         floor=floor,
         engine=engine,
         profiles=profiles,
+        disaggregated=Disaggregated(disaggregated),
+        prefill_hardware=prefill_hardware,
     )
     with progress_line(quiet=as_json) as progress:
         progress("searching")
@@ -144,4 +164,4 @@ def serve(  # noqa: PLR0913, PLR0917 - what the command was asked
         echo_json(view.as_data(found.value), found.diagnostics)
         return
     show_diagnostics(found.diagnostics, as_json=False, more=True)
-    click.echo(view.serving_text(found.value, asking))
+    click.echo(view.serving_text(found.value, asking, devices))

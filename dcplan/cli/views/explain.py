@@ -98,9 +98,15 @@ def _against(against: Sequence[WhyNot]) -> str:
 
 def described(candidate: Candidate) -> str:
     """``6 replicas of TP4, fp8, on h100x8``."""
-    count = f"{candidate.replicas} x " if candidate.replicas > 1 else ""
     devices = f"{candidate.devices} x {candidate.accelerator} ({candidate.machine})"
-    return f"{count}{candidate.layout}, {candidate.way}, on {devices}"
+    shape = counted(candidate) if candidate.replicas > 1 else candidate.shape
+    return f"{shape}, {candidate.way}, on {devices}"
+
+
+def counted(candidate: Candidate) -> str:
+    """``6 x TP4``, or ``3 x (2P TP2 + 1D TP4)`` for units."""
+    shape = candidate.shape if candidate.prefill is None else f"({candidate.shape})"
+    return f"{candidate.replicas} x {shape}"
 
 
 def parts_text(title: str, estimate: Estimate) -> str:
@@ -139,7 +145,7 @@ def _alternatives(placed: PlacedWorkload, decided: Decided) -> str:
         mark = "->" if candidate.id == placed.candidate.id else ""
         table.add_row(
             mark,
-            f"{candidate.replicas} x {candidate.layout}, {candidate.way}",
+            f"{counted(candidate)}, {candidate.way}",
             f"{candidate.devices} x {candidate.accelerator} ({candidate.machine})",
             predicted(candidate),
             f"{format_usd_per_h(cost)}{_for(candidate)}",

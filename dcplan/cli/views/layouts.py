@@ -18,10 +18,11 @@ from dcplan.sharding.spelling import spelled
 from dcplan.units import format_bytes, format_bytes_per_s, format_count, format_duration
 
 if TYPE_CHECKING:
-    from dcplan.sharding.best_serving import ServingSearch
     from dcplan.sharding.filling import ServingLayout
+    from dcplan.sharding.filling_units import DisaggregatedLayout
+    from dcplan.sharding.rank_serving import ServingRanking
     from dcplan.sharding.rank_training import RankedLayout, TrainingRanking
-    from dcplan.sharding.types import Predicted
+    from dcplan.sharding.types import MachineClass, Predicted
     from dcplan.workflow.asking import Asked
     from dcplan.workflow.searching import Answer, Serving, Training
 
@@ -59,12 +60,13 @@ def training_text(answer: Answer[TrainingRanking], asking: Training) -> str:
     )
 
 
-def serving_text(answer: Answer[ServingSearch], asking: Serving) -> str:
-    """The serving layouts with the most throughput."""
+def serving_text(answer: Answer[ServingRanking], asking: Serving, devices: int) -> str:
+    """The serving layouts with the most throughput, of replicas and of units of two kinds of workers."""
     found = answer.found
     rows = [
         (
-            f"{one.replicas} x {one.layout}",
+            one.kind,
+            _counted(one, devices),
             one.precision,
             str(one.concurrency),
             format_duration(one.ttft.estimate.seconds),
@@ -75,17 +77,28 @@ def serving_text(answer: Answer[ServingSearch], asking: Serving) -> str:
         )
         for one in found.layouts
     ]
-    columns = ("layout", "format", "at a time", "TTFT", "TPOT", "tokens/s each", "memory", "basis")
-    notes = dict.fromkeys(note for one in found.layouts for note in one.notes)
-    devices = found.layouts[0].devices * found.layouts[0].replicas
+    columns = ("kind", "layout", "format", "at a time", "TTFT", "TPOT", "tokens/s each", "memory", "basis")
+    searches = {"Aggregated": found.aggregated, "Disaggregated": found.disaggregated}
+    told = [wrapped(f"{name}: {one}", WIDTH, indent="  ") for name, one in searches.items() if one]
+    heading = "Most output tokens an accelerator first; requests at a time are of one replica or unit"
+    if any(one.kind == "disaggregated" for one in found.layouts):
+        heading += ",\nin which P workers compute prompts and D workers decode"
     return "\n\n".join(
         [
-            _title(answer.asked, devices, f"serving with {asking.engine}"),
-            wrapped(f"Layouts: {found.search}", WIDTH, indent="  "),
-            "Most output tokens first; requests at a time are of one replica\n" + table_text(columns, rows),
-            *(wrapped(f"Note: {note}", WIDTH, indent="  ") for note in notes),
+            _title(answer.asked, devices, f"serving with {asking.engine}", answer.prefill),
+            "\n".join(told),
+            heading + "\n" + table_text(columns, rows),
+            *(wrapped(f"Note on the first: {note}", WIDTH, indent="  ") for note in found.layouts[0].notes),
         ]
     )
+
+
+def _counted(one: ServingLayout | DisaggregatedLayout, devices: int) -> str:
+    """``2 x TP4``, or ``3 x (2P TP2 + 1D TP4)`` with the accelerators that are left over."""
+    if one.kind == "aggregated":
+        return f"{one.replicas} x {one.shape}"
+    used = one.replicas * one.used
+    return f"{one.replicas} x ({one.shape})" + (f", {devices - used} idle" if used < devices else "")
 
 
 def one_training_text(answer: Answer[RankedLayout], asking: Training) -> str:
@@ -141,6 +154,8 @@ def as_data(answer: Answer[Any]) -> dict[str, object]:
     from pydantic import TypeAdapter  # noqa: PLC0415 - only for programs
 
     data = {"machine": answer.asked.machines, "found": answer.found}
+    if answer.prefill is not None:
+        data["prefill_machine"] = answer.prefill
     plain: dict[str, object] = TypeAdapter(dict[str, Any]).dump_python(data, mode="json")
     return plain
 
@@ -173,18 +188,26 @@ def table_text(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"  {line.rstrip()}" for line in out.getvalue().splitlines())
 
 
-def _title(asked: Asked, devices: int, how: str) -> str:
-    """What was asked about, and which machine stands for the hardware."""
+def _title(asked: Asked, devices: int, how: str, prefill: MachineClass | None = None) -> str:
+    """What was asked about, and which machines stand for the hardware."""
     machines = asked.machines
-    links = machines.links
     count = -(-devices // machines.machine.devices)
-    on = f"{devices} x {machines.accelerator.name} on {plural(count, 'machine')} of {machines.machine.name}"
+    on = f"{devices} x {machines.accelerator.name} on {plural(count, 'machine')} of {_linked(machines)}"
+    if prefill is not None:
+        on = (
+            f"{devices} accelerators: {machines.accelerator.name} on machines of {_linked(machines)};\n"
+            f"  for prompts {prefill.accelerator.name} on machines of {_linked(prefill)}"
+        )
+    return click.style(asked.model.name, bold=True) + f"  {how}\n  {on}"
+
+
+def _linked(machines: MachineClass) -> str:
+    """A machine type with what its links carry."""
+    links = machines.links
     inside = format_bytes_per_s(links.scale_up.bytes_per_s)
     outside = format_bytes_per_s(links.scale_out.bytes_per_s)
-    return (
-        click.style(asked.model.name, bold=True)
-        + f"  {how}\n  {on}: {inside} within {links.scale_up_domain} devices, {outside} a device beyond"
-    )
+    within = f"{inside} within {links.scale_up_domain} devices, {outside} a device beyond"
+    return f"{machines.machine.name}: {within}"
 
 
 def _next(purpose: str, asking: Training, best: RankedLayout) -> str:

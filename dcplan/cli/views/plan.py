@@ -77,7 +77,7 @@ def workload_text(placed: PlacedWorkload) -> str:
     if candidate.quality is not None and (candidate.quality.kept < 1 or candidate.variant):
         rows.append(("quality", str(candidate.quality)))
     if isinstance(candidate.estimate, ServeEstimate):
-        rows += _serve_rows(candidate.estimate)
+        rows += _serve_rows(candidate.estimate, apart=candidate.prefill is not None)
     else:
         rows += _train_rows(candidate.estimate)
     rows.append(("costs", _cost(placed)))
@@ -99,9 +99,10 @@ def percent(fraction: float) -> str:
 def _runs_as(placed: PlacedWorkload) -> str:
     candidate = placed.candidate
     spares = f" ({plural(candidate.spares, 'spare')} for availability)" if candidate.spares else ""
-    unit = plural(candidate.replicas, "replica") + spares if placed.kind == "serve" else "one job"
+    word = "replica" if candidate.prefill is None else "unit"
+    unit = plural(candidate.replicas, word) + spares if placed.kind == "serve" else "one job"
     devices = f"{candidate.devices} x {candidate.accelerator}"
-    return f"{unit} of {candidate.layout}, {candidate.way}, on {devices}"
+    return f"{unit} of {candidate.shape}, {candidate.way}, on {devices}"
 
 
 def _places(placed: PlacedWorkload) -> str:
@@ -111,14 +112,16 @@ def _places(placed: PlacedWorkload) -> str:
     return f"{', '.join(placed.regions)}: {where}"
 
 
-def _serve_rows(estimate: ServeEstimate) -> list[tuple[str, str]]:
+def _serve_rows(estimate: ServeEstimate, *, apart: bool) -> list[tuple[str, str]]:
     rows = []
     for p in estimate.predicted:
         seconds, bound = format_duration(p.estimate.seconds), format_duration(p.bound_s)
         name = f"{p.metric.value.upper()} p{p.quantile * 100:g}"
         rows.append((name, f"{seconds} of {bound} allowed  [{largest_parts(p.estimate)}]"))
-    rates = f"{estimate.requests_per_s:.2f} of {estimate.max_requests_per_s:.2f} requests/s a replica"
+    word = "unit" if apart else "replica"
+    rates = f"{estimate.requests_per_s:.2f} of {estimate.max_requests_per_s:.2f} requests/s a {word}"
     used = f"{percent(estimate.utilisation)} used, {estimate.batch} sequences at once"
+    used += " on each decode worker" if apart else ""
     memory = estimate.memory
     split = f"weights {format_bytes(memory.weights_bytes)}, KV cache {format_bytes(memory.kv_cache_bytes)}"
     rows += [("note", note) for note in dict.fromkeys(n for p in estimate.predicted for n in p.notes)]

@@ -8,6 +8,7 @@ from dcplan.catalog import load_accelerators, load_catalog_model
 from dcplan.catalog.efficiency import load_efficiencies
 from dcplan.perf.device import Device, device_of
 from dcplan.perf.engine import Engine, engine_of
+from dcplan.perf.framework import Framework, framework_of
 from dcplan.perf.layouts import layouts_of
 from dcplan.perf.numbers import row
 from dcplan.perf.parameters import Parameters, parameters_of
@@ -26,6 +27,11 @@ def known(name: str) -> Parameters:
 def engine() -> Engine:
     """An engine without figures of its own."""
     return engine_of(load_efficiencies().of(load_accelerators()["H100"]))
+
+
+def framework() -> Framework:
+    """A training framework without figures of its own."""
+    return framework_of(load_efficiencies().of(load_accelerators()["H100"]), "bf16")
 
 
 def h100(precision: str = "bf16") -> Device:
@@ -80,8 +86,8 @@ def test_a_model_that_does_not_fit_has_no_room_for_tokens() -> None:
 def test_training_states_take_eighteen_bytes_a_parameter() -> None:
     """Weights 2, gradients 4, master weights and moments 12 bytes; ZeRO-1 shares out the last."""
     p = known("llama-3.1-8b")
-    plain = training_memory(p, layouts_of(Layout()), 4096, 1.0).one(0)
-    zero = training_memory(p, layouts_of(Layout(data=8, zero=1)), 4096, 1.0).one(0)
+    plain = training_memory(p, layouts_of(Layout()), framework(), 4096, 1.0).one(0)
+    zero = training_memory(p, layouts_of(Layout(data=8, zero=1)), framework(), 4096, 1.0).one(0)
     states = plain.weights_bytes + plain.gradients_bytes + plain.optimizer_bytes
 
     assert states == pytest.approx(18 * p.total)
@@ -93,7 +99,7 @@ def test_zero_shares_each_state_out_once_however_experts_are_split(expert: int) 
     """The ranks of an expert group are data-parallel ranks: all devices together keep one optimiser."""
     p = known("deepseek-v3")
     layouts = layouts_of(Layout(data=64, expert=expert, zero=1), Layout(data=64, expert=expert, zero=3))
-    memory = training_memory(p, layouts, 4096, 1.0)
+    memory = training_memory(p, layouts, framework(), 4096, 1.0)
 
     assert memory.one(0).optimizer_bytes * 64 == pytest.approx(12 * p.total)
     assert memory.one(1).gradients_bytes * 64 == pytest.approx(4 * p.total)
@@ -105,7 +111,9 @@ def test_a_hybrid_of_zero_keeps_more_than_sharing_with_all() -> None:
     """Eight devices share one copy of the state: an eighth each, however many copies there are."""
     p = known("llama-3.1-8b")
     layouts = layouts_of(Layout(data=64, zero=3, shard=8), Layout(data=64, zero=3), Layout(data=64))
-    hybrid, all_of_them, plain = (training_memory(p, layouts, 4096, 1.0).one(i) for i in range(3))
+    hybrid, all_of_them, plain = (
+        training_memory(p, layouts, framework(), 4096, 1.0).one(i) for i in range(3)
+    )
 
     assert hybrid.optimizer_bytes == pytest.approx(12 * p.total / 8)
     assert all_of_them.total_bytes < hybrid.total_bytes < plain.total_bytes
@@ -114,7 +122,7 @@ def test_a_hybrid_of_zero_keeps_more_than_sharing_with_all() -> None:
 def test_a_pipeline_keeps_what_it_gathered() -> None:
     """Under ZeRO-3 a stage's weights and gradients stay whole until its last micro-batch has passed."""
     p = known("llama-3.1-8b")
-    memory = training_memory(p, layouts_of(Layout(pipeline=4, data=8, zero=3)), 4096, 8.0).one(0)
+    memory = training_memory(p, layouts_of(Layout(pipeline=4, data=8, zero=3)), framework(), 4096, 8.0).one(0)
 
     assert memory.weights_bytes == pytest.approx(2 * p.total / 4, rel=0.2)
     assert memory.gradients_bytes == pytest.approx(2 * memory.weights_bytes)
@@ -125,7 +133,7 @@ def test_gpipe_keeps_all_micro_batches_and_1f1b_as_many_as_stages() -> None:
     layouts = layouts_of(
         Layout(pipeline=4), Layout(pipeline=4, schedule="gpipe"), Layout(pipeline=4, virtual_stages=2)
     )
-    memory = training_memory(known("llama-3.1-70b"), layouts, 4096, 16.0)
+    memory = training_memory(known("llama-3.1-70b"), layouts, framework(), 4096, 16.0)
     plain, gpipe, interleaved = (memory.one(i).activations_bytes for i in range(3))
 
     assert 3 * plain < gpipe < 4.1 * plain
@@ -135,7 +143,7 @@ def test_gpipe_keeps_all_micro_batches_and_1f1b_as_many_as_stages() -> None:
 def test_recomputing_keeps_less() -> None:
     """Full recomputing stores less than selective, and selective less than none."""
     layouts = layouts_of(*(Layout(recompute=level) for level in ("none", "selective", "full")))
-    memory = training_memory(known("llama-3.1-8b"), layouts, 8192, 1.0)
+    memory = training_memory(known("llama-3.1-8b"), layouts, framework(), 8192, 1.0)
     none, selective, full = (memory.one(i).activations_bytes for i in range(3))
 
     assert none > selective > full > 0

@@ -20,12 +20,12 @@ from dcplan.placement.types import (
 )
 from dcplan.plan.cost import usd_for_job, usd_per_h_of
 from dcplan.plan.current import allotments_of, assignment_of, known_again
-from dcplan.plan.lower import lower
+from dcplan.plan.lower import lower, settings_of
 from dcplan.provider.local.kinds import KINDS
 from dcplan.provider.lowering import lower as to_resources
 from dcplan.resources import Resource
 from dcplan.sharding.names import told_apart
-from dcplan.sharding.types import Candidate, ServeEstimate, TrainEstimate
+from dcplan.sharding.types import Candidate, PrefillWorkers, ServeEstimate, TrainEstimate
 
 POOL = "z/b/h100x8"
 MEMORY = Memory(weights_bytes=1.0, activations_bytes=1.0)
@@ -225,3 +225,23 @@ def test_machines_are_paid_for_by_those_who_take_them() -> None:
     assert costs == {"chat": 10.0, "job": 20.0}
     assert usd_for_job(costs["job"], JOB) == 2000.0
     assert usd_for_job(costs["chat"], CHAT) is None
+
+
+def test_a_unit_is_started_with_both_layouts() -> None:
+    """Settings hold the decode layout as any replica's, and beside it the prefill workers and both counts."""
+    unit = replace(
+        CHAT,
+        devices=8,
+        layout=Layout(tensor=4),
+        prefill=PrefillWorkers(
+            layout=Layout(tensor=2), devices=2, workers=2, decode_workers=1, decode_devices=4
+        ),
+    )
+    [chat, _] = DEMAND.workloads
+    settings, plain = settings_of(chat, unit), settings_of(chat, CHAT)
+    sizes = {"pipeline": 1, "data": 1, "expert": 1, "context": 1}
+
+    assert settings["layout"] == {"tensor": 4, **sizes}
+    assert settings["workers"] == 1
+    assert settings["prefill"] == {"layout": {"tensor": 2, **sizes}, "workers": 2}
+    assert not {"workers", "prefill"} & set(plain)

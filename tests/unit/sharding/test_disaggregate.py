@@ -58,14 +58,15 @@ def best(
 
 
 def test_pairs_keep_both_bounds_and_fit_the_devices() -> None:
-    """TTFT includes the move of the caches, TPOT is that of the decode workers; best pairs first."""
+    """TTFT includes the move of the caches, TPOT is that of the decode workers; best units first."""
     layouts = best().layouts
     speeds = [one.output_tokens_per_s_per_device for one in layouts]
 
     assert speeds == sorted(speeds, reverse=True)
     for one in layouts:
         used = one.prefill.workers * one.prefill.devices + one.decode.workers * one.decode.devices
-        assert used <= 16
+        assert used == one.used <= one.devices
+        assert one.replicas * one.devices <= 16
         assert one.ttft.estimate.seconds <= 1.0 * (1 + 1e-9)
         assert one.tpot.estimate.seconds <= 0.04
         assert {"cache transfer", "queueing"} <= {part.name for part in one.ttft.estimate.parts}
@@ -74,12 +75,13 @@ def test_pairs_keep_both_bounds_and_fit_the_devices() -> None:
             assert group.memory.total_bytes <= CHIPS[group.accelerator].memory_bytes
 
 
-def test_the_slower_side_sets_the_rate() -> None:
-    """One side of each pair is busy, and with one worker less the other would not keep up."""
+def test_units_do_no_more_than_either_side() -> None:
+    """No side is busier than it can be, one of them is in earnest, and requests are as Little counts them."""
     for one in best().layouts:
-        assert max(one.prefill.busy, one.decode.busy) == pytest.approx(1.0)
-        assert one.prefill.busy * one.prefill.workers > one.prefill.workers - 1 - 1e-9
-        assert one.decode.busy * one.decode.workers > one.decode.workers - 1 - 1e-9
+        longest = one.ttft.estimate.seconds + 499 * one.tpot.estimate.seconds
+        assert 0.5 < max(one.prefill.busy, one.decode.busy) <= 1
+        assert one.requests_per_s / one.replicas * longest >= one.concurrency * (1 - 0.2)
+        assert one.replicas * one.devices <= 16
 
 
 def test_phases_may_run_on_different_accelerators() -> None:
@@ -88,8 +90,10 @@ def test_phases_may_run_on_different_accelerators() -> None:
     first = best(replace(ASKED, ttft_s=3.0), old, H200, 24).layouts[0]
 
     assert (first.prefill.accelerator, first.decode.accelerator) == ("A100-80", "H200")
-    assert first.prefill.workers * first.prefill.devices <= 8
-    assert first.decode.workers * first.decode.devices <= 16
+    assert first.replicas * first.prefill.workers * first.prefill.devices <= 8
+    assert first.replicas * first.decode.workers * first.decode.devices <= 16
+    assert first.replicas * first.devices == 24
+    assert "on A100-80 + " in first.shape
 
 
 def test_a_slow_way_between_workers_is_part_of_the_first_token() -> None:
@@ -106,7 +110,7 @@ def test_a_slow_way_between_workers_is_part_of_the_first_token() -> None:
 
 def test_a_looser_bound_never_lowers_the_rate() -> None:
     """More time for the first token lets prefill workers be busier."""
-    rates = [best(replace(ASKED, ttft_s=ttft)).layouts[0].requests_per_s for ttft in (0.5, 1.0, 4.0)]
+    rates = [best(replace(ASKED, ttft_s=ttft)).layouts[0].requests_per_s for ttft in (0.6, 1.0, 4.0)]
 
     assert rates == sorted(rates)
 
@@ -123,6 +127,7 @@ def test_without_bounds_there_is_an_answer() -> None:
     [
         (replace(ASKED, engine="vlm"), 16, "unknown-engine"),
         (replace(ASKED, ttft_s=0.001), 16, "no-layout"),
+        (replace(ASKED, output_tokens=1), 16, "not-disaggregated"),
         (ASKED, 1, "no-layout"),
     ],
 )

@@ -13,7 +13,6 @@ from dcplan.catalog import load_accelerators, load_catalog_model, load_machines
 from dcplan.catalog.efficiency import Profile, load_efficiencies
 from dcplan.catalog.types import Source
 from dcplan.demand.types import (
-    Disaggregated,
     Floor,
     Lengths,
     Limits,
@@ -181,15 +180,6 @@ def test_a_floor_that_leaves_nothing_that_fits_names_what_would() -> None:
     assert "keeps" in found.detail
 
 
-def test_what_is_not_counted_is_said() -> None:
-    """A plan that may be beaten by prompts on machines of their own says so."""
-    demand = replace(chat(), disaggregated=Disaggregated.AUTO)
-    result = search(demand, known("llama-3.1-8b"), CLASSES[:1], TABLE)
-
-    assert result.value is not None
-    assert [(d.code, d.path) for d in result.diagnostics] == [("not-counted", (*ORIGIN, "disaggregated"))]
-
-
 def test_cached_prompts_save_hardware() -> None:
     """Where half of the prompt tokens are cached, a replica takes more requests."""
     plain, cached = (
@@ -222,11 +212,3 @@ def test_a_good_draft_speeds_a_lone_request_up() -> None:
     assert seconds[1] < 0.8 * seconds[0]
     assert rooms[1] < rooms[0]
     assert search(replace(demand, speculative=draft), known("llama-3.1-70b"), CLASSES, TABLE, models).ok
-
-
-def test_what_cannot_be_promised_is_refused() -> None:
-    """Prompts on machines of their own are an error as long as nobody can predict them."""
-    demand = replace(chat(), disaggregated=Disaggregated.ALWAYS)
-    found = only_error(search(demand, known("llama-3.1-8b"), CLASSES[:1], TABLE).diagnostics)
-
-    assert (found.code, found.path) == ("not-predicted", (*ORIGIN, "disaggregated"))

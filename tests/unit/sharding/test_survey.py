@@ -92,7 +92,9 @@ def test_the_front_is_what_trying_everything_finds() -> None:
     best = np.full(LEVELS, np.inf)
     for block in layout_blocks(splits, asked.shape, asked.space({}), fallen):
         jobs = replace(job, layouts=block.layouts)
-        needed = training_memory(jobs.parameters, jobs.layouts, jobs.sequence, jobs.micro_batches)
+        needed = training_memory(
+            jobs.parameters, jobs.layouts, jobs.framework, jobs.sequence, jobs.micro_batches
+        )
         share = (needed.total_bytes + runtime_bytes(job.device)) / job.device.memory_bytes
         for seconds, level in zip(seconds_of(jobs), np.ceil(share * LEVELS).astype(int), strict=True):
             if level <= LEVELS:
