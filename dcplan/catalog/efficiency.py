@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 ANY = "any"
 """The last fall-back of every figure."""
 
-UNITS = ("_s", "_bytes", "_rows", "_columns", "_tokens", "_factor", "_ranks", "_axes")
+UNITS = ("_s", "_bytes", "_rows", "_columns", "_tokens", "_factor", "_ranks", "_axes", "_copies")
 """Endings of figures that are no shares of a peak."""
 
 Place = tuple[str, str]

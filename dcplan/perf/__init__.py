@@ -10,7 +10,7 @@ those it keeps.
 """
 
 from dcplan.perf.arrays import stack, take
-from dcplan.perf.device import Device, Gemm, Wires, device_of, peak_flops, wires_of
+from dcplan.perf.device import Device, Gemm, Wires, device_of, form_on, peak_flops, wires_of
 from dcplan.perf.engine import Engine, engine_of
 from dcplan.perf.estimates import bases, estimate
 from dcplan.perf.framework import Framework, framework_of
@@ -37,6 +37,7 @@ __all__ = [
     "Wires",
     "bases",
     "device_of",
+    "form_on",
     "engine_of",
     "estimate",
     "framework_of",

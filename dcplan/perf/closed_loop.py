@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from dcplan.perf.replicas import Replicas
 
 PASSES = 3
-"""Rounds in which the requests that decode and the times that follow from their number settle."""
+"""Rounds in which the requests that decode and the times that follow from their number settle.  Numerical
+guard."""
 
 EASE = 0.6
-"""Share of the way to the next number in one round."""
+"""Share of the way to the next number in one round.  Numerical guard: the whole way would swing."""
 
 
 def closed_loop_s(
@@ -33,11 +34,11 @@ def closed_loop_s(
     answers of one length stay in step), ``burst`` the share of the clients'
     prompts that the mean request finds before it because all started at once.
 
-    A client decodes for ``Z`` and has its prompt computed in ``W``: the machine
-    repairman with one server (Gross and Harris 1998, Fundamentals of Queueing
-    Theory, section 2.7), with Schweitzer's approximation (1979) of what an arriving
-    request finds, ``R^2 + (Z - c W) R - W Z = 0``.  Little's law gives the
-    requests that decode, ``c Z / (Z + TTFT)``.
+    A client decodes for ``Z`` and has its prompt computed in ``W``: ``R^2 + (Z - c W) R - W Z = 0``, and
+    Little's law gives the requests that decode, ``c Z / (Z + TTFT)``.  Source: Gross
+    and Harris 1998, Fundamentals of Queueing Theory, section 2.7 (the machine
+    repairman with one server), with Schweitzer's approximation (1979) of what an
+    arriving request finds; ``together`` and ``burst`` are own forms, fitted.
     """
     e, ranks, drafts = r.engine, r.layouts.data, r.speculation
     yielded = tokens_a_step(drafts)

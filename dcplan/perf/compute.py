@@ -11,20 +11,17 @@ from dcplan.perf.device import SIXTEEN_BITS, Device, Gemm
 from dcplan.perf.numbers import Num, Parts, larger, power, smaller, where
 from dcplan.perf.parameters import Parameters, index_pairs, kept_tokens, seen_pairs, seen_tokens
 
-ELEMENTWISE_BYTES = 30.0
-"""Bytes per token, layer and hidden unit that norms, residuals and activations read and write in a forward
-pass: two norms (8), two residuals (12), rotation and gating (10), each in 16 bits and partly fused."""
-
-
 PRODUCTS = 2.0
-"""Products of a layer's attention and of its MLP, one after the other: into it and out of it."""
+"""Products of a layer's attention and of its MLP, one after the other: into it and out of it.  Definition: of
+fused projections and fused gating (Shoeybi et al. 2019, arXiv 1909.08053, section 3)."""
 
 
 def bent(one: Num, other: Num) -> Num:
     """The longer of two times, rounded where they meet: never less than either, at most 26 % more.
 
-    Near the corner of the roofline a product waits for memory and for
-    arithmetic in turns; the cubic mean fits the measured tables.
+    ``(one^3 + other^3)^(1/3)``: near the corner of the roofline a product waits for memory and for
+    arithmetic in turns.  Source: own form; its order, 3, is that which fits the measured tables of
+    products best (figure ``gemm``).
     """
     return power(one * one * one + other * other * other, 1 / 3)
 
@@ -33,12 +30,12 @@ def gemm_s(tokens: Num, weights: Num, columns: Num, gemm: Gemm, products: Num = 
     """Multiply ``tokens`` rows with ``weights`` parameters, ``columns`` wide on this device.
 
     The parameters are those of ``products`` equal products, one after the other.
-    A product takes its fixed cost and the longer of ``2 M N K / (F eta)`` and
-    ``bytes / W``: Williams, Waterman and Patterson 2009 (doi
-    10.1145/1498765.1498785).  ``eta`` is ``M/(M + M_half) x N/(N + N_half) x
-    K/(K + N_half)``: tiles that are not full, and reading the input (as M K) and
-    writing the output (as M N), which grow with two sides only.  It was fitted
-    to the measured tables, whose cells are medians over known lists of N and K.
+    ``kernel_s + bent(2 M N K / (F eta), weights x bytes / W)`` each: fixed cost and roofline.  ``eta`` is
+    ``M/(M + M_half) x N/(N + N_half) x K/(K + N_half)``: tiles that are not full,
+    and reading the input (as M K) and writing the output (as M N), which grow
+    with two sides only.  Source: Williams, Waterman and Patterson 2009 (doi
+    10.1145/1498765.1498785) for the roofline; ``eta`` is an own form, fitted to the
+    measured tables, whose cells are medians over known lists of N and K.
     """
     depth = weights / larger(columns * products, 1e-9)
     work = (tokens + gemm.half_rows) * (columns + gemm.half_columns) * (depth + gemm.half_columns)
@@ -49,14 +46,22 @@ def gemm_s(tokens: Num, weights: Num, columns: Num, gemm: Gemm, products: Num = 
 
 
 def projections_s(p: Parameters, tokens: Num, tensor: Num, device: Device) -> Num:
-    """Projections of queries, keys, values and output, and those of linear mixers."""
+    """Projections of queries, keys, values and output, and those of linear mixers.
+
+    ``gemm_s(tokens, projections_total / tensor, max(hidden, score_width) / tensor)``, two products a layer.
+    Source: follows from ``gemm_s``; cut over the tensor group as in Shoeybi et al. 2019 (arXiv 1909.08053).
+    """
     columns = larger(p.hidden, p.score_width) / tensor
     weights = p.projections_total / tensor
     return gemm_s(tokens, weights, columns, device.projections, PRODUCTS * p.layers)
 
 
 def mlp_s(p: Parameters, tokens: Num, tensor: Num, device: Device) -> Num:
-    """Dense MLPs and shared experts."""
+    """Dense MLPs and shared experts.
+
+    ``gemm_s(tokens, layers x weights / tensor, ffn / tensor)`` for each kind, two products a layer.  Source:
+    follows from ``gemm_s``; cut over the tensor group as in Shoeybi et al. 2019 (arXiv 1909.08053).
+    """
     dense, shared = (p.dense_layers, p.dense_mlp, p.ffn), (p.moe_layers, p.shared, p.shared_ffn)
     out: Num = 0.0
     for layers, weights, columns in (dense, shared):
@@ -65,7 +70,10 @@ def mlp_s(p: Parameters, tokens: Num, tensor: Num, device: Device) -> Num:
 
 
 def touched_experts(p: Parameters, tokens: Num) -> Num:
-    """How many experts of a layer at least one of ``tokens`` evenly routed tokens reaches."""
+    """How many experts of a layer at least one of ``tokens`` evenly routed tokens reaches.
+
+    ``E x (1 - (1 - K/E)^tokens)``.  Source: definition (each token misses an expert with ``1 - K/E``).
+    """
     missed = power(1 - p.per_token / larger(p.experts, 1.0), larger(tokens, 1.0))
     return p.experts * (1 - missed)
 
@@ -73,10 +81,12 @@ def touched_experts(p: Parameters, tokens: Num) -> Num:
 def experts_s(p: Parameters, tokens: Num, ranks: Num, split: Num, device: Device) -> Num:
     """Routed experts: ``tokens`` enter a group of ``ranks`` devices, each expert is cut in ``split`` pieces.
 
-    Evenly routed tokens.  Weights stream once for each expert that is touched,
+    ``kernel_s + bent(2 (tokens K + touched M_half) (N + N_half) (D + N_half) / (F grouped_share), touched x
+    expert x bytes / W)`` for each of two products, shared out over the ranks.
+    Evenly routed tokens: weights stream once for each expert that is touched,
     and each of them has tiles of its own to fill; the grouped product reaches a
-    share of a large one.  Source: Pope et al. 2022 (arXiv 2211.05102) for
-    streaming, the measured grouped GEMM tables.
+    share of a large one.  Source: follows from ``gemm_s`` and ``touched_experts``;
+    the share is an own form, fitted to measured grouped products.
     """
     gemm = device.experts
     touched = touched_experts(p, tokens)
@@ -92,25 +102,35 @@ def experts_s(p: Parameters, tokens: Num, ranks: Num, split: Num, device: Device
 
 
 def router_s(p: Parameters, tokens: Num, tensor: Num, device: Device) -> Num:
-    """Scores of all experts for each token, in 16 bits."""
+    """Scores of all experts for each token, in 16 bits: ``gemm_s(tokens, router / tensor, experts)`` a layer.
+
+    Source: follows from ``gemm_s``.
+    """
     return gemm_s(tokens, p.moe_layers * p.router / tensor, p.experts, device.wide, p.moe_layers)
 
 
 def head_s(p: Parameters, tokens: Num, tensor: Num, device: Device) -> Num:
-    """The output projection, in 16 bits."""
+    """The output projection, in 16 bits: ``gemm_s(tokens, head / tensor, vocab / tensor)``.
+
+    Source: follows from ``gemm_s``.
+    """
     return gemm_s(tokens, p.head / tensor, p.vocab / tensor, device.wide)
 
 
 def elementwise_s(p: Parameters, tokens: Num, device: Device) -> Num:
-    """Norms, residuals, activations: bandwidth-bound."""
-    return p.layers * ELEMENTWISE_BYTES * p.hidden * tokens / device.stream_bytes_per_s
+    """Norms, residual sums, activations: ``layers x elementwise_bytes x hidden x tokens / W``.
+
+    Source: Williams et al. 2009 (doi 10.1145/1498765.1498785), bound by memory; the bytes are a figure.
+    """
+    return p.layers * device.elementwise_bytes * p.hidden * tokens / device.stream_bytes_per_s
 
 
 def attention_prefill_s(p: Parameters, length: Num, tensor: Num, device: Device) -> Num:
     """Scores and values of one causal pass over ``length`` tokens, an indexer's scores included.
 
-    ``4 x`` width x pairs FLOPs.  Source: Dao 2023 (FlashAttention-2, arXiv
-    2307.08691); DeepSeek-V3.2 (arXiv 2512.02556) section 2.1 for the indexer,
+    ``(4 x score_width x pairs + 2 x index_width x index pairs) / tensor / F_attention``: two products of 2
+    FLOPs a pair and unit.  Source: Dao 2023 (FlashAttention-2, arXiv 2307.08691) section 4.1, halved there
+    for the causal mask as by the pairs here; DeepSeek-V3.2 (arXiv 2512.02556) section 2.1 for the indexer,
     which has queries and keys only.
     """
     flops = 4 * p.score_width * seen_pairs(p, length) + 2 * p.index_width * index_pairs(p, length)
@@ -120,8 +140,9 @@ def attention_prefill_s(p: Parameters, length: Num, tensor: Num, device: Device)
 def mixer_s(p: Parameters, tokens: Num, sequences: Num, tensor: Num, device: Device) -> Num:
     """States of linear mixers: ``tokens`` of ``sequences`` sequences update and read them.
 
-    6 FLOPs per token and number of the state at the speed of attention kernels;
-    each sequence's state is read and written once a pass.  Source: Dao and Gu
+    ``max(6 tokens state / F_attention, 2 sequences state x 2 B / W)``: 6 FLOPs per token and number of
+    the state at the speed of attention kernels; each sequence's state is read
+    and written once a pass.  Source: Dao and Gu
     2024 (arXiv 2405.21060) section 6.
     """
     size = p.linear_layers * p.linear_state / tensor
@@ -134,6 +155,7 @@ def mixer_s(p: Parameters, tokens: Num, sequences: Num, tensor: Num, device: Dev
 def attention_decode_s(p: Parameters, sequences: Num, context: Num, tensor: Num, device: Device) -> Num:
     """Scores and values of one new token for each of ``sequences`` with ``context`` tokens behind it.
 
+    ``max(seen x cache_width x kv_bytes / (cache_split W), 4 x seen x decode_width / (tensor F_attention))``.
     Bound by reading the cache; the latent form (MLA) works in the compressed
     space and may be bound by FLOPs; sparse attention reads its indexer's keys of
     all tokens, but only the picked tokens' values.  Source: Pope et al. 2022
@@ -147,19 +169,32 @@ def attention_decode_s(p: Parameters, sequences: Num, context: Num, tensor: Num,
 
 
 def cache_split(p: Parameters, tensor: Num) -> Num:
-    """Into how many pieces the cache is cut: heads are copied beyond their number, the latent always is."""
+    """Into how many pieces the cache is cut: ``min(tensor, kv_heads)``.
+
+    Heads are copied beyond their number, the latent form, of one head, always is.  Source: Pope et al. 2022
+    (arXiv 2211.05102) section 3.3.
+    """
     return smaller(tensor, larger(p.kv_heads, 1.0))
 
 
 def cache_bytes(p: Parameters, context: Num, device: Device) -> Num:
-    """Bytes that a sequence of ``context`` tokens keeps in all layers, uncut: caches, index keys, states."""
+    """Bytes that a sequence of ``context`` tokens keeps in all layers, uncut: caches, index keys, states.
+
+    ``kept x cache_width x kv_bytes + attention_layers x context x index_cache + linear_layers x state x 2``.
+    Source: definition; index keys are in fp8 (DeepSeek-V3.2, arXiv 2512.02556, section 2.1), states in 16
+    bits.
+    """
     index = p.attention_layers * context * where(p.index_width > 0, p.index_cache, 0.0)
     state = p.linear_layers * p.linear_state * SIXTEEN_BITS
     return kept_tokens(p, context) * p.cache_width * device.kv_bytes + index + state
 
 
 def forward_parts(p: Parameters, tokens: Num, tensor: Num, expert_split: Num, device: Device) -> Parts:
-    """A forward pass without attention scores and communication, experts inside the tensor group."""
+    """A forward pass without attention scores and communication, experts inside the tensor group, seconds.
+
+    ``projections_s + mlp_s + elementwise_s + experts_s + router_s``.  Source: follows from ``projections_s``,
+    ``mlp_s``, ``elementwise_s``, ``experts_s`` and ``router_s``.
+    """
     return {
         "projections": projections_s(p, tokens, tensor, device),
         "mlp": mlp_s(p, tokens, tensor, device),

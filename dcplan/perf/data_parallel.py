@@ -19,28 +19,38 @@ if TYPE_CHECKING:
     from dcplan.perf.training import Jobs
 
 OPTIMIZER_BYTES = 30.0
-"""Read and written per parameter: 4 gradient, 2x12 master weights and moments, 2 weights."""
+"""Read and written per parameter: 4 gradient, 2x12 master weights and moments, 2 weights.  Definition: of
+Adam in mixed precision (Rajbhandari et al. 2020, arXiv 1910.02054, section 3.1), each number touched
+once."""
 
 REDUCED = 4.0
-"""Gathers of 16-bit parameters that take as long as summing 32-bit gradients everywhere."""
+"""Gathers of 16-bit parameters that take as long as summing 32-bit gradients everywhere.  Definition: twice
+the bytes, and a sum is a scattering and a gathering (Rajbhandari et al. 2020, arXiv 1910.02054, section
+7)."""
 
 SHARED = 3.0
 """The same for scattering 32-bit gradients (2) and gathering 16-bit parameters (1): ZeRO-1, once a step;
-and for ZeRO-3's two gathers and its scattering of 16-bit gradients, each micro-batch."""
+and for ZeRO-3's two gathers and its scattering of 16-bit gradients, each micro-batch.  Definition: of these
+stages (Rajbhandari et al. 2020, arXiv 1910.02054, section 7)."""
 
 SCATTERED = 2.0
 """The same for scattering 32-bit gradients alone, which ZeRO-2 does after each micro-batch: it keeps no more
-than its shard of their sum."""
+than its shard of their sum.  Definition: of that stage (Rajbhandari et al. 2020, arXiv 1910.02054, section
+7)."""
 
 
 def data_parallel_s(j: Jobs, computing: Num, backward: Num) -> Num:
     """Gradients and parameters going round the data-parallel group, as far as they show, seconds.
 
-    Below ZeRO-2 they go once a step, behind the ``backward`` pass of the last
+    ``max(shows x once, once - rounds x backward)`` below ZeRO-3, ``max(shows x each, each - hides x
+    computing)`` there; ``once`` and ``each`` are multiples of the gathering of
+    all 16-bit parameters.  Below ZeRO-2 they go once a step, behind the ``backward`` pass of the last
     micro-batch; ZeRO-2 scatters gradients behind each of these; under ZeRO-3
     parameters are gathered for the forward and for the backward pass of each
     micro-batch, behind all ``computing``.  Where shards have copies (HSDP),
-    gradients of a shard are summed over them once a step.
+    gradients of a shard are summed over them once a step.  Source: Rajbhandari
+    et al. 2020 (arXiv 1910.02054) section 7 for the traffic, Zhao et al. 2023 (arXiv
+    2304.11277) for hybrid sharding; what shows of it is an own form, fitted.
     """
     lay, p = j.layouts, j.parameters
     dense = (p.linear_total * j.stage + p.tables / lay.pipeline) / lay.tensor
@@ -74,5 +84,8 @@ def _gather_s(j: Jobs, parameters: Num, ranks: Num, spacing: Num) -> Num:
 
 
 def optimizer_s(j: Jobs) -> Num:
-    """Adam: bandwidth-bound, on the share that ZeRO leaves to this device."""
+    """Adam on the share that ZeRO leaves to this device: ``parameters x 30 bytes / W``.
+
+    Source: Rajbhandari et al. 2020 (arXiv 1910.02054) section 3.1 for what is read and written.
+    """
     return optimizer_parameters(j.parameters, j.layouts) * OPTIMIZER_BYTES / j.device.stream_bytes_per_s

@@ -18,10 +18,9 @@ if TYPE_CHECKING:
 def decode_parts(r: Replicas, batch: Num) -> Parts:
     """What one token of each of ``batch`` requests takes, seconds.
 
-    Pipeline stages work on different shares of the batch at the same time, and
-    a token passes all of them; data ranks share the batch.  Source: Pope et al.
-    2022 (arXiv 2211.05102).  With speculation a step checks several tokens and
-    yields more than one (see ``speculation``).
+    ``step_parts(gamma + 1) x (1 + gamma c) / tokens_a_step``: with speculation a step checks several tokens
+    and yields more than one; without it is the step itself.  Source: follows from
+    ``step_parts``; Leviathan et al. 2023 (arXiv 2211.17192) theorem 3.8.
     """
     s = r.speculation
     parts = step_parts(r, batch, s.drafts + 1)
@@ -33,8 +32,12 @@ def decode_parts(r: Replicas, batch: Num) -> Parts:
 def step_parts(r: Replicas, batch: Num, tokens_each: Num) -> Parts:
     """One step of the model over ``tokens_each`` tokens of each of ``batch`` requests, seconds.
 
-    Requests' tokens share one read of their cache; weights, experts and
-    collectives see all tokens.
+    ``pass_parts + head_s + attention_decode_s + mixer_s + step_s + kernels_s + sequence_s x batch / p`` for
+    ``batch / (p x data)`` sequences: pipeline stages work on different shares of the
+    batch at the same time, and a token passes all of them; data ranks share the
+    batch.  Requests' tokens share one read of their cache; weights, experts and
+    collectives see all tokens.  Source: Pope et al. 2022 (arXiv 2211.05102) section 2;
+    what the host and small kernels take is an own form, fitted (docs/accuracy.md).
     """
     p, e, tensor = r.parameters, r.engine, r.layouts.tensor
     sequences = larger(batch / (r.layouts.pipeline * r.layouts.data), 1.0)
@@ -50,7 +53,11 @@ def step_parts(r: Replicas, batch: Num, tokens_each: Num) -> Parts:
 
 
 def kernels_s(r: Replicas) -> Num:
-    """All kernels of a step beside products, attention's reading and collectives."""
+    """All kernels of a step beside products, attention's reading and collectives, seconds.
+
+    ``layers x layer_s + attention_layers x (latent_s + index_s) + moe_layers x routing_s``.  Source: own
+    form, fitted (docs/accuracy.md).
+    """
     p, e = r.parameters, r.engine
     latent = where(is_latent(p), e.latent_s, 0.0) + where(p.index_width > 0, e.index_s, 0.0)
     return p.layers * e.layer_s + p.attention_layers * latent + p.moe_layers * e.routing_s

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dcplan.basis import Basis
@@ -39,6 +39,10 @@ class Device:
     """One accelerator and one format: what it reaches, not what its datasheet says."""
 
     memory_bytes: Num
+    reserved_bytes: Num
+    """Memory that the driver, libraries and communication take for themselves."""
+    fragmentation: Num
+    """Share of the memory that allocators leave unused."""
     peak_flops: Num
     """Dense peak of the format's products in MLPs and experts, for utilisation."""
     mlp: Gemm
@@ -50,6 +54,8 @@ class Device:
     """Of ``experts.flops``, in the products of many experts at once."""
     attention_flops: Num
     stream_bytes_per_s: Num
+    elementwise_bytes: Num
+    """Read and written between products of a serving engine, per token and hidden unit of a layer."""
     kv_bytes: Num
     """Of one number in the cache."""
     attention_basis: Basis
@@ -70,18 +76,38 @@ def peak_flops(accelerator: Accelerator, precision: str) -> float | None:
         "fp4": accelerator.fp4_flops,
     }
     known = precisions().get(precision)
-    return None if known is None else peaks.get(known.peak)
+    if known is None:
+        return None
+    native = accelerator.name in known.native_on
+    return peaks.get(known.native if native else known.peak)
+
+
+def form_on(accelerator: Accelerator, form: Format) -> Format:
+    """The format as this accelerator's kernels multiply it: natively where engines can.
+
+    MXFP4 weights are unpacked to 16 bits on most hardware, and go through kernels of the
+    family of NVFP4's on some (``Precision.native_on``).  Bytes stay those of the format.
+    """
+
+    def on(one: Precision) -> Precision:
+        if accelerator.name not in one.native_on:
+            return one
+        return replace(precisions()[one.native], bytes=one.bytes, block=one.block)
+
+    return replace(form, mlp=on(form.mlp), experts=on(form.experts), projections=on(form.projections))
 
 
 def device_of(accelerator: Accelerator, numbers: str | Format, efficiency: Efficiency) -> Device | None:
     """The accelerator with a model in this format, or None when a fact that is needed is missing.
 
-    Attention and the head stay in bf16, so that an accelerator without a bf16
-    peak runs nothing here; that is never extrapolated from another peak.
+    Each rate is ``peak x figure``: a peak of the catalogue, which names its datasheet, times the efficiency
+    figure of its name, which names its measurements.  Attention and the head stay in bf16, so that an
+    accelerator without a bf16 peak runs nothing here; that is never extrapolated from another peak.
     """
     form = formats().get(numbers) if isinstance(numbers, str) else numbers
     if form is None or accelerator.bf16_flops is None:
         return None
+    form = form_on(accelerator, form)
     parts = {
         name: _gemm(accelerator, precision, efficiency)
         for name, precision in (
@@ -96,11 +122,14 @@ def device_of(accelerator: Accelerator, numbers: str | Format, efficiency: Effic
     attention, memory = efficiency["attention"], efficiency["memory"]
     return Device(
         memory_bytes=accelerator.memory_bytes,
+        reserved_bytes=efficiency["reserved_bytes"].value,
+        fragmentation=efficiency["fragmentation"].value,
         peak_flops=max(peak_flops(accelerator, one.name) or 0.0 for one in (form.mlp, form.experts)),
         **parts,  # type: ignore[arg-type]  # None was turned away above
         grouped_share=efficiency.narrow("grouped_gemm", form.experts.name).value,
         attention_flops=accelerator.bf16_flops * attention.value,
         stream_bytes_per_s=accelerator.memory_bytes_per_s * memory.value,
+        elementwise_bytes=efficiency["elementwise_bytes"].value,
         kv_bytes=form.kv.bytes,
         attention_basis=attention.basis,
         memory_basis=memory.basis,
@@ -158,6 +187,8 @@ class Wires:
     hop_s: Num
     out_hop_s: Num
     launch_s: Num
+    slow_start: Num
+    """Extra time of what is sent before the pipeline is full, over that at full speed."""
     ramp_s: Num
     """How long chunks take to fill the pipeline of a ring."""
     out_ramp_bytes: Num
@@ -167,7 +198,7 @@ class Wires:
 
 
 def wires_of(links: PoolLinks, efficiency: Efficiency, fabric: str = "") -> Wires:
-    """Links as collectives find them: bandwidth times the share that collectives reach on it.
+    """Links as collectives find them: ``bandwidth x figure``, the share of it that collectives reach.
 
     Hops inside a scale-up domain take the time that collectives were measured to
     take there; hops between machines take the latency of the link and what the
@@ -195,6 +226,7 @@ def wires_of(links: PoolLinks, efficiency: Efficiency, fabric: str = "") -> Wire
         hop_s=efficiency["hop_s"].value,
         out_hop_s=links.scale_out.latency_s + (0.0 if software is None else software.value),
         launch_s=efficiency["launch_s"].value,
+        slow_start=efficiency["slow_start_factor"].value,
         ramp_s=efficiency["ramp_s"].value,
         out_ramp_bytes=out_ramp.value,
         basis=Basis.weakest([links.scale_up.basis, Basis.CALIBRATED, *(s.basis for s in shares.values())]),

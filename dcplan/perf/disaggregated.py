@@ -17,14 +17,8 @@ from dcplan.perf.queueing import length_at, mean_wait_s, sum_excess, variation_o
 from dcplan.perf.replicas import Replicas
 from dcplan.perf.speculation import tokens_a_step
 
-PREFILL_KEPT = 0.9
-"""Of a prefill worker's best rate in practice (AIConfigurator's correction of rate matching)."""
-
-DECODE_KEPT = 0.92
-"""The same of a decode worker's."""
-
 PASSES, EASE = 4, 0.6
-"""Rounds in which a closed loop settles, and how far one goes."""
+"""Numerical guard: rounds in which a closed loop settles, and the share of the way that one goes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +43,7 @@ class Disaggregated:
 
     @property
     def devices(self) -> Num:
-        """All devices of all workers."""
+        """All devices: ``prefill_workers x theirs + decode_workers x theirs``."""
         first, second = self.prefill.layouts.devices, self.decode.layouts.devices
         return self.prefill_workers * first + self.decode_workers * second
 
@@ -57,43 +51,66 @@ class Disaggregated:
 def transfer_s(d: Disaggregated, length: Num) -> Num:
     """Sending the caches of ``length`` tokens from a prefill worker to a decode worker.
 
-    Bytes of all layers, in the precision that the decode worker keeps them in.
+    ``link_s + cache_bytes(length) / link_bytes_per_s``: bytes of all layers, in the precision that the decode
+    worker keeps them in.  Source: follows from ``cache_bytes``; Patel et al. 2024 (Splitwise, arXiv
+    2311.18677) for handing over, here without hiding it behind the prompt.
     """
     return d.link_s + cache_bytes(d.decode.parameters, length, d.decode.device) / d.link_bytes_per_s
 
 
 def prefill_rate(d: Disaggregated) -> Num:
-    """Requests/s whose prompts all prefill workers can compute at most; each data rank computes its own."""
+    """Requests/s whose prompts all prefill workers can compute at most; each data rank computes its own.
+
+    ``prefill_kept x workers x data / prompt time``.  Source: AIConfigurator (arXiv 2601.06288), rate
+    matching.
+    """
     alone = total(prefill_parts(d.prefill, d.prefill.new_tokens))
-    return PREFILL_KEPT * d.prefill_workers * d.prefill.layouts.data / alone
+    return d.prefill.engine.prefill_kept * d.prefill_workers * d.prefill.layouts.data / alone
 
 
 def decode_rate(d: Disaggregated, batch: Num) -> Num:
-    """Requests/s that all decode workers answer with ``batch`` requests on each."""
+    """Requests/s that all decode workers answer with ``batch`` requests on each.
+
+    ``decode_kept x workers x batch / (output x step)``.  Source: Little 1961; AIConfigurator (arXiv
+    2601.06288), rate matching, for what is kept.
+    """
     step = total(decode_parts(d.decode, batch))
-    return DECODE_KEPT * d.decode_workers * batch / (d.decode.output.mean * step)
+    return d.decode.engine.decode_kept * d.decode_workers * batch / (d.decode.output.mean * step)
 
 
 def rate(d: Disaggregated, batch: Num) -> Num:
-    """Requests/s of the whole: the slower of both sides."""
+    """Requests/s of the whole: ``min(prefill_rate, decode_rate)``.
+
+    Source: AIConfigurator (arXiv 2601.06288), rate matching.
+    """
     return smaller(prefill_rate(d), decode_rate(d, batch))
 
 
 def matched_workers(d: Disaggregated, batch: Num) -> Num:
-    """Prefill workers that keep one group of decode workers busy at ``batch``, at least one."""
+    """Prefill workers that keep one group of decode workers busy at ``batch``, at least one.
+
+    ``ceil(decode_rate / rate of one prefill worker)``.  Source: follows from ``prefill_rate``,
+    ``decode_rate``.
+    """
     return up(larger(decode_rate(d, batch) / (prefill_rate(d) / d.prefill_workers), 1.0))
 
 
 def tpot_parts(d: Disaggregated, batch: Num) -> Parts:
-    """Time per output token with ``batch`` requests on a decode worker: no prompt comes in between."""
+    """Time per output token with ``batch`` requests on a decode worker, seconds.
+
+    ``decode_parts(batch)``: no prompt comes in between.  Source: Zhong et al. 2024 (DistServe, arXiv
+    2401.09670) section 3.2.
+    """
     return decode_parts(d.decode, batch)
 
 
 def ttft_parts(d: Disaggregated, requests_per_s: Num, quantile: float) -> Parts:
     """Time to first token at a rate of arrivals: waiting, the prompt, handing its caches over.
 
-    Prompts spread over all prefill workers as over servers of one queue
-    (Allen and Cunneen's form of Kingman's formula, whose wait is shared out by their number).
+    ``max(W + sqrt(longer^2 + (W_q - W)^2) - longer, 0) + prompt + transfer_s + first_s + token_s x length``,
+    ``W = mean_wait_s / servers``, W_q its quantile: prompts spread over all prefill workers as over servers
+    of one queue.  Source: Allen 1990 (Allen and Cunneen's form of Kingman's formula, whose wait is shared out
+    by the number of servers); follows from ``mean_wait_s``, ``wait_at_s``, ``sum_excess``.
     """
     r = d.prefill
     alone = total(prefill_parts(r, r.new_tokens))
@@ -113,7 +130,8 @@ def ttft_parts(d: Disaggregated, requests_per_s: Num, quantile: float) -> Parts:
 def closed_loop_s(d: Disaggregated, clients: Num, *, burst: Num = 0.0) -> tuple[Num, Num]:
     """Mean time per output token and to the first one with so many clients, seconds.
 
-    As ``closed_loop.closed_loop_s``, with prompts on workers of their own.
+    ``R^2 + (Z - c W) R - W Z = 0`` as ``closed_loop.closed_loop_s`` has it, with prompts on workers of their
+    own: W is a prompt's time over their number and Z the output's.  Source: follows from ``closed_loop_s``.
     """
     r = d.prefill
     alone = total(prefill_parts(r, r.new_tokens))

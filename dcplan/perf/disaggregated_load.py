@@ -48,20 +48,23 @@ def _door_bytes_per_s(r: Replicas, inside: Any) -> Num:
 def elasticity(r: Replicas, batch: Num) -> Num:
     """By which share the time per token grows for each share that the batch grows, without prompts between.
 
-    As ``serving.elasticity``: steps are close to affine in the batch.
+    ``1 - step(1) / step(batch)``, as steps are close to affine in the batch.  Source: definition.
     """
     return larger(1 - total(decode_parts(r, 1.0)) / total(decode_parts(r, batch)), 0.0)
 
 
 def met_batch(r: Replicas, batch: Num, quantile: float) -> Num:
-    """Requests on a decode worker at a quantile of the moments, ``batch`` being their mean."""
+    """Requests on a decode worker at a quantile of the moments: ``batch_at(batch, elasticity)``.
+
+    Source: follows from ``batch_at``, ``elasticity``.
+    """
     return batch_at(batch, quantile, r.arrival_cv2, elasticity(r, batch))
 
 
 def prompts_held(d: Disaggregated, requests_per_s: Num) -> Num:
     """Prompts whose caches a prefill worker holds on average: computed or handed over, not waiting.
 
-    Little 1961: rate x time.
+    ``rate / workers x (prompt + transfer_s)``.  Source: Little 1961.
     """
     r = d.prefill
     alone = total(prefill_parts(r, r.new_tokens))
@@ -71,7 +74,8 @@ def prompts_held(d: Disaggregated, requests_per_s: Num) -> Num:
 def bound_parts(d: Disaggregated, requests_per_s: Num, batch: Num, bound: SlaBound) -> Parts:
     """What is predicted against a bound of the SLA at a rate, and at the mean batch of a decode worker.
 
-    The rate counts for the first token, the batch for all others.
+    ``ttft_parts(rate)`` for the first token, ``tpot_parts(met_batch)`` for all others.  Source: follows from
+    ``ttft_parts``, ``tpot_parts``, ``met_batch``.
     """
     if bound.metric is Metric.TTFT:
         return ttft_parts(d, requests_per_s, bound.quantile)

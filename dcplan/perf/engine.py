@@ -71,6 +71,13 @@ class Engine:
     """Tokenising, one token of the prompt."""
     chunk_tokens: Num
     """Prompt tokens of one step at most."""
+    hidden_copies: Num
+    """Hidden-sized 16-bit buffers that one step holds for each of its tokens."""
+    least_added: Num
+    """Share of a prompt's own time that it adds to a step at least, however much of it the step hides."""
+    prefill_kept: Num
+    """Of a disaggregated prefill worker's best rate, what is left in practice; ``decode_kept`` alike."""
+    decode_kept: Num
     basis: Basis
 
 
@@ -86,7 +93,7 @@ def engine_of(efficiency: Efficiency, numbers: str | Format = "bf16") -> Engine:
             *("step_s", "sequence_s", "layer_s", "latent_s", "index_s", "reduce_s"),
             *("eager_layer_s", "eager_routing_s", "eager_latent_s", "stream_factor", "wire_factor"),
             *("spread", "imbalance", "mixed", "poll_factor", "queue_factor", "first_s", "token_s"),
-            "chunk_tokens",
+            *("chunk_tokens", "hidden_copies", "least_added", "prefill_kept", "decode_kept"),
         )
     }
     grouped = efficiency["grouped_factor"].value

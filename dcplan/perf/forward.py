@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def device_under(engine: Engine, device: Device) -> Device:
-    """The accelerator as this engine's kernels find it."""
+    """The accelerator as this engine's kernels find it: each rate is ``rate x factor``, the engine's."""
 
     def gemm(one: Gemm, speed: Num, stream: Num) -> Gemm:
         return replace(one, flops=one.flops * speed, stream_bytes_per_s=one.stream_bytes_per_s * stream)
@@ -35,7 +35,11 @@ def device_under(engine: Engine, device: Device) -> Device:
 
 
 def pass_parts(r: Replicas, tokens: Num) -> Parts:
-    """A pass of ``tokens`` on each data rank through all layers, without attention scores and the head."""
+    """A pass of ``tokens`` on each data rank through all layers, without attention scores and head, seconds.
+
+    ``projections_s + mlp_s + elementwise_s + busiest_experts_s + router_s + tensor_parallel_s + exchange_s +
+    pipeline_s``.  Source: own form: one after the other, nothing is hidden behind anything.
+    """
     p, tensor = r.parameters, r.layouts.tensor
     device = device_under(r.engine, r.device)
     return {
@@ -53,10 +57,12 @@ def pass_parts(r: Replicas, tokens: Num) -> Parts:
 def busiest_touched(r: Replicas, tokens: Num) -> Num:
     """Experts of a layer that ``tokens`` reach on the rank of experts where they reach most.
 
-    ``m`` on average of ``M`` that a rank holds; the largest of ``e`` binomial
-    numbers lies about ``sqrt(2 ln e)`` standard deviations higher (Cramer 1946,
-    Mathematical Methods of Statistics, section 28.6).  Tokens that share a
-    prompt choose alike, so that only a share of them counts.
+    ``min(m + imbalance x sqrt(2 ln(e) m (1 - m/M)), M)`` with ``m`` on average of ``M`` that a rank
+    holds, ``m = E (1 - (1 - K/E)^(tokens spread)) / e``; the largest of ``e`` binomial
+    numbers lies about ``sqrt(2 ln e)`` standard deviations higher.
+    Tokens that share a prompt choose alike, so that only a share of them counts.
+    Source: Cramer 1946, Mathematical Methods of Statistics, section 28.6; the shares
+    are own forms, fitted.
     """
     p, ranks, e = r.parameters, r.layouts.expert, r.engine
     missed = power(1 - p.per_token / larger(p.experts, 1.0), larger(tokens * e.spread, 1.0))
@@ -68,8 +74,10 @@ def busiest_touched(r: Replicas, tokens: Num) -> Num:
 def busiest_experts_s(r: Replicas, tokens: Num, device: Device) -> Num:
     """Routed experts of all layers on the rank that has most of them to read.
 
-    As ``compute.experts_s``, for the busiest rank instead of the mean one: a
-    layer ends when its last rank has.
+    ``kernel_s + bent(2 rows (N + N_half) (D + N_half) / (F grouped_share), touched x expert x bytes / W)``
+    with ``rows = tokens K / e + touched M_half``: as ``compute.experts_s``, for the busiest rank instead of
+    the mean one, for a layer ends when its last rank has. Source: follows from ``experts_s``,
+    ``busiest_touched``.
     """
     p, split, gemm = r.parameters, r.expert_split, device.experts
     touched = busiest_touched(r, tokens)
@@ -83,10 +91,11 @@ def busiest_experts_s(r: Replicas, tokens: Num, device: Device) -> Num:
 
 
 def tensor_parallel_s(r: Replicas, tokens: Num) -> Num:
-    """Two all-reduces of the hidden state in each layer: Shoeybi et al. 2019 (arXiv 1909.08053).
+    """Two all-reduces of the hidden state in each layer, seconds.
 
-    Bytes as collectives take them; the fixed cost is that of the engine's own
-    kernels, which is below that of a library call.
+    ``2 layers x (all_reduce_s(tokens x hidden x 2) / wire_factor + reduce_s)``: bytes as collectives take
+    them; the fixed cost is that of the engine's own kernels, which is below that
+    of a library call.  Source: Shoeybi et al. 2019 (arXiv 1909.08053) section 3.
     """
     tensor, size = r.layouts.tensor, tokens * r.parameters.hidden * SIXTEEN_BITS
     wires = replace(r.wires, launch_s=0.0, hop_s=0.0)
@@ -95,11 +104,12 @@ def tensor_parallel_s(r: Replicas, tokens: Num) -> Num:
 
 
 def exchange_s(r: Replicas, tokens: Num) -> Num:
-    """Tokens of data ranks to the experts and back, in each layer of experts.
+    """Tokens of data ranks to the experts and back, in each layer of experts, seconds.
 
-    Every rank gathers all tokens and the sums are scattered, or each token goes
-    only where its experts are, whichever is sooner: SGLang and TensorRT-LLM
-    have both.
+    ``2 moe_layers x (min(all_gather_s, dispatch_s) / wire_factor + reduce_s)``: every rank gathers all
+    tokens and the sums are scattered, or each token goes only where its experts
+    are, whichever is sooner.  Source: follows from ``all_gather_s``, ``dispatch_s``; SGLang and
+    TensorRT-LLM have both ways.
     """
     p, ranks = r.parameters, r.stage_devices
     size, wires = tokens * p.hidden * SIXTEEN_BITS, replace(r.wires, launch_s=0.0, hop_s=0.0)
@@ -111,6 +121,9 @@ def exchange_s(r: Replicas, tokens: Num) -> Num:
 
 
 def pipeline_s(r: Replicas, tokens: Num) -> Num:
-    """Hand the hidden state from stage to stage."""
+    """Hand the hidden state from stage to stage: ``(p - 1) x send_s(tokens x hidden x 2)``.
+
+    Source: Narayanan et al. 2021 (arXiv 2104.04473) section 3.2.
+    """
     size = tokens * r.parameters.hidden * SIXTEEN_BITS
     return (r.layouts.pipeline - 1) * send_s(size, r.stage_devices, r.wires)

@@ -22,6 +22,17 @@ class Framework:
     """Memory traffic between products over that of fused kernels; also that of sorting tokens by expert."""
     mixer_factor: Num
     """The same for linear mixers."""
+    norm_bytes: Num
+    """Read and written by norms and residual sums, per token and hidden unit of a layer, before that
+    factor."""
+    rotated_bytes: Num
+    """The same by rotating queries and keys, per unit of score width."""
+    mixer_bytes: Num
+    """The same by a linear mixer's convolution, gates and norms, per unit of its input."""
+    scan_tokens: Num
+    """Tokens between which a linear mixer writes its state."""
+    activation_bytes: Num
+    """Kept for the backward pass per token and hidden unit of a layer, when nothing is computed again."""
     train_layer_s: Num
     """Host's work for one layer and micro-batch, forward and backward, beside the device's."""
     expert_layer_s: Num
@@ -29,6 +40,8 @@ class Framework:
     to the host before it can launch products of their size."""
     tensor_shows: Num
     """Share of tensor-parallel traffic that is not hidden."""
+    ring_shows: Num
+    """Share of a context ring's traffic that shows however much attention there is to hide behind."""
     expert_shows: Num
     """Share of the experts' traffic that is not hidden."""
     data_factor: Num

@@ -17,18 +17,19 @@ RECOMPUTE = ("none", "selective", "full")
 """Ways of recomputing, by the number that stands for them in arrays."""
 
 SELECTIVE, FULL = 1, 2
-"""Places in ``RECOMPUTE``."""
+"""Definition: places in ``RECOMPUTE``."""
 
 SCHEDULES = ("1f1b", "gpipe", "zero-bubble")
 """Schedules of a pipeline, by the number that stands for them in arrays."""
 
 GPIPE, ZERO_BUBBLE = 1, 2
-"""Places in ``SCHEDULES``."""
+"""Definition: places in ``SCHEDULES``."""
 
 _WORDS = {"recompute": RECOMPUTE, "schedule": SCHEDULES}
 
 SHARDED_GRADIENTS, SHARDED_WEIGHTS = 2, 3
-"""Stages of ZeRO from which on these are shared out."""
+"""Stages of ZeRO from which on these are shared out.  Definition: Rajbhandari et al. 2020 (arXiv 1910.02054)
+section 5."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,7 @@ class Layouts:
 
     @property
     def devices(self) -> Array:
-        """Devices of one replica or job."""
+        """Devices of one replica or job: ``tensor x pipeline x context x data``."""
         return self.tensor * self.pipeline * self.context * self.data
 
     def take(self, rows: Any) -> Layouts:

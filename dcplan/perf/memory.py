@@ -12,12 +12,7 @@ if TYPE_CHECKING:
     from dcplan.perf.device import Device
 
 GIB = 2.0**30
-
-RUNTIME_BYTES = 1.0 * GIB
-"""CUDA context, library workspaces and communication buffers: 0.4 to 1 GiB are seen (assumed)."""
-
-FRAGMENTATION = 0.06
-"""Share of a device's memory that allocators leave unused: 5 to 10 % are seen (assumed)."""
+"""Bytes.  Definition: of the unit GiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +28,7 @@ class MemoryOf:
 
     @property
     def total_bytes(self) -> Num:
-        """Everything together."""
+        """``weights + activations + caches + optimiser + gradients + runtime``."""
         held = self.weights_bytes + self.activations_bytes + self.kv_cache_bytes
         return held + self.optimizer_bytes + self.gradients_bytes + self.runtime_bytes
 
@@ -50,10 +45,16 @@ class MemoryOf:
 
 
 def runtime_bytes(device: Device) -> Num:
-    """What the framework takes for itself."""
-    return RUNTIME_BYTES + FRAGMENTATION * device.memory_bytes
+    """What the framework takes for itself: ``reserved_bytes + fragmentation x memory_bytes``.
+
+    Source: own form; both figures are assumed, published peaks judge them (docs/model.md, Memory).
+    """
+    return device.reserved_bytes + device.fragmentation * device.memory_bytes
 
 
 def stage_share(layers: Num, pipeline: Num) -> Num:
-    """Share of the layers on the fullest pipeline stage; stages may be uneven."""
+    """Share of the layers on the fullest pipeline stage: ``ceil(layers / pipeline) / layers``.
+
+    Stages may be uneven.  Source: definition.
+    """
     return up(layers / pipeline) / layers

@@ -8,7 +8,7 @@ from dcplan.catalog.types import AttentionKind, Model
 from dcplan.perf.numbers import Num, larger, smaller, where
 
 NO_WINDOW = 2.0**40
-"""Tokens that a layer without a window sees at most."""
+"""Tokens that a layer without a window sees at most.  Numerical guard: beyond every context."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,43 +71,46 @@ class Parameters:
 
     @property
     def experts_total(self) -> Num:
-        """Parameters of all routed experts of all layers."""
+        """Parameters of all routed experts: ``moe_layers x experts x expert``."""
         return self.moe_layers * self.experts * self.expert
 
     @property
     def projections_total(self) -> Num:
-        """Parameters of the projections of attention and linear mixers, all layers."""
+        """Of projections: ``attention_layers x attention + linear_layers x linear``."""
         return self.attention_layers * self.attention + self.linear_layers * self.linear
 
     @property
     def mlp_total(self) -> Num:
-        """Parameters of dense MLPs and shared experts, all layers."""
+        """Of dense MLPs and shared experts: ``dense_layers x dense_mlp + moe_layers x shared``."""
         return self.dense_layers * self.dense_mlp + self.moe_layers * self.shared
 
     @property
     def linear_total(self) -> Num:
-        """Parameters of all layers without routed experts, router, norms and embeddings."""
+        """Without routed experts, routers, norms, embeddings: ``projections_total + mlp_total``."""
         return self.projections_total + self.mlp_total
 
     @property
     def wide_total(self) -> Num:
-        """Parameters that stay in 16 bits whatever the weights have: embeddings, head, router, norms."""
+        """Those in 16 bits whatever the weights have: ``tables + moe_layers x router + layers x norms``."""
         return self.tables + self.moe_layers * self.router + self.layers * self.norms
 
     @property
     def total(self) -> Num:
-        """Parameters of the whole model."""
+        """Of the whole model: ``linear_total + experts_total + wide_total``."""
         return self.linear_total + self.experts_total + self.wide_total
 
     @property
     def active(self) -> Num:
-        """Parameters that take part in one token, the whole model."""
+        """Those of one token: ``linear_total + moe_layers x per_token x expert + wide_total``."""
         routed = self.moe_layers * self.per_token * self.expert
         return self.linear_total + routed + self.wide_total
 
     @property
     def matmul_active(self) -> Num:
-        """Parameters that one token is multiplied with: active ones, the input table is only read."""
+        """Parameters that one token is multiplied with; the input table is only read.
+
+        ``linear_total + moe_layers x (per_token x expert + router) + head``.
+        """
         routed = self.moe_layers * (self.per_token * self.expert + self.router)
         return self.linear_total + routed + self.head
 
@@ -115,6 +118,9 @@ class Parameters:
 def parameters_of(model: Model) -> Parameters:
     """Count the parameters of a model.
 
+    In one layer: attention ``h d (2 a + 2 k)``, an MLP or expert ``3 h f`` (2 h f where it has no gate), the
+    latent form ``h q + q a (n + r) + h (c + r) + c a (n + v) + a v h`` with ranks q and c
+    of queries and keys, n, r and v the widths of a head; whole model: ``2 V h``.
     Source: Kaplan et al. 2020 (arXiv 2001.08361) table 1 for the dense form,
     Ainslie et al. 2023 (arXiv 2305.13245) for grouped queries, DeepSeek-V3
     (arXiv 2412.19437) section 2.1 for latent attention and shared experts,
@@ -193,19 +199,30 @@ def _score_width(model: Model) -> float:
 
 
 def seen_tokens(p: Parameters, context: Num) -> Num:
-    """Tokens that a token at the end of ``context`` looks at, summed over all attention layers."""
+    """Tokens that a token at the end of ``context`` looks at, summed over all attention layers.
+
+    ``full layers x min(context, top_k) + sliding_layers x min(context, window)``.  Source: definition; the
+    picking of tokens is DeepSeek-V3.2 (arXiv 2512.02556) section 2.1.
+    """
     full = p.attention_layers - p.sliding_layers
     return full * smaller(context, p.index_top_k) + p.sliding_layers * smaller(context, p.window)
 
 
 def kept_tokens(p: Parameters, context: Num) -> Num:
-    """Tokens of ``context`` that stay in the cache, summed over all attention layers."""
+    """Tokens of ``context`` that stay in the cache, summed over all attention layers.
+
+    ``full layers x context + sliding_layers x min(context, window)``.  Source: definition.
+    """
     full = p.attention_layers - p.sliding_layers
     return full * context + p.sliding_layers * smaller(context, p.window)
 
 
 def seen_pairs(p: Parameters, length: Num) -> Num:
-    """Query-key pairs of a causal pass over ``length`` tokens, summed over all attention layers."""
+    """Query-key pairs of a causal pass over ``length`` tokens, summed over all attention layers.
+
+    ``w (length - w / 2)`` a layer, ``w = min(window, length)``, which is ``length^2 / 2`` without a window.
+    Source: definition.
+    """
     full = p.attention_layers - p.sliding_layers
     return full * _pairs(length, p.index_top_k) + p.sliding_layers * _pairs(length, p.window)
 
@@ -217,16 +234,18 @@ def _pairs(length: Num, window: Num) -> Num:
 
 
 def index_pairs(p: Parameters, length: Num) -> Num:
-    """Query-key pairs that the indexer of sparse attention scores, summed over all layers."""
+    """Query-key pairs that the indexer of sparse attention scores: ``attention_layers x length^2 / 2``.
+
+    Source: DeepSeek-V3.2 (arXiv 2512.02556) section 2.1.
+    """
     return where(p.index_width > 0, p.attention_layers * length * length / 2, 0.0)
 
 
 def training_flops_per_token(p: Parameters, sequence: Num) -> Num:
     """Useful FLOPs of forward and backward of one token, causal attention, nothing recomputed.
 
-    ``6 x`` the parameters that it is multiplied with, ``12 x`` score width x
-    pairs, and ``18 x`` the state of linear mixers (3 products of 2 FLOPs,
-    forward and twice backward).  Source: Chowdhery et al. 2022 (PaLM, arXiv
+    ``6 matmul_active + 12 score_width x pairs / sequence + 18 x state``: the state of linear mixers has 3
+    products of 2 FLOPs, forward and twice backward.  Source: Chowdhery et al. 2022 (PaLM, arXiv
     2204.02311) appendix B, halved for the causal mask; Dao and Gu 2024 (arXiv
     2405.21060) section 6 for the state.
     """

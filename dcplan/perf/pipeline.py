@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 def stage_load(j: Jobs, head: Num) -> tuple[Num, Num]:
     """Layers on the slowest stage, and what the head adds to them there; ``head`` and both in layers.
 
-    Each stage has the same number of whole chunks of layers, but the last, which
-    also has the head, may have fewer; or all others take one layer a chunk more
-    to relieve it, where that is faster.
+    ``n = ceil(layers / (p v)) v``, and ``max(last + head - n, 0)``: each stage has the same
+    number of whole chunks of layers, but the last, which also has the head, may
+    have fewer; or all others take one layer a chunk more to relieve it, where
+    that is faster.  Source: definition of the slowest stage; that layers are
+    moved off the last one is Dubey et al. 2024 (Llama 3, arXiv 2407.21783) section 3.3.2.
     """
     layers, pipeline = j.parameters.layers, j.layouts.pipeline
     chunks = where(pipeline > 1, j.layouts.virtual_stages, 1.0)
@@ -46,7 +48,9 @@ def bubble_s(j: Jobs, each: Num, weights: Num) -> Num:
     GPipe and 1F1B wait for ``p - 1`` micro-batches, the interleaved schedule for a
     share of that; zero bubble (ZB-H1, which needs no more memory than 1F1B) fills
     the wait with products for gradients of weights, which nobody waits for:
-    ``(p - 1) (T_F + T_B - T_W)``.
+    ``(p - 1) (T_F + T_B + T_W) / v`` and ``(p - 1) (T_F + T_B - T_W)``, T_W being the
+    part of the backward pass for weights and T_B the other.  Source: Narayanan et
+    al. 2021 (arXiv 2104.04473) section 2.2; Qi et al. 2023 (arXiv 2401.10241) section 2.
     """
     lay = j.layouts
     plain = each / lay.virtual_stages
@@ -55,7 +59,11 @@ def bubble_s(j: Jobs, each: Num, weights: Num) -> Num:
 
 
 def boundary_s(j: Jobs) -> Num:
-    """Sends between stages that nothing hides: filling and draining the pipeline, there and back."""
+    """Sends between stages that nothing hides: filling and draining the pipeline, there and back.
+
+    ``2 (p - 1) v x send_s(tokens x hidden x 2 / tensor)``.  Source: Narayanan et al. 2021 (arXiv 2104.04473)
+    section 4.1 for the bytes (scattered over the tensor group, gathered behind the send).
+    """
     lay = j.layouts
     size = j.tokens * j.parameters.hidden * SIXTEEN_BITS / lay.tensor
     hop = send_s(size, lay.tensor * lay.context * lay.data, j.wires)

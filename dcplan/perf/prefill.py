@@ -14,17 +14,15 @@ from dcplan.perf.queueing import variation_of
 if TYPE_CHECKING:
     from dcplan.perf.replicas import Replicas
 
-LEAST_ADDED = 0.05
-"""Share of a prompt's own time that it adds to a step at least, however much of it the step hides."""
-
 
 def prefill_parts(r: Replicas, length: Num, prompts: Num = 1.0) -> Parts:
     """``prompts`` of ``length`` new tokens together on each data rank of an idle replica, seconds.
 
-    Prompts are computed in chunks (Agrawal et al. 2024, Sarathi-Serve, arXiv
-    2403.02310).  No CUDA graph replays a step with prompts, so that launching
-    its kernels takes the host as long as it takes, and the device waits where
-    it is sooner done.
+    ``chunks x pass_parts(prompts length / chunks) + attention + head + chunks x step_s + max(chunks x
+    eager_s - device, 0)``, ``chunks = prompts length / chunk_tokens``, at least 1.  No CUDA graph replays a
+    step with prompts, so that launching its kernels takes the host as long as it takes, and the device waits
+    where it is sooner done.  Source: Agrawal et al. 2024 (Sarathi-Serve, arXiv 2403.02310) for chunks; the
+    host's side is an own form, fitted.
     """
     p, e, tensor = r.parameters, r.engine, r.layouts.tensor
     device = device_under(e, r.device)
@@ -50,7 +48,11 @@ def _attention_s(r: Replicas, length: Num) -> Num:
 
 
 def eager_s(r: Replicas) -> Num:
-    """Launching all kernels of a step with prompts, one by one."""
+    """Launching all kernels of a step with prompts, one by one, seconds.
+
+    ``layers x eager_layer_s + attention_layers x eager_latent_s + moe_layers x eager_routing_s``.  Source:
+    own form, fitted (docs/accuracy.md).
+    """
     p, e = r.parameters, r.engine
     more = where(is_latent(p), e.eager_latent_s, 0.0) + where(p.index_width > 0, e.eager_latent_s, 0.0)
     return p.layers * e.eager_layer_s + p.attention_layers * more + p.moe_layers * e.eager_routing_s
@@ -59,18 +61,22 @@ def eager_s(r: Replicas) -> Num:
 def added_s(r: Replicas, prompts_s: Num, step_s: Num) -> Num:
     """What prompts that take ``prompts_s`` by themselves add to a step that takes ``step_s`` without them.
 
-    In a step with both, weights are read and kernels launched once: a share
-    ``mixed`` of the decode step is saved, 0 where an engine lets prompts go first.
+    ``prompts_s - mixed x min(step_s, (1 - least_added) prompts_s)``: in a step with both, weights are read
+    and kernels launched once, so that a share ``mixed`` of the decode step is saved, 0 where an engine lets
+    prompts go first.  Source: own form, fitted (docs/accuracy.md).
     """
-    return prompts_s - r.engine.mixed * smaller(step_s, (1 - LEAST_ADDED) * prompts_s)
+    e = r.engine
+    return prompts_s - e.mixed * smaller(step_s, (1 - e.least_added) * prompts_s)
 
 
 def prefill_work_s(r: Replicas) -> Num:
     """How long the mean prompt keeps the busiest stage from decoding, seconds.
 
-    A full chunk's cost per token: weights are streamed and kernels launched for
-    the decode step anyway.  Attention grows with the square of the length, so
-    that its second moment counts.  Of data ranks each computes its own prompts.
+    ``(pass_parts(chunk) / chunk x length + attention(length sqrt(1 + cv2))) x stage_share / data``: a full
+    chunk's cost per token, for weights are streamed and kernels launched for the
+    decode step anyway.  Attention grows with the square of the length, so that
+    its second moment counts.  Of data ranks each computes its own prompts.
+    Source: follows from ``pass_parts``, ``attention_prefill_s``, ``stage_share``.
     """
     full = r.engine.chunk_tokens
     per_token = total({n: s for n, s in pass_parts(r, full).items() if n != "pipeline"}) / full
@@ -83,9 +89,9 @@ def prefill_work_s(r: Replicas) -> Num:
 def chunk_within(r: Replicas, batch: Num, tpot_s: Num) -> Num:
     """The largest chunk of prompt tokens with which a step of ``batch`` requests stays within ``tpot_s``.
 
-    Tokens cost what those of a full chunk do (Agrawal et al. 2024, Sarathi-Serve, section 4.3: the
-    bound on the time between tokens sets the chunk).  0 where decoding alone takes longer; never above what
-    the engine takes.
+    ``(tpot_s - step(batch)) / cost per token``, at most what the engine takes, 0 where decoding alone takes
+    longer.  Tokens cost what those of a full chunk do.  Source: Agrawal et al. 2024 (Sarathi-Serve, arXiv
+    2403.02310) section 4.3: the bound on the time between tokens sets the chunk.
     """
     full = r.engine.chunk_tokens
     per_token = total({n: s for n, s in pass_parts(r, full).items() if n != "pipeline"}) / full

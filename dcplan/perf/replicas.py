@@ -42,20 +42,20 @@ class Replicas:
 
     @property
     def context(self) -> Num:
-        """Tokens that stand behind a request on average while it decodes."""
+        """Tokens that stand behind a request on average while it decodes: ``prompt + output / 2``."""
         return self.prompt.mean + self.output.mean / 2
 
     @property
     def new_tokens(self) -> Num:
-        """Tokens of the mean prompt that must be computed; a prefix cache holds the others."""
+        """Tokens of the mean prompt that no prefix cache holds: ``prompt x (1 - cached_share)``."""
         return self.prompt.mean * (1 - self.cached_share)
 
     @property
     def stage_devices(self) -> Num:
-        """Devices of one pipeline stage: data-parallel copies of attention share the experts."""
+        """Devices of one pipeline stage, which share the experts: ``tensor x data``."""
         return self.layouts.tensor * self.layouts.data
 
     @property
     def expert_split(self) -> Num:
-        """Into how many pieces one expert is cut: none where there is a rank of experts for each device."""
+        """Pieces of one expert, 1 where there is a rank for each device: ``stage_devices / expert``."""
         return self.stage_devices / larger(self.layouts.expert, 1.0)

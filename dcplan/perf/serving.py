@@ -26,14 +26,15 @@ from dcplan.perf.replicas import Replicas
 from dcplan.perf.serving_memory import cache_room_bytes, sequence_bytes
 
 MOST_LOAD = 0.95
-"""Share of the time that prompts take beyond which fluctuations are not told from overload."""
+"""Share of the time that prompts take beyond which fluctuations are not told from overload.  Numerical
+guard."""
 
 
 def rate_at(r: Replicas, batch: Num) -> Num:
     """Requests/s at which ``batch`` of them decode together on average; rises with the batch.
 
-    Little 1961: rate x output tokens x TPOT = batch, with the TPOT stretched by
-    the share of time that prompts take.
+    ``batch / (output x TPOT + batch x prefill_work_s)``: rate x output tokens x TPOT = batch, with the
+    TPOT stretched by the share of time that prompts take.  Source: Little 1961.
     """
     return batch / (r.output.mean * total(decode_parts(r, batch)) + batch * prefill_work_s(r))
 
@@ -41,8 +42,8 @@ def rate_at(r: Replicas, batch: Num) -> Num:
 def elasticity(r: Replicas, batch: Num) -> Num:
     """By which share the time per token grows for each share that the batch grows.
 
-    As steps are close to affine in the batch, it is the share of the time that
-    an almost empty batch would not take.
+    ``1 - step(1) / token(batch)``: as steps are close to affine in the batch, it is the share of the time
+    that an almost empty batch would not take.  Source: definition.
     """
     token = total(decode_parts(r, batch)) + batch * prefill_work_s(r) / r.output.mean
     return _elasticity(r, token)
@@ -56,10 +57,12 @@ def _elasticity(r: Replicas, token_s: Num) -> Num:
 def tpot_parts(r: Replicas, batch: Num, quantile: float) -> Parts:
     """Time per output token at a mean batch, for a quantile of the requests, seconds.
 
-    The batch that a request meets varies; each request under way is replaced by
-    a prompt once in its life, so that the batch also says how many prompts push
-    in between its tokens.  How many do so in one request's life varies, too,
-    and the fewer tokens it has the more; while they do, more prompts come.
+    ``decode_parts(B) + B w / n + max(sqrt(slower^2 + unlucky^2) - slower, 0)``, ``B = batch_at(batch)``, w
+    the work of a prompt, n the output's tokens.  The batch that a request meets varies; each request under
+    way is replaced by a prompt once in its life, so that the batch also says how many prompts push in
+    between its tokens.  How many do so in one request's life varies, too, and the fewer tokens it has the
+    more; while they do, more prompts come. Source: follows from ``decode_parts``, ``batch_at``,
+    ``prefill_work_s``, ``sum_excess``; the spread of the prompts' number is an own form.
     """
     work, tokens = prefill_work_s(r), r.output.mean
     mean = total(decode_parts(r, batch)) + batch * work / tokens
@@ -82,7 +85,10 @@ def ttft_parts(r: Replicas, batch: Num, quantile: float) -> Parts:
     all else: the rest of the step under way, the other prompts of the own step
     (those that came during the one before, and with bursty arrivals those of
     the same burst), decoding in it, and where prompts are more than one step
-    takes in, the wait for a later one.  Their sum is taken to be lognormal.
+    takes in, the wait for a later one.  Their sum is taken to be lognormal:
+    ``prefill_parts(length at quantile) + queueing``, ``queueing = (1 - mixed) step + lognormal_at(mean,
+    variance) - prefill_parts``.  Source: follows from ``prefill_parts``, ``gated_step_s``,
+    ``lognormal_at``, ``mean_wait_s``; that their sum is lognormal is an own form.
     """
     e, work, decoding = r.engine, prefill_work_s(r), total(decode_parts(r, batch))
     step, lengths_cv2, new = (
@@ -121,35 +127,53 @@ def _later_s(r: Replicas, rate: Num, decoding: Num, work: Num) -> Num:
 
 
 def bound_parts(r: Replicas, batch: Num, bound: SlaBound) -> Parts:
-    """What is predicted against a bound of the SLA."""
+    """What is predicted against a bound of the SLA: ``ttft_parts(quantile)`` or ``tpot_parts(quantile)``.
+
+    Source: follows from ``ttft_parts``, ``tpot_parts``.
+    """
     of = {Metric.TTFT: ttft_parts, Metric.TPOT: tpot_parts}
     return of[bound.metric](r, batch, bound.quantile)
 
 
 def cache_room(r: Replicas) -> Num:
-    """Sequences of mean length at their end for which the cache of one replica has room."""
+    """Sequences of mean length at their end that a replica has room for: ``cache_room_bytes / cached_bytes``.
+
+    Source: follows from ``cache_room_bytes``, ``cached_bytes``.
+    """
     room = cache_room_bytes(r.parameters, r.layouts, r.device, r.engine)
     return room / cached_bytes(r, r.prompt.mean + r.output.mean)
 
 
 def cached_bytes(r: Replicas, context: Num) -> Num:
-    """Bytes that one sequence of so many tokens keeps on a device; data ranks share the sequences."""
+    """Bytes that one sequence of so many tokens keeps on a device: ``sequence_bytes / data``.
+
+    Data ranks share the sequences.  Source: follows from ``sequence_bytes``.
+    """
     return sequence_bytes(r.parameters, r.layouts, r.device, context) / r.layouts.data
 
 
 def longest_tokens(r: Replicas) -> Num:
-    """Tokens of a long request, which must fit in the cache alone: p99 of prompt and output together."""
+    """Tokens of a long request, which must fit in the cache alone: ``prompt p99 + output p99``.
+
+    Source: definition.
+    """
     return r.prompt.p99 + r.output.p99
 
 
 def longest_room(r: Replicas) -> Num:
-    """Room that one long request takes on its data rank, in sequences of mean length."""
+    """Room that a long request takes on its data rank, in mean ones: ``bytes(long) x data / bytes(mean)``.
+
+    Source: follows from ``cached_bytes``, ``longest_tokens``.
+    """
     mean = cached_bytes(r, r.prompt.mean + r.output.mean)
     return cached_bytes(r, longest_tokens(r)) * r.layouts.data / mean
 
 
 def room_needed(r: Replicas, batch: Num, quantile: float) -> Num:
-    """Sequences in the cache at a mean batch, for a quantile of the moments, as if all were at their end."""
+    """Sequences in the cache at a mean batch, for a quantile of the moments: ``batch_at(batch, elasticity)``.
+
+    As if all were at their end.  Source: follows from ``batch_at``, ``elasticity``.
+    """
     return batch_at(batch, quantile, r.arrival_cv2, elasticity(r, batch))
 
 

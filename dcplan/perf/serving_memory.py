@@ -14,16 +14,19 @@ if TYPE_CHECKING:
     from dcplan.perf.layouts import Layouts
     from dcplan.perf.parameters import Parameters
 
-CHUNK_NUMBERS = 8.0
-"""Hidden-sized buffers that one step of a serving engine holds at once (assumed)."""
+INNER_COPIES = 3.0
+"""Inner-sized buffers of one step.  Definition: both halves of a gated MLP's width, and their product."""
 
 
 def serving_memory(
     p: Parameters, layouts: Layouts, device: Device, engine: Engine, cached_bytes: Num
 ) -> MemoryOf:
-    """Memory of a device that serves, with ``cached_bytes`` of caches on it.
+    """Memory of a device that serves, with ``cached_bytes`` of caches on it, bytes.
 
-    Data ranks share the experts and nothing else.
+    ``(weights x ceil(layers / p) / layers + tables) / t``, experts over the data ranks, too, which share
+    nothing else, and for a step ``chunk_tokens x (hidden_copies x hidden + 3 x inner / t) x 2``.  Source:
+    Pope et al. 2022 (arXiv 2211.05102) section 3 for what is cut and what is copied; the step is an own
+    form.
     """
     stage = stage_share(p.layers, layouts.pipeline)
     weights = (
@@ -33,8 +36,8 @@ def serving_memory(
         + (p.wide_total - p.tables) * SIXTEEN_BITS
     ) * stage
     tables = p.tables / larger(1.0, smaller(2.0, layouts.pipeline)) * SIXTEEN_BITS
-    widest = larger(p.ffn, p.per_token * p.expert_ffn) * 3.0 / layouts.tensor
-    step = engine.chunk_tokens * (CHUNK_NUMBERS * p.hidden + widest) * SIXTEEN_BITS
+    widest = larger(p.ffn, p.per_token * p.expert_ffn) * INNER_COPIES / layouts.tensor
+    step = engine.chunk_tokens * (engine.hidden_copies * p.hidden + widest) * SIXTEEN_BITS
     return MemoryOf(
         weights_bytes=(weights + tables) / layouts.tensor,
         activations_bytes=step,
@@ -48,14 +51,18 @@ def serving_memory(
 def sequence_bytes(p: Parameters, layouts: Layouts, device: Device, context: Num) -> Num:
     """Bytes that a sequence of ``context`` tokens keeps on the fullest device.
 
-    Layers with a sliding window keep no more than the window, and linear mixers
-    a state of fixed size, so that a long sequence takes less than its length in
-    all layers.
+    ``cache_bytes(context) x ceil(layers / p) / layers / min(t, kv_heads)``.  Layers with a sliding window
+    keep no more than the window, and linear mixers a state of fixed size, so that a long sequence takes less
+    than its length in all layers.  Source: follows from ``cache_bytes``, ``cache_split``, ``stage_share``.
     """
     stage = stage_share(p.layers, layouts.pipeline)
     return cache_bytes(p, context, device) * stage / cache_split(p, layouts.tensor)
 
 
 def cache_room_bytes(p: Parameters, layouts: Layouts, device: Device, engine: Engine) -> Num:
-    """Bytes that are left for caches on the fullest device; below 0 the model itself does not fit."""
+    """Bytes that are left for caches on the fullest device; below 0 the model itself does not fit.
+
+    ``memory_bytes - serving_memory``.  Source: Kwon et al. 2023 (PagedAttention, arXiv 2309.06180),
+    pages being small beside a sequence.
+    """
     return device.memory_bytes - serving_memory(p, layouts, device, engine, 0.0).total_bytes

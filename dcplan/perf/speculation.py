@@ -23,15 +23,19 @@ class Speculation:
 
 
 def tokens_a_step(s: Speculation) -> Num:
-    """Tokens that a step yields for each request: ``(1 - alpha^(gamma+1)) / (1 - alpha)``, equation 1."""
+    """Tokens that a step yields for each request: ``(1 - alpha^(gamma+1)) / (1 - alpha)``.
+
+    Source: Leviathan et al. 2023 (arXiv 2211.17192) equation 1.
+    """
     return (1 - power(s.acceptance, s.drafts + 1)) / (1 - s.acceptance)
 
 
 def speedup(s: Speculation, plain_s: Num, checking_s: Num) -> Num:
     """How much sooner a token comes than without drafts, 1 for no difference.
 
-    ``plain_s`` is a step of one token for each request, ``checking_s`` one of
-    ``gamma + 1``.  Theorem 3.8 of Leviathan et al. with the checking step at
+    ``tokens_a_step x plain_s / (checking_s (1 + gamma c))``; ``plain_s`` is a step of one token for each
+    request, ``checking_s`` one of ``gamma + 1``.  Source: Leviathan et al. 2023 (arXiv
+    2211.17192) theorem 3.8, with the checking step at
     its own price: it is that of a plain one only while decoding is bound by
     memory, and where it is not, drafts slow a replica down.
     """

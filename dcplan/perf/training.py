@@ -28,19 +28,20 @@ if TYPE_CHECKING:
     from dcplan.perf.parameters import Parameters
 
 BACKWARD = 2.0
-"""Products of the backward pass over those of the forward pass: one for inputs, one for weights."""
+"""Products of the backward pass over those of the forward pass.  Definition: one for the gradient of the
+input, one for that of the weights (Chowdhery et al. 2022, PaLM, arXiv 2204.02311, appendix B)."""
 
 ATTENTION_BACKWARD = 2.5
-"""The same for fused attention, which computes scores again: Dao 2023 (arXiv 2307.08691)."""
+"""The same for fused attention, five products for two, scores being computed again: Dao 2023 (arXiv
+2307.08691) section 4.1.  Taken for linear mixers, too, which compute the states of their chunks again."""
 
 TRAFFIC_BACKWARD = 1.5
-"""The same for memory traffic between products: gradients go the way back, inputs are read once more."""
-
-RING_SHOWS = 0.2
-"""Share of a context ring's traffic that shows however much attention there is to hide behind (assumed)."""
+"""The same for memory traffic between products.  Definition: forward reads an input and writes an output,
+backward reads the gradient and the input once more and writes the gradient of the input, 3 passes over 2."""
 
 ONE_MACHINE = 8.0
-"""Devices up to which no straggler was seen to slow a step."""
+"""Devices from which on doublings are counted.  Definition: part of what the figure ``scale_loss`` means in
+the efficiency table."""
 
 _MORE = {
     "attention": ATTENTION_BACKWARD,
@@ -70,22 +71,26 @@ class Jobs:
 
     @property
     def micro_batches(self) -> Num:
-        """Micro-batches that one data-parallel replica computes in a step."""
+        """Micro-batches of one data-parallel replica in a step: ``global_batch / (data x micro_batch)``."""
         return self.global_batch / (self.layouts.data * self.layouts.micro_batch)
 
     @property
     def tokens(self) -> Num:
-        """Tokens of one micro-batch on one device, before tensor parallelism cuts the width."""
+        """Tokens of one micro-batch on one device, its width uncut: ``micro_batch x sequence / context``."""
         return self.layouts.micro_batch * self.sequence / self.layouts.context
 
     @property
     def stage(self) -> Num:
-        """Share of the layers on the fullest pipeline stage."""
+        """Share of the layers on the fullest pipeline stage: ``ceil(layers / pipeline) / layers``."""
         return stage_share(self.parameters.layers, self.layouts.pipeline)
 
 
 def compute_parts(j: Jobs) -> Parts:
-    """Forward pass of one micro-batch through the slowest stage, without communication, seconds."""
+    """Forward pass of one micro-batch through the slowest stage, without communication, seconds.
+
+    ``share x layer_parts``, and the head.  Source: follows from ``layer_parts``, ``stage_load`` and
+    ``output_s``.
+    """
     layers = layer_parts(j)
     share, head = _load(j, layers)
     return {**{name: share * seconds for name, seconds in layers.items()}, "head": head}
@@ -101,7 +106,11 @@ def _load(j: Jobs, layers: Parts) -> tuple[Num, Num]:
 def exchange_parts(j: Jobs, attention: Num) -> Parts:
     """Communication in the forward pass of one micro-batch through all layers that shows, seconds.
 
-    ``attention``: that the context ring hides behind.
+    ``4 x all_gather_s(tokens x hidden x 2) x tensor_shows`` a layer around its two blocks, ``2 x dispatch_s x
+    expert_shows`` a layer of experts, ``max(ring_shows x ring, ring - attention)``
+    for keys and values, where ``attention`` hides them.  Source: Korthikanti et al.
+    2022 (arXiv 2205.05198) section 4.2, DeepSeek-V3 (arXiv 2412.19437) section 3.2.2, Liu
+    et al. 2023 (Ring Attention, arXiv 2310.01889); the shares are own forms, fitted.
     """
     lay, p = j.layouts, j.parameters
     size = j.tokens * p.hidden * SIXTEEN_BITS
@@ -128,11 +137,19 @@ def _ring_s(j: Jobs, attention: Num) -> Num:
     block = j.tokens * p.cache_width * SIXTEEN_BITS / cache_split(p, lay.tensor)
     passes = lay.context - 1
     ring = p.attention_layers * passes * send_s(block, lay.tensor, j.wires)
-    return where(passes > 0, larger(RING_SHOWS * ring, ring - attention), 0.0)
+    return where(passes > 0, larger(j.framework.ring_shows * ring, ring - attention), 0.0)
 
 
 def step_parts(j: Jobs) -> Parts:
-    """One training step, seconds by what they go to."""
+    """One training step, seconds by what they go to.
+
+    ``m (T_F + T_B + T_recompute + T_exchange) + bubble + sends + data parallel + optimiser + fixed``, of
+    which stragglers take ``scale_loss x log2(devices / 8)`` more; ``T_B`` is 2, 2.5 or 1.5 times the forward
+    pass (products, attention, traffic), exchanges count there and back.  The host runs beside the device:
+    ``sqrt(device^2 + host^2)``. Source: Isaev et al. 2023 (Calculon, doi 10.1145/3581784.3607102) for how
+    parts add up; host, clocks, waits of experts and stragglers are own forms, whose figures say whether they
+    were fitted.
+    """
     micro = j.micro_batches
     layers = layer_parts(j)
     share, head = _load(j, layers)

@@ -60,7 +60,7 @@ class Memory:
 
     @property
     def total_bytes(self) -> float:
-        """Everything together."""
+        """``weights + activations + caches + optimiser + gradients + runtime``."""
         return (
             self.weights_bytes
             + self.activations_bytes

@@ -34,8 +34,8 @@ DOCUMENT = """\
 project: small
 
 variables:
-  ttft: {type: duration, default: 200ms}
-  load: {type: rate, default: 60/s}
+  ttft: {type: duration, default: 500ms}
+  load: {type: rate, default: 50/s}
 
 providers:
   local:

@@ -52,7 +52,7 @@ def test_the_plan_tells_people_what_and_why(small: Small) -> None:
     """A plan shows demand, layout, prediction against promise, cost, changes and proof, in readable lines."""
     shown = small.run("plan").stdout
 
-    for words in ("serve llama-3.1-8b", "60/s of 512 tokens in, 128 out", "TTFT p95", "of 200ms allowed"):
+    for words in ("serve llama-3.1-8b", "50/s of 512 tokens in, 128 out", "TTFT p95", "of 500ms allowed"):
         assert words in shown
     assert re.search(r"Plan: \d+ to create; 0 unchanged\.", shown)
     assert re.search(r"Cost: \$\d+\.\d\d/h, now \$0\.00/h\.", shown)
@@ -161,7 +161,7 @@ def test_an_old_plan_applied_again_does_not_rewrite_what_show_tells(small: Small
 
 def test_a_stale_plan_is_refused_with_the_names_of_what_changed(applied: Small) -> None:
     """A plan made before another apply touched the same resources changes nothing."""
-    applied.run("plan", "-out", "p", "-var", "load=90/s")
+    applied.run("plan", "-out", "p", "-var", "load=75/s")
     applied.run("apply", "-auto-approve", *LOOSE)
     before = applied.objects()
     done = applied.run("apply", "p")
@@ -179,7 +179,7 @@ def test_the_plan_of_another_state_is_refused(
     """A plan does not fit a state that was set up by somebody else."""
     other = new_small(tmp_path / "other")
     other.run("apply", "-auto-approve")
-    other.run("plan", "-out", str(applied.folder / "p"), "-var", "load=90/s")
+    other.run("plan", "-out", str(applied.folder / "p"), "-var", "load=75/s")
     done = applied.run("apply", "p")
 
     assert done.exit_code == 1
@@ -190,7 +190,7 @@ def test_the_plan_of_another_state_is_refused(
 def test_without_anybody_to_ask_nothing_is_changed(applied: Small, command: str) -> None:
     """No terminal and no -auto-approve: exit code 1, and the same world as before."""
     before = applied.objects()
-    done = applied.process(command, "-var", "load=90/s")
+    done = applied.process(command, "-var", "load=75/s")
 
     assert done.returncode == 1
     assert "Nobody can answer here, so nothing was changed. Add -auto-approve" in done.stderr

@@ -39,7 +39,7 @@ def change_state(small: Small, sql: str) -> None:
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
 def test_a_damaged_row_is_an_error_in_words(applied: Small, arguments: list[str]) -> None:
     """A row of the state that is no JSON: every command says what is wrong and how to go on."""
-    applied.run("plan", "-out", "p", "-var", "load=90/s")
+    applied.run("plan", "-out", "p", "-var", "load=75/s")
     before = applied.objects()
     change_state(applied, "UPDATE resources SET body = '{' WHERE address = 'local.endpoint.chat'")
     done = applied.run(*arguments)
@@ -55,7 +55,7 @@ def test_a_file_that_is_no_state_is_never_taken_for_an_empty_one(
     applied: Small, arguments: list[str]
 ) -> None:
     """Else everything would be made a second time."""
-    applied.run("plan", "-out", "p", "-var", "load=90/s")
+    applied.run("plan", "-out", "p", "-var", "load=75/s")
     before = applied.objects()
     for file in (applied.folder / ".dcplan").glob("state.sqlite*"):
         file.write_text("not a state")
@@ -132,7 +132,12 @@ def take_away(small: Small, object_id: str) -> None:
     with world:
         ((seq,),) = world.execute("SELECT seq FROM objects WHERE id = ?", (object_id,)).fetchall()
         world.execute("DELETE FROM objects WHERE seq = ?", (seq,))
-        world.execute("UPDATE nodes SET held_by = NULL WHERE held_by = ?", (seq,))
+        ((zone, block, rack),) = world.execute(
+            "UPDATE nodes SET held_by = NULL WHERE held_by = ? RETURNING zone, block, rack", (seq,)
+        ).fetchall()
+        world.execute(
+            "UPDATE racks SET free = free + 1 WHERE zone = ? AND block = ? AND rack = ?", (zone, block, rack)
+        )
     world.close()
 
 

@@ -51,7 +51,9 @@ def test_every_command_is_told_of(command: str) -> None:
     assert f"dcplan {command}" in text
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "examples/README.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "examples/README.md", "docs/model.md"]
+)
 def test_links_between_our_pages_lead_somewhere(page: str) -> None:
     """Each relative link names a file that is there."""
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", (ROOT / page).read_text())

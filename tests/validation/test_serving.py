@@ -61,7 +61,7 @@ def test_nearly_all_published_runs_are_predicted() -> None:
 
 
 def test_times_of_models_that_were_not_fitted_are_near() -> None:
-    """Half of the held-out times per token are met within 18 %, half of those to the first within 40 %."""
+    """Half of the held-out times per token are met within 15 %, half of those to the first within 36 %."""
     chosen = rows()[::EVERY]
     # Shipped profiles have seen all rows, so that the fit must not begin with them.
     question = Engines(chosen, bare_table()).question()
@@ -76,8 +76,8 @@ def test_times_of_models_that_were_not_fitted_are_near() -> None:
         f"TTFT median {np.median(ttft):.1%}; regret mean {plain.mean:.1%} in {plain.groups} groups"
     )
 
-    assert np.median(tpot) <= 0.18
-    assert np.median(ttft) <= 0.40
+    assert np.median(tpot) <= 0.15
+    assert np.median(ttft) <= 0.36
 
 
 def test_shipped_profiles_reproduce_their_fit() -> None:
@@ -96,18 +96,19 @@ def test_a_margin_keeps_more_promises() -> None:
     predicted = predicted_s(rows(), load_efficiencies())
     measured = told(rows())
     plain = regret(rows(), predicted)
-    careful = regret(rows(), predicted, margins(rows(), predicted[0], measured[0], 0.9))
+    careful = regret(rows(), predicted, margins(rows(), predicted[0], measured[0]))
     print(  # noqa: T201 - seen with pytest -s
         f"shipped profiles: regret {plain.mean:.1%}, broken {plain.violations:.1%}; "
         f"with a margin {careful.mean:.1%}, {careful.violations:.1%}"
     )
 
     assert careful.violations < plain.violations
+    assert careful.violations <= 0.04
     assert plain.median <= 0.1
 
 
 def test_disaggregated_runs_are_the_right_size() -> None:
-    """Runs that nothing was fitted to, of unknown drafts: half of their times per token within 40 %."""
+    """Runs that nothing was fitted to, of unknown drafts: half of their times per token within 25 %."""
     runs = disaggregated_rows()
     tpot, ttft = predicted_disaggregated_s(runs, load_efficiencies())
     off = errors(tpot, np.array([run.tpot_s for run in runs]))
@@ -117,7 +118,7 @@ def test_disaggregated_runs_are_the_right_size() -> None:
         f"TTFT over measured {np.median(later):.2f}"
     )
 
-    assert np.median(off) <= 0.4
+    assert np.median(off) <= 0.25
 
 
 def test_a_full_vllm_server_is_as_fast_as_it_was_seen() -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from dcplan.catalog import load_accelerators, load_catalog_model
 from dcplan.catalog.efficiency import load_efficiencies
+from dcplan.catalog.formats import formats
 from dcplan.perf.compute import bent, experts_s, gemm_s, mlp_s
-from dcplan.perf.device import Device, Gemm, device_of
+from dcplan.perf.device import Device, Gemm, device_of, form_on, peak_flops
 from dcplan.perf.parameters import Parameters, parameters_of
 
 
@@ -70,7 +71,7 @@ def test_products_are_near_the_measured_tables(  # noqa: PLR0917 - a row of a ta
 def test_a_precision_has_its_own_figures_and_else_those_of_its_peak() -> None:
     """fp8 in blocks has figures of its own, MXFP8 those of fp8, and MXFP4, unpacked to 16 bits, bf16's."""
     plain, blocks, scaled = (product("B200", name) for name in ("fp8", "fp8-block", "mxfp8"))
-    unpacked, wide = product("B200", "mxfp4"), product("B200", "bf16")
+    unpacked, wide = product("H100", "mxfp4"), product("H100", "bf16")
 
     assert blocks.half_columns != plain.half_columns
     assert (scaled.flops, scaled.half_columns) == (plain.flops, plain.half_columns)
@@ -120,3 +121,22 @@ def test_slower_memory_is_felt_by_few_rows_only() -> None:
 
     assert float(gemm_s(1, *size, slow)) == pytest.approx(2 * float(gemm_s(1, *size, gemm)), rel=0.05)
     assert float(gemm_s(10_000, *size, slow)) == pytest.approx(float(gemm_s(10_000, *size, gemm)), rel=0.01)
+
+
+def test_4_bit_mx_weights_are_multiplied_natively_where_engines_can() -> None:
+    """On B200 in the kernels of fp4, with their own bytes; on H100 unpacked to 16 bits."""
+    form = formats()["mxfp4-experts"]
+    new, old = (form_on(load_accelerators()[name], form) for name in ("B200", "H100"))
+
+    assert new.experts.name == "fp4"
+    assert new.experts.bytes == form.experts.bytes
+    assert new.projections == form.projections
+    assert old == form
+
+
+def test_native_products_have_their_own_peak() -> None:
+    """A weight-only format computes at the bf16 peak, the same format natively at that of its kernels."""
+    chips = load_accelerators()
+
+    assert peak_flops(chips["B200"], "mxfp4") == chips["B200"].fp4_flops
+    assert peak_flops(chips["H100"], "mxfp4") == chips["H100"].bf16_flops

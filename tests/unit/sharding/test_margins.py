@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
+import pytest
+
 from dcplan.catalog.efficiency import Efficiencies, Profile
 from dcplan.catalog.types import Source
-from dcplan.sharding.margins import margin_of, not_covered, profile_for
+from dcplan.sharding.margins import margin_of, not_covered, profile_for, spread_of
 
 
-def judged(accelerator: str = "H100", software: str = "vllm", slow80: float = 1.2) -> Profile:
+def judged(
+    accelerator: str = "H100", software: str = "vllm", slow80: float = 1.2, median: float = 0.1
+) -> Profile:
     """A judgement of predicted TPOT."""
     return Profile(
         accelerator=accelerator,
@@ -17,7 +23,7 @@ def judged(accelerator: str = "H100", software: str = "vllm", slow80: float = 1.
         date="2026-11-20",
         rows=120,
         groups=7,
-        median=0.1,
+        median=median,
         p90=0.3,
         bias=0.0,
         slow80=slow80,
@@ -27,16 +33,25 @@ def judged(accelerator: str = "H100", software: str = "vllm", slow80: float = 1.
 
 
 def test_a_margin_is_what_eight_of_ten_stay_below() -> None:
-    """The factor is the profile's own quantile, and its reason says how many runs it rests on."""
+    """The factor is the profile's own quantile where that is the larger, and its reason counts the runs."""
     margin = margin_of(judged(slow80=1.2))
 
     assert margin.factor == 1.2
     assert "120 runs of 7 kinds on H100 with vllm" in margin.reason
 
 
+def test_a_margin_is_as_wide_as_half_of_the_errors_at_least() -> None:
+    """A quantile that is small by chance is not trusted: half of the errors tell a width, too."""
+    spread = spread_of(judged(median=0.1))
+    margin = margin_of(judged(slow80=1.01, median=0.1))
+
+    assert spread == pytest.approx(0.1 / 0.6745, rel=1e-4)
+    assert margin.factor == pytest.approx(math.exp(0.8416 * spread), rel=1e-4)
+
+
 def test_a_margin_never_makes_a_prediction_faster() -> None:
     """Where predictions are too slow, nothing is taken off."""
-    assert margin_of(judged(slow80=0.8)).factor == 1.0
+    assert margin_of(judged(slow80=0.8, median=0.0)).factor == 1.0
 
 
 def test_without_a_profile_no_number_is_made_up() -> None:
