@@ -31,8 +31,8 @@ class Framework:
     """The same by a linear mixer's convolution, gates and norms, per unit of its input."""
     scan_tokens: Num
     """Tokens between which a linear mixer writes its state."""
-    activation_bytes: Num
-    """Kept for the backward pass per token and hidden unit of a layer, when nothing is computed again."""
+    logit_bytes: Num
+    """Held per token and word of the vocabulary while the loss is computed."""
     train_layer_s: Num
     """Host's work for one layer and micro-batch, forward and backward, beside the device's."""
     expert_layer_s: Num

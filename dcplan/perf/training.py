@@ -186,7 +186,8 @@ def _again_s(j: Jobs, layers: Parts, exchange: Parts) -> Num:
     level = j.layouts.recompute
     # Half of the gathers and scatters are needed again; experts' tokens travel again.
     everything = total(layers) + exchange["tensor parallel"] / 2 + exchange["expert all-to-all"]
-    return where(level >= FULL, everything, where(level >= SELECTIVE, layers["attention"], 0.0))
+    cheap = layers["attention"] + layers["elementwise"]
+    return where(level >= FULL, everything, where(level >= SELECTIVE, cheap, 0.0))
 
 
 def _clocks_s(j: Jobs, products: Num, head: Num) -> Num:

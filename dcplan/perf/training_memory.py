@@ -14,26 +14,13 @@ if TYPE_CHECKING:
     from dcplan.perf.layouts import Layouts
     from dcplan.perf.parameters import Parameters
 
-SELECTIVE_BYTES = 34.0
-"""Activations of a layer per token and hidden unit when attention scores are computed again or never
-stored: Korthikanti et al. 2022 (arXiv 2205.05198) sections 4.1 and 5."""
-
-FULL_BYTES = 2.0
-"""The same when only the input of each layer is kept: Korthikanti et al. 2022 (arXiv 2205.05198) section
-5."""
+KEPT_BYTES = 2.0
+"""Of one number that waits for the backward pass.  Definition: 16 bits."""
 
 GATHERED_BYTES = 4.0
 """Per token and hidden unit, whole on each tensor rank.  Definition: inputs of a layer's two blocks in 16
 bits, gathered for products whose weights are cut (Korthikanti et al. 2022, arXiv 2205.05198, section
 4.2)."""
-
-EXPERT_BYTES, INNER_BYTES = 4.0, 6.0
-"""Per routed token and unit of an expert's input and of its inner width.  Definition: the input as it
-arrives and sorted, both halves of the gated width and their product, in 16 bits."""
-
-LOGIT_BYTES = 12.0
-"""Per token and word of the vocabulary on the last stage.  Definition: logits (2), a 32-bit copy (4), its
-softmax that becomes the gradient (4), the gradient in 16 bits (2)."""
 
 MASTER_BYTES = 12.0
 """32-bit weights and both moments of Adam: Rajbhandari et al. 2020 (arXiv 1910.02054) section 3.1."""
@@ -109,27 +96,49 @@ def shard_ranks(layouts: Layouts) -> Num:
     return where(layouts.shard > 0, smaller(layouts.shard * layouts.context, ranks), ranks)
 
 
+def kept_numbers(p: Parameters, recompute: Num) -> Num:
+    """Numbers that one token leaves for the backward pass in all layers, before tensor ranks cut them.
+
+    ``2 h + 2 s + c/2`` in a mixer (``s`` score width, ``c/2`` keys and values: input and output of the norm,
+    queries, keys, values, output of attention), ``2 h + w f`` in an MLP (``w`` matrices of width ``f`` less
+    one, and the product of gated ones), ``2 h + K (2 e + w f_e)`` with experts (``e`` wide as they see it).
+    Selective recomputing makes outputs of norms, ``h`` a block, and of activation functions, ``f``, again;
+    full recomputing keeps the input of each layer.  Source: Korthikanti et al. 2022 (arXiv 2205.05198)
+    sections 4 and 5, counted for fused attention without dropout.
+    """
+    blocks = p.attention_layers + p.linear_layers + p.dense_layers + p.moe_layers
+    mixers = p.attention_layers * (2 * p.score_width + p.cache_width)
+    mixers = mixers + p.linear_layers * p.linear / p.hidden
+    inner = p.expert_ffn * p.per_token + p.shared_ffn
+    routed = 2 * p.expert_hidden * p.per_token
+    widths = _widths(p.dense_mlp, p.hidden * p.ffn) * p.ffn * p.dense_layers
+    widths = widths + (_widths(p.expert, p.expert_hidden * p.expert_ffn) * inner + routed) * p.moe_layers
+    everything = 2 * p.hidden * blocks + mixers + widths
+    again = p.hidden * blocks + p.ffn * p.dense_layers + inner * p.moe_layers
+    return where(
+        recompute >= FULL,
+        p.hidden * p.layers,
+        where(recompute >= SELECTIVE, everything - again, everything),
+    )
+
+
+def _widths(parameters: Num, area: Num) -> Num:
+    """Inner widths that an MLP keeps, as many as matrices: gate, up and product, or before and after."""
+    return parameters / larger(area, 1.0)
+
+
 def _activations(
     p: Parameters, layouts: Layouts, framework: Framework, sequence: Num, micro_batches: Num
 ) -> Num:
     """Activations that wait for their backward pass, and the logits."""
     tokens = layouts.micro_batch * sequence / layouts.context
-    unit = where(
-        layouts.recompute >= FULL,
-        FULL_BYTES,
-        where(layouts.recompute >= SELECTIVE, SELECTIVE_BYTES, framework.activation_bytes),
-    )
-    # Routed tokens pass K experts, each with inputs and inner activations of its own.
-    inner = EXPERT_BYTES * p.expert_hidden + INNER_BYTES * p.expert_ffn
-    routed = p.per_token * inner / p.hidden * p.moe_layers / p.layers
-    kept = where(layouts.recompute >= FULL, unit, unit + routed)
     layers = up(p.layers / layouts.pipeline)
-    stored = kept * tokens * p.hidden / layouts.tensor * layers
+    stored = KEPT_BYTES * kept_numbers(p, layouts.recompute) / p.layers * tokens / layouts.tensor * layers
     # The layer at work needs its full set even when it is computed again.
     cut = (layouts.tensor - 1) / layouts.tensor
-    whole = framework.activation_bytes / layouts.tensor + GATHERED_BYTES * cut
-    working = whole * tokens * p.hidden
-    logits = LOGIT_BYTES * tokens * p.vocab / layouts.tensor
+    whole = KEPT_BYTES * kept_numbers(p, 0.0) / p.layers / layouts.tensor + GATHERED_BYTES * cut * p.hidden
+    working = whole * tokens
+    logits = framework.logit_bytes * tokens * p.vocab / layouts.tensor
     first = stored * _waiting(layouts, micro_batches)
     last = stored * where(layouts.schedule == GPIPE, micro_batches, 1.0) + logits
     return working + where(layouts.pipeline > 1, larger(first, last), stored + logits)

@@ -17,7 +17,7 @@ from dcplan.catalog import load_accelerators, load_catalog_model
 from dcplan.catalog.efficiency import load_efficiencies
 from dcplan.perf import Layout, layouts_of, parameters_of, stack
 from dcplan.perf.framework import framework_of
-from dcplan.perf.memory import GIB
+from dcplan.perf.memory import GIB, runtime_bytes
 from dcplan.perf.numbers import Array
 from dcplan.perf.training_memory import training_memory
 from published_training import TABLE, counted_rows, published_steps
@@ -168,3 +168,15 @@ def test_memory_of_a_policy_that_we_lack_lies_between_those_that_we_have() -> No
     assert len(others) >= 8
     assert (predicted[2, others] < measured).all()
     assert (measured < predicted[1, others]).all()
+
+
+def test_what_ran_is_predicted_to_fit() -> None:
+    """Runs of FSDP with the largest micro-batch that fits fill their devices, and none is told not to fit."""
+    ran = [step for step in steps() if step.framework == "fsdp" and step.layout.recompute == "none"]
+    jobs = Steps(ran).jobs(load_efficiencies())
+    held = training_memory(jobs.parameters, jobs.layouts, jobs.framework, jobs.sequence, jobs.micro_batches)
+    filled = np.asarray((held.total_bytes + runtime_bytes(jobs.device)) / jobs.device.memory_bytes)
+
+    assert len(ran) >= 100
+    assert filled.max() <= 1.05
+    assert np.median(filled) >= 0.75
