@@ -52,7 +52,10 @@ ROWS_OF_GROUP = 1.0
 """A model on one chip under one engine counts as so many rows, however many it has.
 
 Errors that all its rows share are as large as the noise of the loss, and their number says nothing of
-those: one row it is (Gelman and Hill 2007, section 12.3, on groups whose rows are alike)."""
+those: one row it is (Gelman and Hill 2007, chapter 12)."""
+
+OWN_ROWS_OF_GROUP = 16.0
+"""The same on top of an earlier fit: what its rows share is then what is asked for."""
 
 METHOD = (
     "soft-L1 least squares over all engines at once, figures shared between engines and chips by priors; "
@@ -236,7 +239,8 @@ class Engines:
         groups = [f"{row.model} on {row.accelerator}" for row in self.rows]
         own = [f"{row.model} {row.accelerator} {row.software} {row.precision}" for row in self.rows]
         count = {name: own.count(name) for name in set(own)}
-        share = np.array([np.sqrt(ROWS_OF_GROUP / max(count[name], ROWS_OF_GROUP)) for name in own])
+        most = ROWS_OF_GROUP if self.figures.believed is None else OWN_ROWS_OF_GROUP
+        share = np.array([np.sqrt(most / max(count[name], most)) for name in own])
         weights = np.array([share, share * FIRST_TOKEN_WEIGHT])
         return Question(
             predict=self.seconds,

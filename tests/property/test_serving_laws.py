@@ -88,9 +88,10 @@ def test_no_engine_beats_the_datasheet(name: str, chip: str, engine: str, batch:
 def test_more_clients_wait_longer_and_are_served_more(
     name: str, engine: str, clients: float, factor: float
 ) -> None:
-    """In a closed loop times grow with the clients, and so does what all of them get.
+    """In a closed loop tokens come later with more clients, and all of them together get more.
 
-    The time to the first token may dip by some percent: the longer a step, the less a prompt adds to it.
+    The wait for the first token may dip: the longer a step, the less a prompt adds to it, down to
+    what mixed steps do not hide.
     """
     r = replicas(name, "H100", engine, Layout(tensor=8))
     room = 1e6
@@ -101,7 +102,7 @@ def test_more_clients_wait_longer_and_are_served_more(
     ]
 
     assert row(many[0], 0) >= row(few[0], 0) * 0.999
-    assert row(many[1], 0) >= row(few[1], 0) * 0.93
+    assert row(many[1], 0) >= row(few[1], 0) * (1 - row(r.engine.mixed, 0))
     assert tokens[1] >= tokens[0] * 0.999
 
 
