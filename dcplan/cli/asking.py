@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from dcplan.cli.options import echo_json, show_diagnostics, stop_with
 from dcplan.units import UnitError, parse_duration_s
 
+if TYPE_CHECKING:
+    from dcplan.diag import Result
+    from dcplan.workflow.searching import Answer
+
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 
 class Duration(click.ParamType[float]):
@@ -58,7 +64,7 @@ def asking_options(function: F) -> F:
 
 
 def training_options(function: F) -> F:
-    """What a question about training says beside the layout."""
+    """What a question about training says beside the layout: the fields of ``Training``."""
     options = (
         click.option(
             "-sequence",
@@ -93,7 +99,7 @@ def training_options(function: F) -> F:
 
 
 def serving_options(function: F) -> F:
-    """What a question about serving says beside the layout."""
+    """What a question about serving says beside the layout: fields of ``Serving``."""
     options = (
         click.option(
             "-prompt",
@@ -128,3 +134,16 @@ def serving_options(function: F) -> F:
         ),
     )
     return asking_options(_all(function, *options))
+
+
+def show_answer(found: Result[Answer[T]], text: Callable[[Answer[T]], str], *, as_json: bool) -> None:
+    """Print the answer, as JSON or as ``text`` has it; without one, say why and end the command."""
+    from dcplan.cli.views.layouts import as_data  # noqa: PLC0415 - --help stays light
+
+    if found.value is None:
+        stop_with(found.diagnostics, as_json=as_json)
+    if as_json:
+        echo_json(as_data(found.value), found.diagnostics)
+        return
+    show_diagnostics(found.diagnostics, as_json=False, more=True)
+    click.echo(text(found.value))

@@ -34,29 +34,43 @@ NO_REQUEST = "keep the SLA for no request"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServingLayout:
+class FilledLayout:
+    """Equal replicas, or units of workers, filled with as many requests as the SLA lets through."""
+
+    kind: str
+    """aggregated or disaggregated."""
+    precision: str
+    quality: Quality | None
+    engine: str
+    devices: int
+    """Of one replica or unit; some of a unit may be left over."""
+    replicas: int
+    """Replicas or units that all devices are enough for."""
+    concurrency: int
+    """Requests that one replica or unit answers at a time."""
+    ttft: Predicted
+    tpot: Predicted
+    requests_per_s: float
+    """Of all replicas or units together."""
+    output_tokens_per_s: float
+    """Of all replicas or units together."""
+    output_tokens_per_s_per_device: float
+    """Over all devices that were asked for, idle ones as well."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the predictions go beyond, each once."""
+        return tuple(dict.fromkeys((*self.ttft.notes, *self.tpot.notes)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingLayout(FilledLayout):
     """One layout, filled with as many requests as the SLA lets through."""
 
     kind: str = "aggregated"
     machine: str
     accelerator: str
     layout: Layout
-    precision: str
-    quality: Quality | None
-    engine: str
-    devices: int
-    """Of one replica."""
-    replicas: int
-    """That fill all devices."""
-    concurrency: int
-    """Requests that one replica answers at a time."""
-    ttft: Predicted
-    tpot: Predicted
-    requests_per_s: float
-    """Of all replicas together."""
-    output_tokens_per_s: float
-    """Of all replicas together."""
-    output_tokens_per_s_per_device: float
     memory: Memory
     """Of the fullest device, with the caches of ``concurrency`` requests."""
     memory_slack_bytes: float
@@ -73,11 +87,6 @@ class ServingLayout:
     def shape(self) -> str:
         """One replica in words: ``TP4``."""
         return str(self.layout)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What the predictions go beyond, each once."""
-        return tuple(dict.fromkeys((*self.ttft.notes, *self.tpot.notes)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

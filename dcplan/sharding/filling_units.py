@@ -15,6 +15,7 @@ from dcplan.perf.prefill import prefill_parts
 from dcplan.perf.serving import cached_bytes
 from dcplan.perf.serving_memory import serving_memory
 from dcplan.sharding import units as pairing
+from dcplan.sharding.filling import FilledLayout
 from dcplan.sharding.load import largest, most_sequences
 from dcplan.sharding.serve import predicted
 from dcplan.sharding.types import unit_text
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from dcplan.perf.types import Layout, Memory
     from dcplan.sharding.legal import Mask
     from dcplan.sharding.trials import ServeTrial
-    from dcplan.sharding.types import Predicted, Quality
     from dcplan.sharding.units import Sides, Units
 
 
@@ -49,29 +49,12 @@ class WorkerGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DisaggregatedLayout:
+class DisaggregatedLayout(FilledLayout):
     """Equal units of prefill and decode workers, filled with as many requests as the SLA lets through."""
 
     kind: str = "disaggregated"
     prefill: WorkerGroup
     decode: WorkerGroup
-    precision: str
-    quality: Quality | None
-    engine: str
-    devices: int
-    """Of one unit; some may be left over."""
-    replicas: int
-    """Units that all devices are enough for."""
-    concurrency: int
-    """Requests that one unit answers at a time."""
-    ttft: Predicted
-    tpot: Predicted
-    requests_per_s: float
-    """Of all units together."""
-    output_tokens_per_s: float
-    """Of all units together."""
-    output_tokens_per_s_per_device: float
-    """Over all devices that were asked for, idle ones as well."""
 
     @property
     def memory(self) -> Memory:
@@ -95,11 +78,6 @@ class DisaggregatedLayout:
     def used(self) -> int:
         """Devices of one unit that have work."""
         return sum(group.workers * group.devices for group in (self.prefill, self.decode))
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What the predictions go beyond, each once."""
-        return tuple(dict.fromkeys((*self.ttft.notes, *self.tpot.notes)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,7 +68,8 @@ def not_covered(profile: Profile | None, facts: Mapping[str, float]) -> tuple[st
     if profile is None:
         return ()
     return tuple(
-        f"outside what the profile covers: {name} {facts[name]:,.6g} ({low:,.6g} to {high:,.6g} measured)"
+        f"outside what the profile covers: {name.replace('_', ' ')} {facts[name]:,.4g} "
+        f"({low:,.5g} to {high:,.5g} measured)"
         for name, (low, high) in profile.range.items()
         if name in facts and not low <= facts[name] <= high
     )

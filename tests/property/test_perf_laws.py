@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asked import CHIPS, TABLE, eight, known, training_jobs
 from dcplan.basis import Basis
-from dcplan.catalog import load_accelerators, load_catalog_model
-from dcplan.catalog.efficiency import load_efficiencies
 from dcplan.demand.types import Lengths
 from dcplan.perf import (
     Jobs,
@@ -22,7 +21,6 @@ from dcplan.perf import (
     device_of,
     engine_of,
     estimate,
-    framework_of,
     layouts_of,
     parameters_of,
     training_flops_per_token,
@@ -32,15 +30,11 @@ from dcplan.perf.numbers import row, total
 from dcplan.perf.serving import decode_parts, prefill_parts, rate_at, tpot_parts, ttft_parts
 from dcplan.perf.serving_memory import cache_room_bytes, serving_memory
 from dcplan.perf.training import step_parts
-from dcplan.topology.types import Link, PoolLinks
 
 if TYPE_CHECKING:
     from dcplan.catalog.types import Accelerator
 
-TABLE = load_efficiencies()
-CHIPS = load_accelerators()
 NAMES = ("llama-3.1-8b", "llama-3.1-70b", "mixtral-8x7b", "qwen3-30b-a3b", "deepseek-v3", "gemma-3-27b")
-MODELS = {name: load_catalog_model(name) for name in NAMES}
 COMMUNICATION = (
     "tensor parallel",
     "pipeline",
@@ -63,24 +57,16 @@ def lengths(mean: float) -> Lengths:
     return Lengths(mean=mean, p50=0.7 * mean, p95=2.5 * mean, p99=4 * mean)
 
 
-def links(chip: Accelerator) -> PoolLinks:
-    """Links of machines with eight such chips."""
-    inside = Link(bytes_per_s=chip.scale_up_bytes_per_s, latency_s=1e-6, basis=Basis.ASSUMED)
-    outside = Link(bytes_per_s=50e9, latency_s=1e-5, basis=Basis.ASSUMED)
-    return PoolLinks(pool="p", scale_up_domain=8, scale_up=inside, scale_out=outside)
-
-
 def replicas(name: str, chip: Accelerator, *layouts: Layout) -> Replicas:
     """Replicas of a model on a chip."""
-    model, efficiency = MODELS[name], TABLE.of(chip)
+    efficiency = TABLE.of(chip)
     device = device_of(chip, "bf16", efficiency)
-    assert model is not None
     assert device is not None
     return Replicas(
-        parameters=parameters_of(model),
+        parameters=parameters_of(known(name)),
         layouts=layouts_of(*layouts),
         device=device,
-        wires=wires_of(links(chip), efficiency),
+        wires=wires_of(eight(chip), efficiency),
         engine=engine_of(efficiency),
         prompt=lengths(1000),
         output=lengths(250),
@@ -90,16 +76,7 @@ def replicas(name: str, chip: Accelerator, *layouts: Layout) -> Replicas:
 
 def jobs(name: str, chip: Accelerator, *layouts: Layout) -> Jobs:
     """Training jobs of a model on a chip."""
-    r = replicas(name, chip, *layouts)
-    return Jobs(
-        parameters=r.parameters,
-        layouts=r.layouts,
-        device=r.device,
-        wires=r.wires,
-        framework=framework_of(TABLE.of(chip), "bf16"),
-        sequence=4096,
-        global_batch=64,
-    )
+    return training_jobs(name, chip, eight(chip), *layouts, global_batch=64)
 
 
 @settings(max_examples=40, deadline=None)

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dcplan.basis import Basis
-from dcplan.catalog import load_accelerators, load_catalog_model, load_machines
-from dcplan.catalog.efficiency import Profile, load_efficiencies
+import asked
+from asked import known, machine_class
+from dcplan.catalog.efficiency import Profile
 from dcplan.catalog.formats import formats
-from dcplan.catalog.types import Model, Source
-from dcplan.demand.types import Floor, Lengths, Limits, Metric, ServeDemand, SlaBound
+from dcplan.catalog.types import Source
+from dcplan.demand.types import Floor, ServeDemand
 from dcplan.sharding import MachineClass, ServeEstimate, search
 from dcplan.sharding.best_serving import best_serving_layouts
 from dcplan.sharding.enumerate_serving import serving_layouts
 from dcplan.sharding.serving_question import ServingQuestion
-from dcplan.topology.types import Link, PoolLinks
 
-TABLE = replace(load_efficiencies(), profiles=())
-CHIPS = load_accelerators()
-MACHINES = {**load_machines("aws"), **load_machines("gcp")}
+TABLE = replace(asked.TABLE, profiles=())
 MODELS = ("llama-3.1-8b", "llama-3.1-70b", "qwen3-30b-a3b", "gpt-oss-120b", "deepseek-v3")
 NAMES = ("p5.48xlarge", "p4de.24xlarge", "g6.48xlarge", "a3-ultragpu-8g")
 
@@ -30,45 +26,19 @@ models = st.sampled_from(MODELS)
 names = st.sampled_from(NAMES)
 
 
-@cache
-def known(name: str) -> Model:
-    """A model of the catalogue."""
-    model = load_catalog_model(name)
-    if model is None:
-        raise LookupError(name)
-    return model
-
-
 def machines_of(name: str, count: int | None = 8) -> MachineClass:
     """So many machines of a type behind their usual links."""
-    machine = MACHINES[name]
-    chip = CHIPS[machine.accelerator]
-    inside = Link(bytes_per_s=chip.scale_up_bytes_per_s, latency_s=2e-6, basis=Basis.ASSUMED)
-    outside = Link(
-        bytes_per_s=machine.network_bytes_per_s / machine.devices, latency_s=2e-5, basis=Basis.ASSUMED
-    )
-    links = PoolLinks(pool=name, scale_up_domain=machine.scale_up_domain, scale_up=inside, scale_out=outside)
-    return MachineClass(machine=machine, accelerator=chip, links=links, pools=(name,), machines=count)
+    return machine_class(name, count)
 
 
 def chat(*, rate: float = 20.0, floor: float | None = None) -> ServeDemand:
-    """A chat workload with loose bounds."""
-    return ServeDemand(
-        name="chat",
-        model="m",
-        requests_per_s=rate,
+    """A steady chat workload with loose bounds."""
+    return asked.chat(
+        ttft_s=3.0,
+        tpot_s=0.1,
+        rate=rate,
         mean_requests_per_s=rate,
-        prompt_tokens=Lengths(mean=1000, p50=800, p95=2500, p99=4000),
-        output_tokens=Lengths(mean=250, p50=200, p95=600, p99=900),
-        arrival_cv2=1.0,
-        bounds=(
-            SlaBound(metric=Metric.TTFT, quantile=0.95, bound_s=3.0, origin=("ttft",)),
-            SlaBound(metric=Metric.TPOT, quantile=0.95, bound_s=0.1, origin=("tpot",)),
-        ),
         availability=None,
-        basis="declared",
-        limits=Limits(),
-        origin=(),
         floor=None if floor is None else Floor(kept=floor, origin=("floor",)),
     )
 

@@ -10,29 +10,19 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from dcplan.basis import Basis
-from dcplan.catalog import load_accelerators, load_catalog_model
-from dcplan.catalog.efficiency import load_efficiencies
+from asked import CHIPS, eight, training_jobs
 from dcplan.perf import (
     Jobs,
     Layout,
-    device_of,
-    framework_of,
-    layouts_of,
-    parameters_of,
     training_flops_per_token,
-    wires_of,
 )
 from dcplan.perf.numbers import row, total
 from dcplan.perf.training import step_parts
 from dcplan.perf.training_memory import training_memory
-from dcplan.topology.types import Link, PoolLinks
 
 if TYPE_CHECKING:
     from dcplan.catalog.types import Accelerator
 
-TABLE = load_efficiencies()
-CHIPS = load_accelerators()
 NAMES = ("mpt-7b", "llama-3.1-70b", "qwen3-30b-a3b", "deepseek-v3", "nemotron-3-nano", "gpt-oss-120b")
 SLACK = 1 + 1e-9
 
@@ -60,22 +50,8 @@ def jobs(
     name: str, chip: Accelerator, framework: str, *some: Layout, out: float = 50e9, up: float = 1.0
 ) -> Jobs:
     """Training jobs of a model on machines with eight such chips."""
-    model, efficiency = load_catalog_model(name), TABLE.of(chip, framework)
-    device = device_of(chip, "bf16", efficiency)
-    assert model is not None
-    assert device is not None
-    inside = Link(bytes_per_s=chip.scale_up_bytes_per_s * up, latency_s=1e-6, basis=Basis.ASSUMED)
-    outside = Link(bytes_per_s=out, latency_s=1e-5, basis=Basis.ASSUMED)
-    links = PoolLinks(pool="p", scale_up_domain=8, scale_up=inside, scale_out=outside)
-    return Jobs(
-        parameters=parameters_of(model),
-        layouts=layouts_of(*some),
-        device=device,
-        wires=wires_of(links, efficiency),
-        framework=framework_of(efficiency, "bf16"),
-        sequence=4096,
-        global_batch=512,
-    )
+    links = eight(chip, inside=up, outside_bytes_per_s=out)
+    return training_jobs(name, chip, links, *some, framework=framework)
 
 
 def seconds(job: Jobs) -> float:

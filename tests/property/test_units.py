@@ -3,72 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dcplan.basis import Basis
-from dcplan.catalog import load_accelerators, load_catalog_model, load_machines
-from dcplan.catalog.efficiency import load_efficiencies
-from dcplan.catalog.types import Model
-from dcplan.demand.types import Disaggregated, Lengths, Limits, Metric, ServeDemand, SlaBound
+import asked
+from asked import TABLE, known, machine_class
+from dcplan.demand.types import Disaggregated, ServeDemand
 from dcplan.perf.disaggregated import decode_rate, prefill_rate
 from dcplan.sharding import MachineClass, search
 from dcplan.sharding.serve_units import PAIRS, unit_sizes
 from dcplan.sharding.trials import try_classes
 from dcplan.sharding.units import Sides, Space, Units, deployment, most_of, sides_of, units_in
 from dcplan.sharding.ways import ways_of
-from dcplan.topology.types import Link, PoolLinks
-
-TABLE = load_efficiencies()
-CHIPS = load_accelerators()
-MACHINES = {**load_machines("aws"), **load_machines("gcp")}
 
 models = st.sampled_from(("llama-3.1-8b", "llama-3.1-70b", "qwen3-30b-a3b", "gpt-oss-120b"))
 names = st.sampled_from(("p5.48xlarge", "p4de.24xlarge", "a3-ultragpu-8g"))
 bounds = st.tuples(st.floats(0.3, 3.0), st.floats(0.02, 0.2))
 
 
-@cache
-def known(name: str) -> Model:
-    """A model of the catalogue."""
-    model = load_catalog_model(name)
-    if model is None:
-        raise LookupError(name)
-    return model
-
-
-def machines_of(name: str, count: int = 6) -> MachineClass:
-    """So many machines of a type behind their usual links."""
-    machine = MACHINES[name]
-    chip = CHIPS[machine.accelerator]
-    inside = Link(bytes_per_s=chip.scale_up_bytes_per_s, latency_s=2e-6, basis=Basis.ASSUMED)
-    way_out = machine.network_bytes_per_s / machine.devices
-    outside = Link(bytes_per_s=way_out, latency_s=2e-5, basis=Basis.ASSUMED)
-    links = PoolLinks(pool=name, scale_up_domain=machine.scale_up_domain, scale_up=inside, scale_out=outside)
-    return MachineClass(machine=machine, accelerator=chip, links=links, pools=(name,), machines=count)
+def machines_of(name: str) -> MachineClass:
+    """Six machines of a type behind their usual links."""
+    return machine_class(name, 6)
 
 
 def chat(ttft_s: float, tpot_s: float, *, how: Disaggregated = Disaggregated.ALWAYS) -> ServeDemand:
-    """A chat workload."""
-    return ServeDemand(
-        name="chat",
-        model="m",
-        requests_per_s=50.0,
+    """A steady chat workload."""
+    return asked.chat(
+        ttft_s=ttft_s,
+        tpot_s=tpot_s,
+        rate=50.0,
         mean_requests_per_s=50.0,
-        prompt_tokens=Lengths(mean=1000, p50=800, p95=2500, p99=4000),
-        output_tokens=Lengths(mean=250, p50=200, p95=600, p99=900),
-        arrival_cv2=1.0,
-        bounds=(
-            SlaBound(metric=Metric.TTFT, quantile=0.95, bound_s=ttft_s, origin=("ttft",)),
-            SlaBound(metric=Metric.TPOT, quantile=0.95, bound_s=tpot_s, origin=("tpot",)),
-        ),
         availability=None,
-        basis="declared",
-        limits=Limits(),
-        origin=(),
         disaggregated=how,
     )
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import click
 
-from dcplan.cli.asking import serving_options, training_options
-from dcplan.cli.options import echo_json, json_option, show_diagnostics, stop_with
+from dcplan.cli.asking import serving_options, show_answer, training_options
+from dcplan.cli.options import json_option
 
 LAYOUT = click.option(
     "-layout",
@@ -27,18 +27,7 @@ def command() -> None:
 @training_options
 @LAYOUT
 @json_option
-def train(  # noqa: PLR0913, PLR0917 - what the command was asked
-    model: str,
-    hardware: str,
-    sequence_tokens: int,
-    global_batch_sequences: int,
-    precision: str,
-    framework: str,
-    profiles: tuple[Path, ...],
-    layout: str,
-    *,
-    as_json: bool,
-) -> None:
+def train(layout: str, *, as_json: bool, **asked: Any) -> None:
     """Predict one training step of MODEL in one layout, and its memory.
 
     MODEL is a name of the catalogue, or a config.json of Hugging Face.
@@ -46,23 +35,9 @@ def train(  # noqa: PLR0913, PLR0917 - what the command was asked
     from dcplan.cli.views import layouts as view  # noqa: PLC0415 - --help stays light
     from dcplan.workflow.searching import Training, estimate_training  # noqa: PLC0415 - as above
 
-    asking = Training(
-        model=model,
-        hardware=hardware,
-        sequence_tokens=sequence_tokens,
-        global_batch_sequences=global_batch_sequences,
-        precision=precision,
-        framework=framework,
-        profiles=profiles,
-    )
+    asking = Training(**asked)
     found = estimate_training(asking, layout)
-    if found.value is None:
-        stop_with(found.diagnostics, as_json=as_json)
-    if as_json:
-        echo_json(view.as_data(found.value), found.diagnostics)
-        return
-    show_diagnostics(found.diagnostics, as_json=False, more=True)
-    click.echo(view.one_training_text(found.value, asking))
+    show_answer(found, lambda answer: view.one_training_text(answer, asking), as_json=as_json)
 
 
 @command.command(short_help="One serving replica under load.")
@@ -78,21 +53,7 @@ def train(  # noqa: PLR0913, PLR0917 - what the command was asked
 )
 @LAYOUT
 @json_option
-def serve(  # noqa: PLR0913, PLR0917 - what the command was asked
-    model: str,
-    hardware: str,
-    prompt_tokens: int,
-    output_tokens: int,
-    ttft_s: float | None,
-    tpot_s: float | None,
-    engine: str,
-    profiles: tuple[Path, ...],
-    form: str,
-    concurrency: int,
-    layout: str,
-    *,
-    as_json: bool,
-) -> None:
+def serve(form: str, concurrency: int, layout: str, *, as_json: bool, **asked: Any) -> None:
     """Predict TTFT and TPOT of one replica of MODEL in one layout, and its memory.
 
     MODEL is a name of the catalogue, or a config.json of Hugging Face. The
@@ -101,22 +62,6 @@ def serve(  # noqa: PLR0913, PLR0917 - what the command was asked
     from dcplan.cli.views import layouts as view  # noqa: PLC0415 - as above
     from dcplan.workflow.searching import Serving, estimate_serving  # noqa: PLC0415 - as above
 
-    asking = Serving(
-        model=model,
-        hardware=hardware,
-        prompt_tokens=prompt_tokens,
-        output_tokens=output_tokens,
-        ttft_s=ttft_s,
-        tpot_s=tpot_s,
-        formats=(form,),
-        engine=engine,
-        profiles=profiles,
-    )
+    asking = Serving(**asked, formats=(form,))
     found = estimate_serving(asking, layout, concurrency)
-    if found.value is None:
-        stop_with(found.diagnostics, as_json=as_json)
-    if as_json:
-        echo_json(view.as_data(found.value), found.diagnostics)
-        return
-    show_diagnostics(found.diagnostics, as_json=False, more=True)
-    click.echo(view.one_serving_text(found.value))
+    show_answer(found, view.one_serving_text, as_json=as_json)

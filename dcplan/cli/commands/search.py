@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import click
 
-from dcplan.cli.asking import serving_options, training_options
-from dcplan.cli.options import echo_json, json_option, show_diagnostics, stop_with
+from dcplan.cli.asking import serving_options, show_answer, training_options
+from dcplan.cli.options import json_option
 
 DEVICES = click.option(
     "-devices",
@@ -37,19 +37,7 @@ def command() -> None:
 @DEVICES
 @TOP
 @json_option
-def train(  # noqa: PLR0913, PLR0917 - what the command was asked
-    model: str,
-    hardware: str,
-    sequence_tokens: int,
-    global_batch_sequences: int,
-    precision: str,
-    framework: str,
-    profiles: tuple[Path, ...],
-    devices: int,
-    top: int,
-    *,
-    as_json: bool,
-) -> None:
+def train(devices: int, top: int, *, as_json: bool, **asked: Any) -> None:
     """Find the layouts in which MODEL trains fastest.
 
     MODEL is a name of the catalogue, or a config.json of Hugging Face.
@@ -58,25 +46,11 @@ def train(  # noqa: PLR0913, PLR0917 - what the command was asked
     from dcplan.cli.views import layouts as view  # noqa: PLC0415 - as above
     from dcplan.workflow.searching import Training, search_training  # noqa: PLC0415 - as above
 
-    asking = Training(
-        model=model,
-        hardware=hardware,
-        sequence_tokens=sequence_tokens,
-        global_batch_sequences=global_batch_sequences,
-        precision=precision,
-        framework=framework,
-        profiles=profiles,
-    )
+    asking = Training(**asked)
     with progress_line(quiet=as_json) as progress:
         progress("searching")
         found = search_training(asking, devices, top)
-    if found.value is None:
-        stop_with(found.diagnostics, as_json=as_json)
-    if as_json:
-        echo_json(view.as_data(found.value), found.diagnostics)
-        return
-    show_diagnostics(found.diagnostics, as_json=False, more=True)
-    click.echo(view.training_text(found.value, asking))
+    show_answer(found, lambda answer: view.training_text(answer, asking), as_json=as_json)
 
 
 @command.command(short_help="Layouts that serve most within the SLA.")
@@ -114,24 +88,7 @@ def train(  # noqa: PLR0913, PLR0917 - what the command was asked
 @DEVICES
 @TOP
 @json_option
-def serve(  # noqa: PLR0913, PLR0917 - what the command was asked
-    model: str,
-    hardware: str,
-    prompt_tokens: int,
-    output_tokens: int,
-    ttft_s: float | None,
-    tpot_s: float | None,
-    engine: str,
-    profiles: tuple[Path, ...],
-    formats: tuple[str, ...],
-    floor: float | None,
-    disaggregated: str,
-    prefill_hardware: str | None,
-    devices: int,
-    top: int,
-    *,
-    as_json: bool,
-) -> None:
+def serve(disaggregated: str, devices: int, top: int, *, as_json: bool, **asked: Any) -> None:
     """Find the layouts in which MODEL serves most tokens an accelerator within the SLA.
 
     MODEL is a name of the catalogue, or a config.json of Hugging Face.
@@ -141,27 +98,8 @@ def serve(  # noqa: PLR0913, PLR0917 - what the command was asked
     from dcplan.demand.types import Disaggregated  # noqa: PLC0415 - as above
     from dcplan.workflow.searching import Serving, search_serving  # noqa: PLC0415 - as above
 
-    asking = Serving(
-        model=model,
-        hardware=hardware,
-        prompt_tokens=prompt_tokens,
-        output_tokens=output_tokens,
-        ttft_s=ttft_s,
-        tpot_s=tpot_s,
-        formats=formats,
-        floor=floor,
-        engine=engine,
-        profiles=profiles,
-        disaggregated=Disaggregated(disaggregated),
-        prefill_hardware=prefill_hardware,
-    )
+    asking = Serving(**asked, disaggregated=Disaggregated(disaggregated))
     with progress_line(quiet=as_json) as progress:
         progress("searching")
         found = search_serving(asking, devices, top)
-    if found.value is None:
-        stop_with(found.diagnostics, as_json=as_json)
-    if as_json:
-        echo_json(view.as_data(found.value), found.diagnostics)
-        return
-    show_diagnostics(found.diagnostics, as_json=False, more=True)
-    click.echo(view.serving_text(found.value, asking, devices))
+    show_answer(found, lambda answer: view.serving_text(answer, asking, devices), as_json=as_json)

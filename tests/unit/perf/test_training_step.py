@@ -7,49 +7,31 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from asked import CHIPS, TABLE, training_jobs
 from dcplan.basis import Basis
-from dcplan.catalog import load_accelerators, load_catalog_model
-from dcplan.catalog.efficiency import Figure, load_efficiencies
+from dcplan.catalog.efficiency import Figure
 from dcplan.catalog.types import Source
 from dcplan.perf import (
     Jobs,
     Layout,
-    device_of,
-    framework_of,
-    layouts_of,
-    parameters_of,
-    wires_of,
 )
 from dcplan.perf.numbers import row, total
 from dcplan.perf.pipeline import bubble_s, stage_load
 from dcplan.perf.training import compute_parts, step_parts
 from dcplan.topology.types import Link, PoolLinks
 
-TABLE = load_efficiencies()
-H100 = load_accelerators()["H100"]
+H100 = CHIPS["H100"]
 
 
 def jobs(*layouts: Layout, name: str = "llama-3.1-70b", software: str = "megatron") -> Jobs:
     """Jobs on H100 machines with 50 GB/s a device between them."""
-    model, efficiency = load_catalog_model(name), TABLE.of(H100, software)
-    device = device_of(H100, "bf16", efficiency)
-    assert model is not None
-    assert device is not None
     links = PoolLinks(
         pool="p",
         scale_up_domain=8,
         scale_up=Link(bytes_per_s=450e9, latency_s=0.0, basis=Basis.MEASURED),
         scale_out=Link(bytes_per_s=50e9, latency_s=1e-5, basis=Basis.MEASURED),
     )
-    return Jobs(
-        parameters=parameters_of(model),
-        layouts=layouts_of(*layouts),
-        device=device,
-        wires=wires_of(links, efficiency),
-        framework=framework_of(efficiency, "bf16"),
-        sequence=4096,
-        global_batch=256,
-    )
+    return training_jobs(name, H100, links, *layouts, framework=software, global_batch=256)
 
 
 def part(job: Jobs, name: str) -> list[float]:

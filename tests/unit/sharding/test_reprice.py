@@ -3,76 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
-from dcplan.basis import Basis
-from dcplan.catalog import load_accelerators, load_catalog_model, load_machines
-from dcplan.catalog.efficiency import load_efficiencies
-from dcplan.catalog.types import Model
-from dcplan.demand.types import Lengths, Limits, Metric, ServeDemand, SlaBound, TrainDemand, WorkloadDemand
+import asked
+from asked import TABLE, known, machine_class, pretrain
 from dcplan.sharding import Candidate, MachineClass, TrainEstimate, search
 from dcplan.sharding.reprice import repriced
-from dcplan.topology.types import Link, PoolLinks
 
-TABLE = load_efficiencies()
+if TYPE_CHECKING:
+    from dcplan.catalog.types import Model
+    from dcplan.demand.types import ServeDemand, TrainDemand, WorkloadDemand
 
 
 def models() -> dict[str, Model]:
     """The models of the documents, by name."""
-    model = load_catalog_model("llama-3.1-70b")
-    assert model is not None
-    return {"m": model}
+    return {"m": known("llama-3.1-70b")}
 
 
 def behind(outside_bytes_per_s: float, inside_bytes_per_s: float = 4.5e11) -> MachineClass:
     """Machines of eight H100s behind links of these widths."""
-    machine = load_machines("aws")["p5.48xlarge"]
-    links = PoolLinks(
-        pool="z/p5",
-        scale_up_domain=8,
-        scale_up=Link(bytes_per_s=inside_bytes_per_s, latency_s=2e-6, basis=Basis.ASSUMED),
-        scale_out=Link(bytes_per_s=outside_bytes_per_s, latency_s=2e-5, basis=Basis.ASSUMED),
+    return machine_class(
+        "p5.48xlarge", 16, inside_bytes_per_s=inside_bytes_per_s, outside_bytes_per_s=outside_bytes_per_s
     )
-    chip = load_accelerators()[machine.accelerator]
-    return MachineClass(machine=machine, accelerator=chip, links=links, pools=("z/p5",), machines=16)
 
 
 def job(deadline_s: float | None = None) -> TrainDemand:
     """A training workload."""
-    return TrainDemand(
-        name="pretrain",
-        model="m",
-        tokens=1e10,
-        sequence_tokens=8192,
-        global_batch_sequences=128,
-        deadline_s=deadline_s,
-        deadline_origin=None,
-        limits=Limits(),
-        origin=("workloads", "pretrain"),
-    )
+    return pretrain(deadline_s=deadline_s, tokens=1e10, global_batch_sequences=128)
 
 
 def chat() -> ServeDemand:
     """A chat workload."""
-    path = ("workloads", "chat")
-    return ServeDemand(
-        name="chat",
-        model="m",
-        requests_per_s=20,
-        mean_requests_per_s=10,
-        prompt_tokens=Lengths(mean=1000, p50=800, p95=2500, p99=4000),
-        output_tokens=Lengths(mean=250, p50=200, p95=600, p99=900),
-        arrival_cv2=1.0,
-        bounds=(
-            SlaBound(metric=Metric.TTFT, quantile=0.95, bound_s=1.0, origin=path),
-            SlaBound(metric=Metric.TPOT, quantile=0.95, bound_s=0.05, origin=path),
-        ),
-        availability=0.999,
-        basis="declared",
-        limits=Limits(),
-        origin=path,
-    )
+    return asked.chat(ttft_s=1.0)
 
 
 def best(demand: WorkloadDemand, machines: MachineClass) -> Candidate:

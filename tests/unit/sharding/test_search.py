@@ -3,110 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
-from dcplan.basis import Basis
-from dcplan.catalog import load_accelerators, load_catalog_model, load_machines
-from dcplan.catalog.efficiency import load_efficiencies
+from asked import CHIPS, ORIGIN, TABLE, chat, known, machine_class, only_error, pretrain
 from dcplan.demand.types import (
     Allowed,
     Demand,
-    Lengths,
     Limits,
     Metric,
-    ServeDemand,
-    SlaBound,
-    TrainDemand,
 )
 from dcplan.diag import Result
-from dcplan.sharding import MachineClass, ServeEstimate, TrainEstimate, search, search_all
+from dcplan.sharding import ServeEstimate, TrainEstimate, search, search_all
 from dcplan.sharding.train import try_class
-from dcplan.topology.types import Link, PoolLinks
-
-if TYPE_CHECKING:
-    from dcplan.catalog.types import Model
-    from dcplan.diag import Diagnostic
-
-ORIGIN = ("workloads", "chat")
-TABLE = load_efficiencies()
-CHIPS = load_accelerators()
-MACHINES = {**load_machines("aws"), **load_machines("gcp")}
-
-
-def known(name: str) -> Model:
-    """A model of the catalogue."""
-    model = load_catalog_model(name)
-    assert model is not None
-    return model
-
-
-def machine_class(name: str, machines: int | None = None) -> MachineClass:
-    """Machines of one type behind their usual links."""
-    machine = MACHINES[name]
-    chip = CHIPS[machine.accelerator]
-    inside = Link(bytes_per_s=chip.scale_up_bytes_per_s, latency_s=2e-6, basis=Basis.ASSUMED)
-    outside = Link(
-        bytes_per_s=machine.network_bytes_per_s / machine.devices, latency_s=2e-5, basis=Basis.ASSUMED
-    )
-    links = PoolLinks(pool=name, scale_up_domain=machine.scale_up_domain, scale_up=inside, scale_out=outside)
-    return MachineClass(
-        machine=machine, accelerator=chip, links=links, pools=(f"zone/{name}",), machines=machines
-    )
-
 
 CLASSES = [machine_class(name) for name in ("p5.48xlarge", "p4de.24xlarge", "g6.48xlarge")]
-
-
-def chat(
-    *, ttft_s: float = 0.5, tpot_s: float = 0.05, rate: float = 20.0, limits: Limits | None = None
-) -> ServeDemand:
-    """A chat workload."""
-    bounds = (
-        SlaBound(metric=Metric.TTFT, quantile=0.95, bound_s=ttft_s, origin=(*ORIGIN, "sla", "ttft_p95")),
-        SlaBound(metric=Metric.TPOT, quantile=0.95, bound_s=tpot_s, origin=(*ORIGIN, "sla", "tpot_p95")),
-    )
-    return ServeDemand(
-        name="chat",
-        model="m",
-        requests_per_s=rate,
-        mean_requests_per_s=rate / 2,
-        prompt_tokens=Lengths(mean=1000, p50=800, p95=2500, p99=4000),
-        output_tokens=Lengths(mean=250, p50=200, p95=600, p99=900),
-        arrival_cv2=1.0,
-        bounds=bounds,
-        availability=0.999,
-        basis="declared",
-        limits=limits or Limits(),
-        origin=ORIGIN,
-    )
-
-
-def pretrain(*, deadline_s: float | None = 30 * 86400.0, limits: Limits | None = None) -> TrainDemand:
-    """A training workload."""
-    return TrainDemand(
-        name="pretrain",
-        model="m",
-        tokens=2e11,
-        sequence_tokens=8192,
-        global_batch_sequences=512,
-        deadline_s=deadline_s,
-        deadline_origin=("workloads", "pretrain", "deadline"),
-        limits=limits or Limits(),
-        origin=("workloads", "pretrain"),
-    )
 
 
 def allowed(*names: str, key: str = "accelerators") -> Allowed:
     """Names that the user allows."""
     return Allowed(names=names, origin=(*ORIGIN, "limits", key))
-
-
-def only_error(diagnostics: tuple[Diagnostic, ...]) -> Diagnostic:
-    """The one diagnostic there is."""
-    assert len(diagnostics) == 1
-    return diagnostics[0]
 
 
 def test_candidates_keep_every_bound() -> None:
