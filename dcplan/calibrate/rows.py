@@ -10,7 +10,7 @@ import csv
 import gzip
 import io
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -219,8 +219,15 @@ _WAY_OUT = {
 """Why a name must be known, by column."""
 
 
+MOST = 10**15
+"""Whole numbers beyond this are slips of the pen; no size in bytes comes near."""
+
+
 def _contradiction(row: Row) -> str:
     """What cannot be true of a row, in a sentence; empty for nothing."""
+    huge = [name for name, value in asdict(row).items() if isinstance(value, int) and value > MOST]
+    if huge:
+        return f"{huge[0]} is larger than anything there is: at most {MOST:,} is read."
     if isinstance(row, ServeRow) and row.tpot_s is None and row.ttft_s is None:
         return "A measurement of the kind serve needs tpot_s or ttft_s, or both, and this one has neither."
     if isinstance(row, AttentionRow) and row.heads % row.kv_heads:

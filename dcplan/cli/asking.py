@@ -115,9 +115,9 @@ def serving_options(function: F) -> F:
             "--output",
             "output_tokens",
             required=True,
-            type=click.IntRange(min=1),
+            type=click.IntRange(min=2),
             metavar="TOKENS",
-            help="Tokens of an answer.",
+            help="Tokens of an answer, two or more: the first is the TTFT's.",
         ),
         click.option(
             "-ttft", "--ttft", "ttft_s", type=Duration(), metavar="TIME", help="Longest TTFT, such as 500ms."

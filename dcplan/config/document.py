@@ -361,7 +361,7 @@ class Document(Strict):
     providers: dict[str, dict[str, object]] = {}
     """Provider name to its settings; each provider checks its own."""
     models: dict[str, ModelSpec] = {}
-    profiles: tuple[str, ...] = ()
+    profiles: Many[str] = ()
     """Files of your own figures, written by ``dcplan calibrate``; later ones go over earlier ones."""
     workloads: dict[Name, Workload]
     constraints: ProjectConstraints = ProjectConstraints.model_construct()

@@ -10,7 +10,7 @@ import numpy as np
 
 from dcplan.catalog.efficiency import Efficiencies, load_efficiencies
 from dcplan.demand.types import ServeDemand
-from dcplan.diag import Diagnostic, Result, error
+from dcplan.diag import Diagnostic, Result, error, listed
 from dcplan.sharding.explain import explain_serve
 from dcplan.sharding.filling import NO_REQUEST, Filled, filled, layout_of
 from dcplan.sharding.serving_question import ServingQuestion, demand_of, questionable, without_places
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dcplan.sharding.filling import ServingLayout
     from dcplan.sharding.legal import Mask
     from dcplan.sharding.types import MachineClass, Search
+    from dcplan.sharding.ways import Ways
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +70,33 @@ def best_serving_layouts(  # noqa: PLR0913 - what is asked, of what, and with wh
     if not full and tally.counts[NO_REQUEST]:
         return Result(None, (_not_one(model, machines),))
     if not full:
-        told = explain_serve(demand, ways.value, [machines], table)
-        return Result(None, without_places([told]))
+        return Result(None, _none_fills(demand, ways.value, machines, devices, table))
     best = _best(full, demand, devices, top)
     report = tally.search(model.name, len(best), started)
     report = replace(report, floor=question.floor, ruled_out=ways.value.ruled_out)
     return Result(ServingSearch(layouts=best, search=report))
+
+
+def _none_fills(
+    demand: ServeDemand, ways: Ways, machines: MachineClass, devices: int, table: Efficiencies
+) -> tuple[Diagnostic, ...]:
+    """Why no equal replicas fill ``devices`` and keep the bounds, or which would on other counts."""
+    pairs = [(machines, way) for way in ways.allowed]
+    sizes: set[int] = set()
+    for trial in try_classes(demand, pairs, table):
+        good = trial.legal & trial.fits
+        for bound, idle_s in zip(demand.bounds, trial.idle_s, strict=True):
+            good = good & (idle_s <= bound.bound_s)
+        if trial.replicas is not None:
+            sizes |= {int(size) for size in trial.replicas.layouts.devices[good]}
+    if not sizes:
+        return without_places([explain_serve(demand, ways, [machines], table)])
+    possible = listed([f"{size:,}" for size in sorted(sizes)[:6]], last="or")
+    detail = (
+        f"Equal replicas must fill all of {devices:,} {machines.accelerator.name}, and those that run "
+        f"{demand.model} within the bounds take {possible} of them. Ask for a multiple of one of these."
+    )
+    return (error("no-layout", "No equal replicas fill the accelerators", detail),)
 
 
 def _best(full: list[Filled], demand: ServeDemand, devices: int, top: int) -> tuple[ServingLayout, ...]:

@@ -47,10 +47,13 @@ def asked(model: str, hardware: str, devices: int | None = None) -> Result[Asked
 
 def model_named(name: str) -> Result[Model]:
     """The catalogue's model, or the one that a ``config.json`` describes."""
-    if name.endswith(".json") or Path(name).is_dir():
+    if name.endswith(".json") or (name and Path(name).is_dir()):
         from dcplan.config.huggingface import read_architecture  # noqa: PLC0415 - pydantic, only for a file
 
         path = Path(name) / "config.json" if Path(name).is_dir() else Path(name)
+        if not path.exists():
+            detail = f'There is no file "{path}". Name the config.json of a model, or one of the catalogue.'
+            return Result(None, (error("unknown-model", "Unknown model", detail),))
         read = read_architecture(path, str(path), ())
         if read.value is None:
             return Result(None, read.diagnostics)

@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from dcplan.catalog.efficiency import ANY
+from dcplan.catalog.formats import engines
 from dcplan.demand.types import Disaggregated
-from dcplan.diag import Result, error
+from dcplan.diag import Diagnostic, Result, did_you_mean, error, has_errors, listed
 from dcplan.perf.types import Layout
 from dcplan.sharding.filling import ServingLayout
 from dcplan.sharding.one_serving import one_serving_layout
@@ -15,7 +17,7 @@ from dcplan.sharding.question import TrainingQuestion
 from dcplan.sharding.rank_serving import ServingRanking, ranked_serving_layouts
 from dcplan.sharding.rank_training import RankedLayout, TrainingRanking, best_training_layouts
 from dcplan.sharding.serving_question import ServingQuestion
-from dcplan.sharding.spelling import fields_named
+from dcplan.sharding.spelling import SIZES, fields_named
 from dcplan.workflow.asking import Asked, asked
 from dcplan.workflow.profiles import efficiencies_with
 
@@ -23,12 +25,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from dcplan.catalog.efficiency import Efficiencies
+    from dcplan.catalog.types import Model
     from dcplan.sharding.types import MachineClass
 
 T = TypeVar("T")
 
 SERVED = ("tensor", "pipeline", "data", "expert", "expert_tensor")
 """Fields of a layout that serving has."""
+
+MOST = 10**7
+"""Tokens of a sequence or sequences of a step: more is a slip of the hand, and all divisors are tried."""
 
 SPLIT = ("tensor", "pipeline", "data", "expert", "expert_tensor", "context")
 """Fields of a layout that say how devices are shared out."""
@@ -110,6 +117,9 @@ def search_serving(asking: Serving, devices: int, top: int) -> Result[Answer[Ser
     said = tuple(dict.fromkeys(said))
     if about.value is None or table.value is None or (other is not None and other.value is None):
         return Result(None, said)
+    unfit = _not_an_engine(asking.engine, table.value)
+    if unfit:
+        return Result(None, (*said, *unfit))
     prefill = other.value.machines if other is not None and other.value is not None else None
     found = ranked_serving_layouts(
         about.value.model,
@@ -134,8 +144,14 @@ def estimate_serving(asking: Serving, layout: str, concurrency: int) -> Result[A
     said = (*spelled.diagnostics, *about.diagnostics, *table.diagnostics)
     if spelled.value is None or about.value is None or table.value is None:
         return Result(None, said)
-    sizes = {name: size for name, size in spelled.value.items() if name in SERVED}
-    one = replace(Layout(), **sizes)  # type: ignore[arg-type]  # the fields of ``SERVED`` are whole numbers
+    said = (
+        *said,
+        *_not_served(spelled.value, about.value.model),
+        *_not_an_engine(asking.engine, table.value),
+    )
+    if has_errors(said):
+        return Result(None, said)
+    one = replace(Layout(), **spelled.value)  # type: ignore[arg-type]  # only the whole numbers of ``SERVED``
     found = one_serving_layout(
         about.value.model, about.value.machines, one, concurrency, asking.question, table.value
     )
@@ -148,8 +164,8 @@ def search_training(asking: Training, devices: int, top: int) -> Result[Answer[T
     """The fastest training layouts on exactly ``devices`` accelerators."""
     about = asked(asking.model, asking.hardware, devices)
     table = efficiencies_with(asking.profiles)
-    said = (*about.diagnostics, *table.diagnostics)
-    if about.value is None or table.value is None:
+    said = (*about.diagnostics, *table.diagnostics, *_not_trainable(asking, table.value))
+    if about.value is None or table.value is None or has_errors(said):
         return Result(None, said)
     ranked = best_training_layouts(_question(asking, about.value, devices), table.value, top)
     if ranked.value is None:
@@ -169,7 +185,8 @@ def estimate_training(asking: Training, layout: str) -> Result[Answer[RankedLayo
     about = asked(asking.model, asking.hardware, devices)
     table = efficiencies_with(asking.profiles)
     said = (*spelled.diagnostics, *about.diagnostics, *table.diagnostics)
-    if spelled.value is None or about.value is None or table.value is None:
+    said = (*said, *_not_trainable(asking, table.value))
+    if spelled.value is None or about.value is None or table.value is None or has_errors(said):
         return Result(None, said)
     pins = {name: (value,) for name, value in sizes.items()}
     ranked = best_training_layouts(_question(asking, about.value, devices, pins), table.value, 1)
@@ -196,3 +213,53 @@ def _question(
         beyond_software=pins is not None,
         pins=pins or {},
     )
+
+
+def _not_served(fields: Mapping[str, int | str], model: Model) -> tuple[Diagnostic, ...]:
+    """What a layout says that replicas do not have: words of training, experts of a dense model."""
+    shorts = {name: short for short, name in SIZES.items()}
+    foreign = [
+        f"{shorts[name]}{value}" if name in shorts else str(value)
+        for name, value in fields.items()
+        if name not in SERVED
+    ]
+    problems = []
+    if foreign:
+        served = listed([shorts[name] for name in SERVED])
+        detail = (
+            f"Only training has {listed(foreign)}; a layout of serving is of {served}. Leave the rest out."
+        )
+        problems.append(error("unknown-layout", "This is no part of a serving layout", detail))
+    if not model.experts and int(fields.get("expert", 1)) > 1:
+        detail = f"{model.name} has no experts that ep{fields['expert']} could deal out. Leave it out."
+        problems.append(error("no-layout", "The layout is not legal", detail))
+    return tuple(problems)
+
+
+def _not_an_engine(engine: str, table: Efficiencies) -> tuple[Diagnostic, ...]:
+    """A framework in the place of a serving engine; what nobody knows is told by the search."""
+    if engine not in _frameworks(table):
+        return ()
+    detail = f'"{engine}" trains and does not serve. Serving engines are {listed(sorted(engines()))}.'
+    return (error("unknown-engine", "Unknown engine", detail),)
+
+
+def _not_trainable(asking: Training, table: Efficiencies | None) -> tuple[Diagnostic, ...]:
+    """A framework that nobody knows, and sizes that nobody means."""
+    problems = []
+    known = _frameworks(table) if table is not None else [asking.framework]
+    if asking.framework.partition("@")[0] not in known:
+        hint = did_you_mean(asking.framework, known)
+        detail = f'dcplan does not know the framework "{asking.framework}". {hint} Known are {listed(known)}.'
+        problems.append(error("unknown-framework", "Unknown framework", detail.replace("  ", " ")))
+    for name, size in (("sequence", asking.sequence_tokens), ("batch", asking.global_batch_sequences)):
+        if size > MOST:
+            detail = f"-{name} is {size:,}; no more than {MOST:,} is looked at."
+            problems.append(error("wrong-size", "A size is wrong", detail))
+    return tuple(problems)
+
+
+def _frameworks(table: Efficiencies) -> list[str]:
+    """What trains: software with figures that is no serving engine, releases left out."""
+    plain = {software.partition("@")[0] for _, software in table.rows}
+    return sorted(plain - {ANY, *engines()})

@@ -106,10 +106,18 @@ def test_a_config_json_stands_for_a_model(tmp_path: Path) -> None:
         (("estimate", "train", "llama-3.1-8b", *TRAIN, "-layout", "tp2-xy3"), "Unknown part of a layout"),
         (("estimate", "serve", "llama-3.1-70b", *SERVE, "-layout", "tp3"), "layout is not legal"),
         (("estimate", "serve", "llama-3.1-405b", *SERVE, "-layout", "tp1"), "does not fit"),
+        (("search", "serve", "llama-3.1-70b", *SERVE, "-devices", "3"), "No equal replicas fill"),
         (("search", "train", "llama-3.1-405b", *TRAIN, "-devices", "8"), "does not fit"),
         (("search", "train", "llama-3.1-8b", *TRAIN, "-devices", "8", "-format", "fp9"), "Unknown precision"),
         (("search", "serve", "llama-3.1-70b", *SERVE, "-devices", "8", "-tpot", "1ms"), "fast enough"),
         (("search", "serve", "llama-3.1-70b", *SERVE, "-devices", "8", "-engine", "vlm"), "Unknown engine"),
+        (("search", "serve", "llama-3.1-8b", *SERVE, "-devices", "8", "-engine", "fsdp"), "Unknown engine"),
+        (("search", "train", "llama-3.1-8b", *TRAIN, "-devices", "8", "-framework", "x"), "Unknown frame"),
+        (("estimate", "train", "llama-3.1-8b", *TRAIN, "-layout", "tp2", "-batch", "9" * 20), "size is"),
+        (("estimate", "serve", "llama-3.1-8b", *SERVE, "-layout", "tp2-zero3-full"), "no part of a serving"),
+        (("estimate", "serve", "llama-3.1-8b", *SERVE, "-layout", "tp2-ep2"), "layout is not legal"),
+        (("estimate", "serve", "", *SERVE, "-layout", "tp2"), "Unknown model"),
+        (("estimate", "serve", "nowhere.json", *SERVE, "-layout", "tp2"), "Unknown model"),
         (
             (
                 "search", "train", "llama-3.1-8b", "-on", "A100-80", *TRAIN[2:], "-devices", "8",
@@ -126,3 +134,34 @@ def test_a_wrong_question_is_answered_with_a_way_out(arguments: tuple[str, ...],
     assert done.exit_code == 1
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_command_that_follows_a_search_asks_the_same_question() -> None:
+    """Format and framework stand in it where they are not the usual ones."""
+    asked = (
+        "search",
+        "train",
+        "llama-3.1-8b",
+        *TRAIN,
+        "-devices",
+        "8",
+        "-format",
+        "fp8",
+        "-framework",
+        "fsdp",
+    )
+    first = data_of(*asked, "-top", "1")["found"]["best"][0]
+    line = next(line for line in dcplan(*asked).stdout.splitlines() if "dcplan estimate" in line)
+    again = data_of(*line.partition("dcplan ")[2].split())["found"]
+
+    assert again["step"]["step"]["seconds"] == pytest.approx(first["step"]["step"]["seconds"])
+
+
+def test_requests_that_wait_are_not_memory_left_over() -> None:
+    """More requests than the cache holds are said to lack memory; nothing negative is left."""
+    asked = ("estimate", "serve", "llama-3.1-70b", *SERVE, "-layout", "tp4", "-concurrency", "1000")
+    shown = dcplan(*asked)
+
+    assert shown.exit_code == 0
+    assert "more than the device has" in shown.stdout
+    assert "  -" not in shown.stdout

@@ -128,7 +128,8 @@ def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
     table = Table(box=None, pad_edge=False)
     for name in names:
-        table.add_column(name)
+        # A figure whose name is cut off cannot be looked up.
+        table.add_column(name, overflow="fold" if name == "figure" else "ellipsis")
     for row in rows:
         table.add_row(*row)
     out = StringIO()

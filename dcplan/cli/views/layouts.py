@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Any
@@ -82,13 +83,13 @@ def serving_text(answer: Answer[ServingRanking], asking: Serving, devices: int) 
     told = [wrapped(f"{name}: {one}", WIDTH, indent="  ") for name, one in searches.items() if one]
     heading = "Most output tokens an accelerator first; requests at a time are of one replica or unit"
     if any(one.kind == "disaggregated" for one in found.layouts):
-        heading += ",\nin which P workers compute prompts and D workers decode"
+        heading += ", in which P workers compute prompts and D workers decode"
     return "\n\n".join(
         [
             _title(answer.asked, devices, f"serving with {asking.engine}", answer.prefill),
             "\n".join(told),
-            heading + "\n" + table_text(columns, rows),
-            *(wrapped(f"Note on the first: {note}", WIDTH, indent="  ") for note in found.layouts[0].notes),
+            wrapped(heading, WIDTH) + "\n" + table_text(columns, rows),
+            *_notes("Notes on the first", found.layouts[0].notes),
         ]
     )
 
@@ -134,10 +135,23 @@ def one_serving_text(answer: Answer[ServingLayout]) -> str:
             _title(answer.asked, one.devices, about),
             *times,
             f"{format_count(one.output_tokens_per_s)} output tokens/s, {each} an accelerator",
-            memory_text(one.memory) + f"\n  {format_bytes(one.memory_slack_bytes)} of the device's are left",
-            *(wrapped(f"Note: {note}", WIDTH, indent="  ") for note in one.notes),
+            memory_text(one.memory) + f"\n  {_room(one)}",
+            *_notes("Notes", one.notes),
         ]
     )
+
+
+def _notes(head: str, notes: Sequence[str]) -> list[str]:
+    """All notes under one heading, or nothing."""
+    lines = [wrapped(note, WIDTH, first="  ", indent="    ") for note in notes]
+    return ["\n".join([head, *lines])] if lines else []
+
+
+def _room(one: ServingLayout) -> str:
+    """What memory is left, or lacking for all these requests at once."""
+    if one.memory_slack_bytes < 0:
+        return f"{format_bytes(-one.memory_slack_bytes)} more than the device has: some requests wait"
+    return f"{format_bytes(one.memory_slack_bytes)} of the device's are left"
 
 
 def _against(predicted: Predicted) -> str:
@@ -180,7 +194,8 @@ def table_text(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     room = width(TABLE)
     table = Table(box=None, pad_edge=False)
     for name in columns:
-        table.add_column(name, no_wrap=room == TABLE)
+        # A narrow table goes on below, in words too: what is cut off cannot be looked up.
+        table.add_column(name, no_wrap=room == TABLE, overflow="fold")
     for row in rows:
         table.add_row(*row)
     out = StringIO()
@@ -195,10 +210,12 @@ def _title(asked: Asked, devices: int, how: str, prefill: MachineClass | None = 
     on = f"{devices} x {machines.accelerator.name} on {plural(count, 'machine')} of {_linked(machines)}"
     if prefill is not None:
         on = (
-            f"{devices} accelerators: {machines.accelerator.name} on machines of {_linked(machines)};\n"
-            f"  for prompts {prefill.accelerator.name} on machines of {_linked(prefill)}"
+            f"{devices} accelerators: {machines.accelerator.name} on machines of {_linked(machines)}; "
+            f"for prompts {prefill.accelerator.name} on machines of {_linked(prefill)}"
         )
-    return click.style(asked.model.name, bold=True) + f"  {how}\n  {on}"
+    return (
+        click.style(asked.model.name, bold=True) + f"  {how}\n{wrapped(on, WIDTH, first='  ', indent='    ')}"
+    )
 
 
 def _linked(machines: MachineClass) -> str:
@@ -212,8 +229,11 @@ def _linked(machines: MachineClass) -> str:
 
 def _next(purpose: str, asking: Training, best: RankedLayout) -> str:
     """The command that takes the best one apart."""
-    return (
-        f"All parts of the first: dcplan estimate {purpose} {asking.model} -on {asking.hardware} "
-        f"-layout {spelled(best.layout)} -sequence {asking.sequence_tokens} "
-        f"-batch {asking.global_batch_sequences}"
-    )
+    words = ["dcplan", "estimate", purpose, asking.model, "-on", asking.hardware]
+    words += ["-layout", spelled(best.layout), "-sequence", str(asking.sequence_tokens)]
+    words += ["-batch", str(asking.global_batch_sequences)]
+    words += ["-format", asking.precision] if asking.precision != "bf16" else []
+    words += ["-framework", asking.framework] if asking.framework != "megatron" else []
+    for profile in asking.profiles:
+        words += ["-profile", str(profile)]
+    return f"All parts of the first: {shlex.join(words)}"
