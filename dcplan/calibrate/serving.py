@@ -346,10 +346,10 @@ def _one(engines: Engines, done: Study, table: Efficiencies, software: str, chip
             low=rounded(value / np.exp(spread)),
             high=rounded(value * np.exp(spread)),
             rows=len(rows),
-            moved=True,
+            moved=moved or engines.figures.believed is None,  # from nothing, a table needs every figure
             errors=None,
         )
-        for name, (value, spread, _) in engines.figures.named(done.fit, software, chip).items()
+        for name, (value, spread, moved) in engines.figures.named(done.fit, software, chip).items()
     )
     return Calibration(
         accelerator=chip or ANY,
