@@ -7,13 +7,18 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from dcplan.catalog.efficiency import ANY
+from dcplan.perf.numbers import row
 from dcplan.sharding.types import Margin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dcplan.catalog.efficiency import Efficiencies, Profile
+    from dcplan.perf.training import Jobs
 
+
+STEP = "step"
+"""The metric of profiles that judge training steps."""
 
 KEPT = 0.8
 """The chance with which a promise is to be kept."""
@@ -49,7 +54,7 @@ def margin_of(profile: Profile | None) -> Margin:
     if profile is None:
         return Margin(
             factor=1.0,
-            reason="assumed to be none: predictions for this hardware and software were never checked",
+            reason=f"assumed to be none: {NEVER_CHECKED}",
         )
     where = "any hardware" if profile.accelerator == ANY else profile.accelerator
     rows = f"{profile.rows} runs of {profile.groups} kinds on {where} with {profile.software}"
@@ -57,6 +62,27 @@ def margin_of(profile: Profile | None) -> Margin:
         factor=max(profile.slow80, exp(NormalDist().inv_cdf(KEPT) * spread_of(profile))),
         reason=f"eight of ten runs are expected to stay below it, as errors were in {rows}, {profile.date}",
     )
+
+
+NEVER_CHECKED = "predictions for this hardware and software were never checked"
+
+
+def step_notes(profile: Profile | None, jobs: Jobs) -> tuple[str, ...]:
+    """What the step of ``jobs``, which have one layout, goes beyond; that nobody checked counts as such."""
+    if profile is None:
+        return (NEVER_CHECKED,)
+    layout = jobs.layouts.one(0)
+    facts = {
+        "devices": float(jobs.layouts.devices[0]),
+        "sequence_tokens": row(jobs.sequence, 0),
+        "global_batch_sequences": row(jobs.global_batch, 0),
+        "tensor": layout.tensor,
+        "pipeline": layout.pipeline,
+        "expert": layout.expert,
+        "context": layout.context,
+        "micro_batch": layout.micro_batch,
+    }
+    return not_covered(profile, facts)
 
 
 def not_covered(profile: Profile | None, facts: Mapping[str, float]) -> tuple[str, ...]:

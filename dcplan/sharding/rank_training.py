@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dcplan.diag import Result
+from dcplan.sharding.margins import STEP, profile_for, step_notes
 from dcplan.sharding.question import TrainingQuestion, look
 from dcplan.sharding.refuse_training import (
     fits_nowhere,
@@ -21,7 +22,7 @@ from dcplan.sharding.train import Step, step_of
 from dcplan.sharding.types import Search
 
 if TYPE_CHECKING:
-    from dcplan.catalog.efficiency import Efficiencies
+    from dcplan.catalog.efficiency import Efficiencies, Profile
     from dcplan.diag import Diagnostic
     from dcplan.perf.training import Jobs
     from dcplan.perf.types import Layout
@@ -43,6 +44,8 @@ class RankedLayout:
     step: Step
     memory_share: float
     """Of the device's memory that is taken, the framework's own included."""
+    notes: tuple[str, ...]
+    """What the prediction goes beyond."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +81,13 @@ def best_training_layouts(
         return Result(None, (not_legal(question, found),))
     if not found.fit:
         return Result(None, (fits_nowhere(question, found, efficiencies),))
-    ranked = _ranked(job, found.splits.take(slice(top)))
+    chip = question.machines.accelerator.name
+    checked = profile_for(efficiencies, chip, question.software, question.precision, STEP)
+    ranked = _ranked(job, found.splits.take(slice(top)), checked)
     return Result(
         TrainingRanking(
             best=ranked,
-            front=_ranked(job, found.front),
+            front=_ranked(job, found.front, checked),
             search=_report(question, found, len(ranked), time.perf_counter() - started),
             evaluated=found.evaluated,
         ),
@@ -90,7 +95,7 @@ def best_training_layouts(
     )
 
 
-def _ranked(job: Jobs, kept: Kept) -> tuple[RankedLayout, ...]:
+def _ranked(job: Jobs, kept: Kept, checked: Profile | None) -> tuple[RankedLayout, ...]:
     """What was kept, with all parts of its step."""
     out = []
     for index in range(len(kept.seconds)):
@@ -102,6 +107,7 @@ def _ranked(job: Jobs, kept: Kept) -> tuple[RankedLayout, ...]:
                 devices=int(one.layouts.devices[0]),
                 step=step,
                 memory_share=step.memory.total_bytes / float(job.device.memory_bytes),
+                notes=step_notes(checked, one),
             )
         )
     return tuple(out)

@@ -12,6 +12,7 @@ import numpy as np
 from dcplan.demand.types import ServeDemand, TrainDemand
 from dcplan.perf.layouts import Layouts, layouts_of
 from dcplan.sharding import serve, serve_units, train
+from dcplan.sharding.margins import STEP, profile_for
 from dcplan.sharding.options import best_candidates
 from dcplan.sharding.trials import try_classes
 from dcplan.sharding.ways import all_ways
@@ -57,7 +58,8 @@ def _trained(
     job = train.job_of(demand, model, machines, candidate.precision, efficiencies)
     if job is None:
         return None
-    estimate = train.estimate_of(replace(job, layouts=layouts_of(candidate.layout)), demand)
+    checked = profile_for(efficiencies, machines.accelerator.name, demand.software, candidate.precision, STEP)
+    estimate = train.estimate_of(replace(job, layouts=layouts_of(candidate.layout)), demand, checked)
     late = estimate.duration_s > (math.inf if demand.deadline_s is None else demand.deadline_s)
     return None if late else replace(candidate, estimate=estimate)
 

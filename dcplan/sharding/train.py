@@ -18,6 +18,7 @@ from dcplan.perf.parameters import parameters_of, training_flops_per_token
 from dcplan.perf.training import Jobs, step_parts
 from dcplan.perf.training_memory import training_memory
 from dcplan.perf.types import Layout
+from dcplan.sharding.margins import STEP, profile_for, step_notes
 from dcplan.sharding.names import candidate_id
 from dcplan.sharding.space import planning_space, shape_of
 from dcplan.sharding.survey import Wanted, survey
@@ -25,7 +26,7 @@ from dcplan.sharding.types import Candidate, MachineClass, TrainEstimate
 
 if TYPE_CHECKING:
     from dcplan.basis import Estimate
-    from dcplan.catalog.efficiency import Efficiencies
+    from dcplan.catalog.efficiency import Efficiencies, Profile
     from dcplan.catalog.types import Model
     from dcplan.demand.types import TrainDemand
     from dcplan.perf.types import Memory
@@ -54,6 +55,8 @@ class TrainTrial:
     accelerator lacks the precision."""
     duration_s: Array
     """Of each layout of ``jobs``."""
+    checked: Profile | None = None
+    """How well predictions of steps were seen to hold here."""
 
 
 def steps_of(demand: TrainDemand) -> int:
@@ -93,6 +96,7 @@ def try_class(
         smallest_bytes=found.smallest_bytes,
         jobs=replace(job, layouts=found.front.layouts),
         duration_s=found.front.seconds * steps,
+        checked=profile_for(efficiencies, machines.accelerator.name, demand.software, precision, STEP),
     )
 
 
@@ -170,13 +174,13 @@ def _candidate(trial: TrainTrial, index: int, demand: TrainDemand) -> Candidate:
         machines=_machines(trial, devices),
         replicas=1,
         spares=0,
-        estimate=estimate_of(jobs, demand),
+        estimate=estimate_of(jobs, demand, trial.checked),
         pools=machines.pools,
     )
 
 
-def estimate_of(jobs: Jobs, demand: TrainDemand) -> TrainEstimate:
-    """What the job does; ``jobs`` has one layout."""
+def estimate_of(jobs: Jobs, demand: TrainDemand, checked: Profile | None) -> TrainEstimate:
+    """What the job does; ``jobs`` has one layout, ``checked`` is the profile that judges its step."""
     done, steps = step_of(jobs), steps_of(demand)
     return TrainEstimate(
         step=done.step,
@@ -186,6 +190,7 @@ def estimate_of(jobs: Jobs, demand: TrainDemand) -> TrainEstimate:
         tokens_per_s=done.tokens_per_s,
         model_flops_utilisation=done.model_flops_utilisation,
         memory=done.memory,
+        notes=step_notes(checked, jobs),
     )
 
 

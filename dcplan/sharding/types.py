@@ -140,6 +140,8 @@ class TrainEstimate:
     model_flops_utilisation: float
     """Useful FLOPs (causal attention, no recompute) over dense peak."""
     memory: Memory
+    notes: tuple[str, ...] = ()
+    """What the prediction goes beyond, as in ``Predicted``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

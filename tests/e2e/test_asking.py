@@ -36,6 +36,7 @@ def test_a_search_ranks_training_layouts_by_their_step() -> None:
 
     assert steps == sorted(steps)
     assert {one["devices"] for one in best} == {64}
+    assert all(note in " ".join(shown.split()) for note in best[0]["notes"])
     assert all(one["memory_share"] <= 1 for one in best)
     assert "64 x H100" in shown
     assert "considered" in shown

@@ -12,7 +12,7 @@ import click
 
 from dcplan.cli.views.plan import WIDTH, percent
 from dcplan.cli.views.width import width, wrapped
-from dcplan.sharding.types import Candidate, ServeEstimate
+from dcplan.sharding.types import Candidate, ServeEstimate, TrainEstimate
 from dcplan.units import format_bytes, format_duration, format_usd_per_h
 
 if TYPE_CHECKING:
@@ -37,11 +37,7 @@ def as_text(placed: PlacedWorkload, decided: Decided, against: Sequence[WhyNot])
             [
                 wrapped(f"Wanted: {placed.demand}", WIDTH, indent="  "),
                 wrapped(f"Chosen: {described(candidate)}", WIDTH, indent="  "),
-                *(
-                    []
-                    if candidate.quality is None
-                    else [wrapped(f"Quality: {candidate.quality}", WIDTH, indent="  ")]
-                ),
+                *_quality(candidate),
                 wrapped(f"Layouts: {placed.search}", WIDTH, indent="  "),
             ]
         ),
@@ -59,16 +55,17 @@ def as_text(placed: PlacedWorkload, decided: Decided, against: Sequence[WhyNot])
         blocks.append(
             parts_text(f"Step: {format_duration(candidate.estimate.step.seconds)}", candidate.estimate.step)
         )
-    if isinstance(candidate.estimate, ServeEstimate):
-        blocks += [wrapped(text, WIDTH, indent="  ") for text in trust(candidate.estimate)]
+    blocks += [wrapped(text, WIDTH, indent="  ") for text in trust(candidate.estimate)]
     blocks += [memory_text(candidate.estimate.memory), _alternatives(placed, decided)]
     if against:
         blocks.append(_against(against))
     return "\n\n".join(blocks)
 
 
-def trust(estimate: ServeEstimate) -> list[str]:
+def trust(estimate: ServeEstimate | TrainEstimate) -> list[str]:
     """How far predictions are trusted: the margin on each bound, and what they go beyond."""
+    if isinstance(estimate, TrainEstimate):
+        return [f"Note: {note}" for note in estimate.notes]
     margins = [
         f"Margin on {p.metric.value.upper()} p{p.quantile * 100:g}: {p.margin}"
         for p in estimate.predicted

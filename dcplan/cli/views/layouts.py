@@ -56,6 +56,7 @@ def training_text(answer: Answer[TrainingRanking], asking: Training) -> str:
             ),
             wrapped(f"Layouts: {found.search}", WIDTH, indent="  "),
             "Fastest first, each split with the best of its options\n" + table_text(columns, rows),
+            *_notes("Notes on the first", found.best[0].notes),
             _next("train", asking, found.best[0]),
         ]
     )
@@ -117,6 +118,7 @@ def one_training_text(answer: Answer[RankedLayout], asking: Training) -> str:
                 f"{percent(one.step.model_flops_utilisation)} (causal attention counted, recomputing not)"
             ),
             memory_text(one.step.memory) + f"\n  {percent(one.memory_share)} of the device's",
+            *_notes("Notes", one.notes),
         ]
     )
 

@@ -138,6 +138,7 @@ def _train_rows(estimate: TrainEstimate) -> list[tuple[str, str]]:
         ("step", f"{format_duration(estimate.step.seconds)}  [{largest_parts(estimate.step)}]"),
         ("done in", f"{format_duration(estimate.duration_s)}{allowed}: {pace}, {used}"),
         ("memory", f"{format_bytes(estimate.memory.total_bytes)} a device"),
+        *(("note", note) for note in estimate.notes),
     ]
 
 

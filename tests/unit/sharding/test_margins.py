@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
+from asked import CHIPS, eight, training_jobs
 from dcplan.catalog.efficiency import Efficiencies, Profile
 from dcplan.catalog.types import Source
-from dcplan.sharding.margins import margin_of, not_covered, profile_for, spread_of
+from dcplan.perf.types import Layout
+from dcplan.sharding.margins import (
+    NEVER_CHECKED,
+    margin_of,
+    not_covered,
+    profile_for,
+    spread_of,
+    step_notes,
+)
 
 
 def judged(
@@ -79,3 +89,18 @@ def test_what_a_profile_does_not_cover_is_said() -> None:
 
     assert notes == ("outside what the profile covers: devices 64 (1 to 16 measured)",)
     assert not_covered(None, {"devices": 64.0}) == ()
+
+
+def test_a_step_that_nobody_checked_says_so() -> None:
+    """Without a profile a training layout is noted as never checked, not as if all were well."""
+    job = training_jobs("llama-3.1-8b", CHIPS["H100"], eight(CHIPS["H100"]), Layout(data=8))
+
+    assert step_notes(None, job) == (NEVER_CHECKED,)
+
+
+def test_a_step_outside_its_profile_names_what_lies_outside() -> None:
+    """Only the devices are told: tensor parallelism of 1 lies inside."""
+    job = training_jobs("llama-3.1-8b", CHIPS["H100"], eight(CHIPS["H100"]), Layout(data=8))
+    profile = replace(judged(), metric="step", range={"devices": (1.0, 4.0), "tensor": (1.0, 8.0)})
+
+    assert step_notes(profile, job) == ("outside what the profile covers: devices 8 (1 to 4 measured)",)
