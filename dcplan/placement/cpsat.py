@@ -79,6 +79,8 @@ class Effort:
     gap: float = 0.0
     """Stop at a solution that is proven to be this near to the best: (objective - bound) / objective."""
     presolve: bool = True
+    time_s: float | None = None
+    """Wall time; with it, equal runs may end unequally."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,8 @@ class Answer:
     bound: int
     """No solution has a smaller objective."""
     wall_s: float
+    spent: float
+    """Deterministic time that it took, in the measure of ``Effort.limit``."""
     core: tuple[Var, ...]
     """Assumptions that cannot hold together, when infeasible under assumptions."""
 
@@ -123,6 +127,8 @@ def run(  # noqa: PLR0913 - each is one thing that CP-SAT can be told
     parameters.num_workers = 1
     parameters.random_seed = effort.seed
     parameters.max_deterministic_time = effort.limit
+    if effort.time_s is not None:
+        parameters.max_time_in_seconds = effort.time_s
     parameters.relative_gap_limit = effort.gap
     parameters.cp_model_presolve = effort.presolve
     # Half of the time of large placements, and never a better answer.
@@ -150,6 +156,7 @@ def run(  # noqa: PLR0913 - each is one thing that CP-SAT can be told
         objective=objective,
         bound=bound,
         wall_s=response.wall_time,
+        spent=response.deterministic_time,
         core=tuple(response.sufficient_assumptions_for_infeasibility),
     )
 
