@@ -9,6 +9,7 @@ from typing import TypeAlias
 from dcplan.calibrate.calibration import Calibration
 from dcplan.calibrate.fit import solver_missing
 from dcplan.calibrate.kernels import calibrate_kernels
+from dcplan.calibrate.peaks import believable
 from dcplan.calibrate.profile import over, table_of
 from dcplan.calibrate.serving import fit_serving
 from dcplan.calibrate.training import calibrate_training
@@ -41,14 +42,17 @@ def calibrate(
 ) -> Result[tuple[Calibration, ...]]:
     """What ``rows`` say of every figure in ``table`` that they can tell.
 
-    Errors where nothing can be fitted; kinds that nobody fits are left out with a warning.
+    Errors where nothing can be fitted; rows that beat their hardware's datasheet and kinds that nobody fits
+    are left out with a warning.
     """
     said: list[Diagnostic] = list(solver_missing())
     if said:
         return Result(None, tuple(said))
+    possible = believable(rows)
+    said += possible.diagnostics
     found: list[Calibration] = []
     for one in calibrators:
-        mine = replace(rows, rows=tuple(row for row in rows.rows if row.kind in one.kinds))
+        mine = replace(rows, rows=tuple(row for row in possible.unwrap().rows if row.kind in one.kinds))
         if not len(mine):
             continue
         result = one.fit(mine, over(table, table_of(found)))

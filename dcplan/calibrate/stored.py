@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from dcplan.basis import Basis
 from dcplan.catalog import AcceleratorKind, Source, load_accelerators
-from dcplan.catalog.efficiency import ANY, UNITS, Efficiencies, Figure, Place, Profile
+from dcplan.catalog.efficiency import ANY, UNITS, Efficiencies, Figure, Place, Profile, span_of
 from dcplan.config import load_typed
 from dcplan.config.files import shown
 from dcplan.config.reader import read_file
@@ -86,7 +86,7 @@ def read_profile(path: Path, known: Efficiencies) -> Result[Efficiencies]:
     if read.value is None:
         return Result(None, read.diagnostics)
     document = read.value
-    found = [*_wrong_figures(document, known), *_wrong_names(document)]
+    found = [*_wrong_figures(document, known), *_wrong_errors(document), *_wrong_names(document)]
     if found:
         placed = read_file(path, shown(path)).unwrap().source.place(found)
         return Result(None, (*read.diagnostics, *placed))
@@ -127,13 +127,55 @@ def _wrong_figures(document: ProfileDocument, known: Efficiencies) -> Iterator[D
         if stem not in stems:
             hint = did_you_mean(one.figure, names) or f"There are {listed(sorted(stems))}."
             yield _bad(("rows", index, "figure"), f'There is no figure "{one.figure}". {hint}')
-        elif not 0 < one.value <= (math.inf if stem.endswith(UNITS) else 1) or math.isinf(one.value):
-            span = "more than 0" if stem.endswith(UNITS) else "a share of a peak, more than 0 and at most 1"
-            yield _bad(("rows", index, "value"), f"{one.figure} is {one.value:g} and must be {span}.")
+        else:
+            yield from _wrong_value(one, ("rows", index, "value"))
         if (one.of, one.software, one.figure) in seen:
             told = f"{one.figure} of {one.of} with {one.software} is there twice. Keep the one that holds."
             yield _bad(("rows", index), told)
         seen.add((one.of, one.software, one.figure))
+
+
+def _wrong_value(one: FigureEntry, path: ConfigPath) -> Iterator[Diagnostic]:
+    """A figure that nothing there is reaches, or beyond all that there is."""
+    least, most = span_of(one.figure)
+    if least <= one.value <= most:
+        return
+    if one.figure.partition("/")[0].endswith(UNITS):
+        what = f"from {least:g} to {most:g}, in the unit that its name ends in"
+    else:
+        what = f"a share of a peak, at least {least:g} and at most {most:g}"
+    yield _bad(
+        path,
+        f"{one.figure} is {one.value:g} and must be {what}. Look for a slip in the exponent or the unit.",
+    )
+
+
+MOST_ERROR = 1e6
+"""Errors beyond so many times the measured time are slips of the pen."""
+
+SLOW80 = (1e-3, 1e3)
+"""Between what measured over predicted may lie: plans multiply what they promise with it."""
+
+
+def _wrong_errors(document: ProfileDocument) -> Iterator[Diagnostic]:
+    """Judgements that cannot be: errors below 0, no rows, ranges upside down."""
+    for index, one in enumerate(document.profiles):
+        spans: dict[str, tuple[float, float, float]] = {
+            "rows": (one.rows, 1, math.inf),
+            "groups": (one.groups, 1, math.inf),
+            "median": (one.median, 0, MOST_ERROR),
+            "p90": (one.p90, 0, MOST_ERROR),
+            "bias": (one.bias, -1, MOST_ERROR),
+            "slow80": (one.slow80, *SLOW80),
+        }
+        for name, (value, least, most) in spans.items():
+            if not least <= value <= most:
+                above = f"at least {least:g}" if math.isinf(most) else f"from {least:g} to {most:g}"
+                yield _bad(("profiles", index, name), f"{name} is {value:g} and must be {above}.")
+        for name, (low, high) in one.range.items():
+            if not low <= high:
+                told = f"The range of {name} goes from {low:g} to {high:g}. The smaller number comes first."
+                yield _bad(("profiles", index, "range", name), told)
 
 
 def _wrong_names(document: ProfileDocument) -> Iterator[Diagnostic]:

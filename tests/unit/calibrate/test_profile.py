@@ -124,7 +124,10 @@ SOURCES = "sources:\n  lab: {name: lab, date: '2026'}\n"
         ),
         ("{of: H10, figure: memory, value: 0.8, basis: measured, from: lab}", 4, 10, 'Did you mean "H100"?'),
         ("{of: H100, figure: memory, value: 80, basis: measured, from: lab}", 4, 39, "at most 1"),
-        ("{of: H100, figure: launch_s, value: 0, basis: measured, from: lab}", 4, 41, "more than 0"),
+        ("{of: H100, figure: launch_s, value: 0, basis: measured, from: lab}", 4, 41, "from 1e-12 to 1000"),
+        ("{of: H100, figure: memory, value: 1.0e-300, basis: measured, from: lab}", 4, 39, "at least 1e-06"),
+        ("{of: H100, figure: memory, value: .nan, basis: measured, from: lab}", 4, 39, "at least 1e-06"),
+        ("{of: H100, figure: launch_s, value: 9.0e+99, basis: measured, from: lab}", 4, 41, "exponent"),
         ("{of: H100, figure: memory, value: 0.8, basis: measured, from: lb}", 4, 67, 'Did you mean "lab"?'),
         (
             "{of: H100, figure: memory, value: much, basis: measured, from: lab}",
@@ -153,3 +156,28 @@ def test_a_figure_twice_is_an_error(tmp_path: Path) -> None:
     (told,) = read_profile(written(tmp_path, f"{SOURCES}rows:\n{row}{row}"), TABLE).diagnostics
 
     assert "memory of H100 with any is there twice." in told.detail
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("median", "-0.1", "from 0 to"),
+        ("rows", "0", "at least 1"),
+        ("slow80", "1.0e-300", "from 0.001 to 1000"),
+        ("bias", ".inf", "from -1 to"),
+        ("range", "{tensor: [8, 1]}", "The smaller number comes first."),
+    ],
+)
+def test_a_judgement_that_cannot_be_is_pointed_at(tmp_path: Path, key: str, value: str, says: str) -> None:
+    """Plans multiply promises with what a profile says of its errors, so that absurd ones are refused."""
+    entry = {
+        "accelerator": "H100", "software": "vllm", "metric": "tpot", "date": "'2026'", "rows": "9",
+        "groups": "3", "median": "0.1", "p90": "0.2", "bias": "0", "slow80": "1.1", "from": "lab",
+    }  # fmt: skip
+    text = ", ".join(f"{name}: {one}" for name, one in {**entry, key: value}.items())
+    (told,) = read_profile(written(tmp_path, f"{SOURCES}profiles:\n  - {{{text}}}\n"), TABLE).diagnostics
+
+    assert told.code == "bad-profile"
+    assert told.range is not None
+    assert told.range.line == 4
+    assert says in told.detail
