@@ -4,6 +4,7 @@ Takes: our own data files, a Document's names.     Gives: Catalog and its nouns.
 Knows: YAML (our own data).        Never: the network, a clock, a price it was not told.
 """
 
+from dcplan.catalog.asked import check_asked
 from dcplan.catalog.load import (
     canonical_accelerator,
     catalog_providers,
@@ -44,6 +45,7 @@ __all__ = [
     "catalog_model_names",
     "catalog_providers",
     "check_accelerators",
+    "check_asked",
     "check_known",
     "load_accelerators",
     "load_catalog_model",

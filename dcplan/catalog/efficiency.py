@@ -17,8 +17,25 @@ if TYPE_CHECKING:
 ANY = "any"
 """The last fall-back of every figure."""
 
-UNITS = ("_s", "_bytes", "_rows", "_columns", "_tokens", "_factor", "_ranks", "_axes", "_copies")
+SPANS = {
+    "_s": (1e-12, 1e3),
+    "_bytes": (1.0, 1e13),
+    "_rows": (1.0, 1e6),
+    "_columns": (1.0, 1e6),
+    "_tokens": (1.0, 1e8),
+    "_factor": (1e-3, 1e3),
+    "_ranks": (1.0, 1e6),
+    "_axes": (1.0, 16.0),
+    "_copies": (1e-2, 1e4),
+}
+"""Between what a figure with this ending may lie: no hardware or software is a thousand times off what others
+do, and what lies outside is a slip in a unit or an exponent."""
+
+UNITS = tuple(SPANS)
 """Endings of figures that are no shares of a peak."""
+
+SHARE = (1e-6, 1.0)
+"""The same for shares of a peak."""
 
 Place = tuple[str, str]
 """What a figure is of: an accelerator, a family or ``any``, and a software or ``any``."""
@@ -100,7 +117,7 @@ class Efficiencies:
         """
         plain, _, release = software.partition("@")
         merged: dict[str, Figure] = {}
-        for name in (ANY, str(accelerator.kind), accelerator.name):
+        for name in (ANY, str(accelerator.kind), accelerator.chip):
             merged.update(self.rows.get((name, ANY), {}))
             merged.update(self.rows.get((name, plain), {}))
             if release:
@@ -117,9 +134,10 @@ class Efficiencies:
         """How well this metric is predicted there: the profile that fits best, None when none fits at all.
 
         Without one for the very accelerator and precision, one of the software over all accelerators
-        (``any``) stands in.
+        (``any``) stands in; for a part of a GPU, that of the GPU does.
         """
-        wanted = [(accelerator, precision), (accelerator, ANY), (ANY, ANY)]
+        chip = accelerator.partition("/")[0]
+        wanted = [(chip, precision), (chip, ANY), (ANY, ANY)]
         for name, bits in wanted:
             for one in self.profiles:
                 if (one.accelerator, one.software, one.precision, one.metric) == (
@@ -130,6 +148,12 @@ class Efficiencies:
                 ):
                     return one
         return None
+
+
+def span_of(figure: str) -> tuple[float, float]:
+    """The least and the most that a figure of this name (``gemm/fp8``, ``step_s``) may be."""
+    stem = figure.partition("/")[0]
+    return next((span for ending, span in SPANS.items() if stem.endswith(ending)), SHARE)
 
 
 def load_efficiencies() -> Efficiencies:
@@ -170,8 +194,12 @@ def _figures(
         if name in own:
             msg = f"an efficiency table has {place} {name} twice. This is a bug in dcplan."
             raise ValueError(msg)
-        if not 0 < value <= (float("inf") if name.partition("/")[0].endswith(UNITS) else 1):
-            msg = f"an efficiency table has {place} {name} = {value}, no share. This is a bug in dcplan."
+        least, most = span_of(name)
+        if not least <= value <= most:
+            msg = (
+                f"an efficiency table has {place} {name} = {value}, not {least:g} to {most:g}. This is a bug "
+                "in dcplan."
+            )
             raise ValueError(msg)
         own[name] = Figure(value=value, basis=Basis(row["basis"]), source=sources[row["from"]])
     return rows

@@ -30,3 +30,5 @@ class Fleet:
     """The machines of one inventory, names unique, in its order."""
 
     nodes: tuple[FleetNode, ...]
+    leftover: bool = False
+    """Whether the amounts are what others leave, rather than all that a machine has."""

@@ -11,6 +11,9 @@ from dcplan.catalog.load import read_data
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+DEFAULT_PRECISIONS = ("bf16",)
+"""Where the user lists none and sets no quality floor: fewer bits may cost quality, which nobody allowed."""
+
 SIXTEEN_BITS = 2.0
 """Bytes of activations, embeddings and the head, whatever the weights have."""
 
@@ -120,6 +123,18 @@ def engine_runs(engine: str, vendor: str, form: Format) -> bool:
 def handovers() -> Mapping[str, frozenset[str]]:
     """Engines that hand the caches of a prompt to another worker, and on the hardware of which vendors."""
     return {name: frozenset(fact["vendors"]) for name, fact in read_data("formats.yaml")["handover"].items()}
+
+
+@cache
+def trainers() -> Mapping[str, frozenset[str]]:
+    """The formats in which models are trained, each with the frameworks that do."""
+    return {name: frozenset(fact["frameworks"]) for name, fact in read_data("formats.yaml")["train"].items()}
+
+
+def trained_in(framework: str) -> tuple[str, ...]:
+    """The formats in which a framework trains; one that nobody listed trains in all that any does."""
+    some = tuple(name for name, frameworks in trainers().items() if framework in frameworks)
+    return some or tuple(trainers())
 
 
 @cache

@@ -34,8 +34,16 @@ def load_accelerators() -> dict[str, Accelerator]:
 
 
 def canonical_accelerator(name: str) -> str | None:
-    """The catalogue's name for what users call ``name`` (any case, any alias); None for a stranger."""
-    return _accelerator_names().get(name.lower())
+    """The catalogue's name for what users call ``name`` (any case, any alias); None for a stranger.
+
+    Of a part of a GPU, too: ``h100-sxm/3g.40gb``.
+    """
+    chip, slash, profile = name.lower().partition("/")
+    canonical = _accelerator_names().get(chip)
+    if canonical is None or not slash:
+        return canonical
+    known = read_data("partitions.yaml")["accelerators"].get(canonical, {})
+    return f"{canonical}/{profile}" if profile in known else None
 
 
 def catalog_providers() -> tuple[str, ...]:
@@ -168,6 +176,7 @@ def _machine(entry: Entry, provider: str) -> Machine:
         memory_bytes=round(entry.positive("memory_gib") * GIB),
         network_bytes_per_s=entry.positive("network_gbit_per_s") * BYTES_PER_S_OF_GBIT,
         fabric=entry.text("fabric"),
+        interfaces=entry.count("interfaces") if "interfaces" in entry.fields else None,
         scale_up_domain=entry.count("scale_up_domain"),
         source=entry.source(),
     )

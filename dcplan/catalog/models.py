@@ -52,6 +52,7 @@ def model_of(name: str, architecture: Mapping[str, Any], source: Source) -> Mode
         attention=_attention(heads, kv_heads, mla),
         attention_layers=_or_follows(architecture.get("attention_layers")),
         mlp_layers=_or_follows(architecture.get("mlp_layers")),
+        causal=architecture.get("causal", True),
         sliding_window=architecture.get("sliding_window"),
         sliding_layers=architecture.get("sliding_layers", 0),
         **mla,

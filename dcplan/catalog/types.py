@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dcplan.catalog.purchase import Window
+    from dcplan.diag import ConfigPath
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +26,8 @@ class AcceleratorKind(StrEnum):
     GPU = "gpu"
     TPU = "tpu"
     NEURON = "neuron"
+    CPU = "cpu"
+    """A socket of a host, which counts as one device: its cores multiply, its memory is the host's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +54,21 @@ class Accelerator:
     power_w: float | None
     source: Source
 
+    @property
+    def chip(self) -> str:
+        """Whose silicon it is: of a part of a GPU (``H100/3g.40gb``) that GPU, else itself."""
+        return self.name.partition("/")[0]
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is a part of a GPU, which has no links to other parts."""
+        return self.chip != self.name
+
+
+_TRANSPORTS = {"TCPX": "GPUDirect-TCPX", "TCPXO": "GPUDirect-TCPXO", "RoCE": "GPUDirect-RDMA over RoCE"}
+"""What owners call it where accelerators reach the network themselves.  Source: Compute Engine docs, GPU
+networking; AWS calls EFA by its name."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
@@ -66,6 +88,39 @@ class Machine:
     scale_up_domain: int
     """Devices joined by scale-up links, across machines where they reach that far (NVL72, TPU)."""
     source: Source
+    power_w: float | None = None
+    """Of the whole machine at full load, where its owner told it."""
+    interfaces: int | None = None
+    """Network interfaces for accelerator traffic (EFA, GPUDirect), which share ``network_bytes_per_s``; None
+    is unknown."""
+
+    @property
+    def transport(self) -> str:
+        """What carries collectives between machines, in its owner's words: ``EFA, 32 interfaces``."""
+        direct = self.interfaces is not None
+        name = _TRANSPORTS.get(self.fabric, self.fabric) if direct else self.fabric
+        if self.interfaces is None:
+            return name
+        return f"{name}, {self.interfaces} interface{'' if self.interfaces == 1 else 's'}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What is known of where machines stand.  Unknown is None, never 0."""
+
+    country: str | None = None
+    """ISO 3166-1 code."""
+    latitude_deg: float | None = None
+    longitude_deg: float | None = None
+    grid_g_per_kwh: float | None = None
+    """Yearly average of the grid, grams of CO2e per kilowatt-hour."""
+    pue: float | None = None
+    """Power of the whole site over that of its machines."""
+    pue_assumed: bool = False
+    """Whether ``pue`` is that of all sites of the provider, for want of this one's."""
+    egress_usd_per_byte: float | None = None
+    """Of all that leaves it, where its owner told one price; None: look it up (``catalog.network``)."""
+    source: Source
 
 
 class Purchase(StrEnum):
@@ -74,6 +129,14 @@ class Purchase(StrEnum):
     ON_DEMAND = "on-demand"
     SPOT = "spot"
     OWNED = "owned"
+    RESERVATION = "reservation"
+    """Capacity kept for one account, paid for whether it is used or not."""
+    CAPACITY_BLOCK = "capacity-block"
+    """Machines for a time window, paid for as a whole."""
+    COMMITTED = "committed"
+    """A lower price for machines of a region, paid for whether they run or not; it keeps no capacity."""
+    QUEUED = "queued"
+    """Machines that come when there are some, and may be kept for a while (GCP's flex-start)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,12 +160,27 @@ class Offering:
     block: str | None = None
     """The part of the zone with full bandwidth between its machines, where it is known."""
     source: Source
+    place: Place | None = None
+    """Where it is; None is unknown."""
+    lot: str | None = None
+    """Which of several reservations, blocks or commitments; None for what anybody can have."""
+    window: Window | None = None
+    """When it can be used; None is always."""
+    wait_s: float | None = 0.0
+    """How long its machines are waited for; None is unknown."""
+    longest_s: float | None = None
+    """How long a machine may be kept; None is without limit."""
+    paid_usd_per_h: float | None = 0.0
+    """Per machine, paid whether it is used or not, and besides ``usd_per_h``; None is unknown."""
+    origin: ConfigPath | None = None
+    """The line of the document that tells of it; None for what the provider tells."""
 
     @property
     def pool(self) -> str:
         """The name of the pool of equal machines that this offering opens."""
-        parts = (self.zone, self.block, self.machine, None if self.purchase is not Purchase.SPOT else "spot")
-        return "/".join(p for p in parts if p)
+        plain = self.purchase in {Purchase.ON_DEMAND, Purchase.OWNED}
+        way = None if plain else "-".join(word for word in (self.purchase.value, self.lot) if word)
+        return "/".join(p for p in (self.zone, self.block, self.machine, way) if p)
 
 
 class AttentionKind(StrEnum):
@@ -119,7 +197,7 @@ FOLLOWS = -1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """The architecture of a decoder-only model, as far as time and memory depend on it.
+    """The architecture of a transformer, decoder or encoder, as far as time and memory depend on it.
 
     A layer is one block with its own residual connection as the model's
     config.json counts it: in most models it holds a mixer (softmax attention
@@ -144,8 +222,10 @@ class Model:
     """How many of the layers have softmax attention; left out: all without a linear mixer."""
     mlp_layers: int = FOLLOWS
     """How many of the layers have an MLP or experts; left out: all."""
+    causal: bool = True
+    """Whether a token sees only what stands before it; False for encoders (BERT), which generate nothing."""
     sliding_window: int | None = None
-    """Tokens that a sliding or chunked attention layer sees at most."""
+    """Tokens that a sliding or chunked attention layer sees at most; of full attention, on both sides."""
     sliding_layers: int = 0
     """How many of the attention layers see only ``sliding_window`` tokens."""
     # Multi-head latent attention (DeepSeek-V2/V3), 0 elsewhere.

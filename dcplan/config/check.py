@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
+from dcplan.config.check_goals import objective_says_something, pins_are_places
+from dcplan.config.check_places import egress_has_an_amount, network_has_users, users_add_up
+from dcplan.config.check_purchase import PURCHASE_RULES
 from dcplan.config.check_variants import (
     draft_is_another_model,
     pruned_in_one_way,
@@ -17,13 +20,13 @@ from dcplan.config.check_variants import (
 )
 from dcplan.config.document import (
     Architecture,
-    Constraints,
     Document,
     LengthsSpec,
     MoeSpec,
     ServeWorkload,
     TrainWorkload,
 )
+from dcplan.config.limits import Constraints
 from dcplan.diag import ConfigPath, Diagnostic, Diagnostics, did_you_mean, error, listed
 
 
@@ -143,7 +146,7 @@ def quantiles_rise(document: Document, _names: Names) -> Iterator[Diagnostic]:
     for name, workload in document.workloads.items():
         if not isinstance(workload, ServeWorkload):
             continue
-        for metric in ("ttft", "tpot"):
+        for metric in ("ttft", "tpot", "network"):
             yield from _rising(getattr(workload.sla, metric), ("workloads", name, "sla", metric))
         for side in ("prompt_tokens", "output_tokens"):
             lengths = getattr(workload.traffic, side)
@@ -202,7 +205,7 @@ def providers_are_declared(document: Document, names: Names) -> Iterator[Diagnos
 def something_is_allowed(document: Document, _names: Names) -> Iterator[Diagnostic]:
     """A list of what is allowed allows something."""
     for path, constraints in _all_constraints(document):
-        for key in ("providers", "regions", "zones", "accelerators", "precisions"):
+        for key in ("providers", "regions", "zones", "residency", "accelerators", "precisions", "purchase"):
             if getattr(constraints, key) == ():
                 detail = f"An empty list of {key} allows nothing. Leave the key out to allow everything."
                 yield error("nothing-allowed", "A constraint allows nothing", detail, path=(*path, key))
@@ -248,6 +251,13 @@ def architecture_problems(a: Architecture) -> Iterator[tuple[str, str]]:
         yield "sliding_layers", "Sliding layers need a sliding_window."
     if a.moe is not None:
         yield from _expert_problems(a, a.moe)
+    if not a.causal and a.sparse_attention is not None:
+        yield (
+            "sparse_attention",
+            "An indexer picks from what stands before a token. Take it or causal: false out.",
+        )
+    if not a.causal and a.linear is not None:
+        yield "linear", "A linear mixer reads in one direction only. Take it or causal: false out."
     if a.linear is not None and a.linear.linear_heads % a.linear.linear_key_heads:
         yield (
             "linear.linear_heads",
@@ -315,5 +325,11 @@ RULES: tuple[Rule, ...] = (
     variants_differ,
     pruned_in_one_way,
     draft_is_another_model,
+    objective_says_something,
+    pins_are_places,
+    users_add_up,
+    network_has_users,
+    egress_has_an_amount,
+    *PURCHASE_RULES,
     architecture_adds_up,
 )

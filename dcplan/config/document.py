@@ -10,51 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import ConfigDict, Discriminator, Field, Tag
 
-from dcplan.config.values import Count, Duration, Fraction, Many, RatePerS, UsdPerH
+from dcplan.config.limits import ANYTHING, Constraints, Objective, ProjectConstraints
+from dcplan.config.places import EgressSpec, LatencySpec, RegionSpec, Users
+from dcplan.config.strict import FormatName, Name, PositiveCount, PositiveDuration, Strict
+from dcplan.config.values import Fraction, Many, RatePerS
 from dcplan.diag import ConfigPath
-
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,38}[a-z0-9]$|^[a-z]$")]
-"""Lower-case letters, digits and hyphens, as clouds allow them in names."""
-
-
-PositiveCount = Annotated[Count, Field(gt=0)]
-PositiveDuration = Annotated[Duration, Field(gt=0)]
-
-
-FormatName = Literal[
-    "bf16",
-    "fp8",
-    "int8",
-    "fp4",
-    "int4",
-    "fp16",
-    "fp8-block",
-    "mxfp8",
-    "mxfp4",
-    "mxfp4-experts",
-    "int4-experts",
-    "fp4-experts",
-    "bf16-kv8",
-    "fp8-kv8",
-    "fp8-block-kv8",
-    "int8-kv8",
-    "fp4-kv8",
-    "int4-kv8",
-    "fp4-experts-kv8",
-]
-"""Number formats of the catalogue (``formats.yaml``); a test holds the two together."""
-
-
-class Strict(BaseModel):
-    """Base of everything in the document: frozen, no unknown keys, finite numbers.
-
-    Validators are built when first asked for: only ``Document``'s is needed
-    to load a file, and building the others would double the start-up time.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
 
 
 class Variable(Strict):
@@ -114,7 +76,7 @@ class LinearSpec(Strict):
 
 
 class Architecture(Strict):
-    """A decoder-only model, written out."""
+    """A decoder or an encoder, written out."""
 
     layers: int = Field(gt=0)
     hidden: int = Field(gt=0)
@@ -132,6 +94,8 @@ class Architecture(Strict):
     """Default: all layers without a linear mixer."""
     mlp_layers: int | None = Field(default=None, ge=0)
     """Default: all layers."""
+    causal: bool = True
+    """false: tokens see both sides (full attention, an encoder), and nothing is generated."""
     sliding_window: int | None = Field(default=None, gt=0)
     sliding_layers: int = Field(default=0, ge=0)
     moe: MoeSpec | None = None
@@ -185,6 +149,8 @@ class Traffic(Strict):
     """Multiply the rate by this: "plan for ten times this trace"."""
     headroom: Fraction = 0.0
     """Plan for this much more than the peak."""
+    users: Users | None = None
+    """Where the requests come from: one place, or places with their shares."""
 
 
 class Quantiles(Strict):
@@ -203,47 +169,9 @@ class Sla(Strict):
     """Time to first token."""
     tpot: Quantiles | None = None
     """Time per output token after the first."""
+    network: Quantiles | None = None
+    """Round trip between the users and the machines that answer them."""
     availability: Annotated[Fraction, Field(gt=0, lt=1)] | None = None
-
-
-class SpreadSpec(Strict):
-    """Sit in at least so many different zones or regions."""
-
-    over: Literal["zone", "region"] = "zone"
-    at_least: int = Field(gt=1)
-
-
-class AffinitySpec(Strict):
-    """Sit where another workload sits, or, ``apart``, where it does not."""
-
-    workload: str
-    at: Literal["zone", "region"] = "zone"
-    apart: bool = False
-
-
-class Constraints(Strict):
-    """What is allowed.  At the top of the document it holds for every workload."""
-
-    providers: Many[str] | None = None
-    regions: Many[str] | None = None
-    zones: Many[str] | None = None
-    accelerators: Many[str] | None = None
-    precisions: Many[FormatName] | None = None
-    """How weights, and with ``-kv8`` caches, may be kept."""
-    spread: SpreadSpec | None = None
-    affinity: Many[AffinitySpec] = ()
-    spot_share: Annotated[Fraction, Field(le=1)] | None = None
-    """The largest share of the replicas that may run on spot machines."""
-
-
-_ANYTHING = Constraints.model_construct()
-"""No constraints.  Not ``Constraints()``, which would build a validator at import."""
-
-
-class ProjectConstraints(Constraints):
-    """Constraints for all workloads together."""
-
-    budget: UsdPerH | None = None
 
 
 class QualitySpec(Strict):
@@ -303,12 +231,20 @@ class ServeWorkload(Strict):
     sla: Sla
     engine: Literal["vllm", "sglang", "trtllm"] = "vllm"
     quality: QualitySpec | None = None
-    variants: dict[Name, VariantSpec] = {}
+    variants: dict[Name, VariantSpec] = Field(default={})
     prefix_cache: PrefixCacheSpec | None = None
     speculative: SpeculativeSpec | None = None
     disaggregated: Literal["never", "auto", "always"] = "never"
     """Prompts on workers of their own, apart from those that decode: never, where it is better, always."""
-    constraints: Constraints = _ANYTHING
+    mixed: Literal["never", "auto"] = "never"
+    """Replicas on unlike machines or in unlike layouts together: never, or where it is cheaper."""
+    egress: Many[EgressSpec] = ()
+    """What leaves its machines for elsewhere, and must be paid for."""
+    required: bool = True
+    """false: left out when not everything fits."""
+    priority: int = 0
+    """Of what need not run, higher ones are kept first."""
+    constraints: Constraints = ANYTHING
 
     def named_models(self) -> Iterator[tuple[ConfigPath, str]]:
         """Every model that it names, and where below the workload."""
@@ -333,7 +269,17 @@ class TrainWorkload(Strict):
     global_batch: int = Field(gt=0)
     """Sequences in one optimiser step."""
     deadline: PositiveDuration | None = None
-    constraints: Constraints = _ANYTHING
+    spares: int = Field(default=0, ge=0)
+    """Machines that stand by in the same pool and take over when one of the job's fails."""
+    availability: Annotated[Fraction, Field(gt=0, lt=1)] | None = None
+    """Share of the time for which enough machines must be up: spares are added until it is reached."""
+    egress: Many[EgressSpec] = ()
+    """What leaves its machines for elsewhere, and must be paid for."""
+    required: bool = True
+    """false: left out when not everything fits."""
+    priority: int = 0
+    """Of what need not run, higher ones are kept first."""
+    constraints: Constraints = ANYTHING
 
     def named_models(self) -> Iterator[tuple[ConfigPath, str]]:
         """Every model that it names, and where below the workload."""
@@ -343,26 +289,22 @@ class TrainWorkload(Strict):
 Workload = Annotated[ServeWorkload | TrainWorkload, Field(discriminator="kind")]
 
 
-class Objective(Strict):
-    """What to minimise once all demand is met."""
-
-    minimise: Literal["cost"] = "cost"
-    horizon: PositiveDuration = 30 * 86_400.0
-    """Serving is weighed against training as if it were paid for so long."""
-
-
 class Document(Strict):
     """``dcplan.yaml``: what to run, under which promises, where it may run."""
 
     model_config = ConfigDict(defer_build=False)
 
     project: Name
-    variables: dict[Name, Variable] = {}
-    providers: dict[str, dict[str, object]] = {}
+    variables: dict[Name, Variable] = Field(default={})
+    providers: dict[str, dict[str, object]] = Field(default={})
     """Provider name to its settings; each provider checks its own."""
-    models: dict[str, ModelSpec] = {}
+    models: dict[str, ModelSpec] = Field(default={})
     profiles: Many[str] = ()
     """Files of your own figures, written by ``dcplan calibrate``; later ones go over earlier ones."""
+    regions: dict[str, RegionSpec] = Field(default={})
+    """``provider:region`` to what you know of it; wins over inventories and the catalogue."""
+    latencies: Many[LatencySpec] = ()
+    """Round trips that you measured; they win over distances."""
     workloads: dict[Name, Workload]
     constraints: ProjectConstraints = ProjectConstraints.model_construct()
     objective: Objective = Objective.model_construct()

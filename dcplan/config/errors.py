@@ -121,7 +121,10 @@ def _out_of_range(problem: ErrorDetails, _spot: Spot, path: ConfigPath) -> Diagn
     name, words = _BOUNDS[problem["type"]]
     bound = problem.get("ctx", {}).get(name)
     limit = f"{bound:g}" if isinstance(bound, int | float) else str(bound)
-    return error("out-of-range", "A value is out of range", words.format(limit), path=path)
+    said = words.format(limit)
+    if bound == 1 and name.endswith("_length"):
+        said = said.replace("items", "item").replace("characters", "character")
+    return error("out-of-range", "A value is out of range", said, path=path)
 
 
 def _not_finite(_problem: ErrorDetails, _spot: Spot, path: ConfigPath) -> Diagnostic:

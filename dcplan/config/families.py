@@ -113,6 +113,12 @@ def _lightning(config: Config, layers: int) -> Kinds:
     return Counter({Kind.LINEAR: layers // 2})
 
 
+def _local_but_each_third(config: Config, layers: int) -> Kinds:
+    """ModernBERT: the first of every ``global_attn_every_n_layers`` layers sees everything."""
+    step = _step(config, "global_attn_every_n_layers", 3)
+    return Counter({Kind.SLIDING: layers - -(-layers // step)})
+
+
 def _step(config: Config, key: str, otherwise: int) -> int:
     """A period in layers, from the file where it is one."""
     step = config.get(key)
@@ -144,6 +150,14 @@ class Family:
     """A layer is a mixer or an MLP, never both, so the file must list them."""
     lightning: bool = False
     """Linear mixers have the heads of the softmax attention."""
+    causal: bool = True
+    """Whether tokens see only what stands before them, when the file does not say."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """The family's own words for keys, by the usual ones."""
+    spare_positions: int = 0
+    """Positions that no token takes: RoBERTa's tables begin after the padding's."""
+    patches: bool = False
+    """Its tokens are patches of an image."""
 
 
 _GEMMA3 = Family(
@@ -186,6 +200,15 @@ _LLAMA4 = Family(
 _LIGHTNING = Family(kinds=_lightning, expert_ffn="intermediate_size", lightning=True)
 _MAMBA2 = {"mamba_n_groups": 1, "mamba_d_state": 256, "mamba_expand": 2}
 _SPARSE = {"index_topk": 2048, "index_head_dim": 128, "first_k_dense_replace": 3}
+_BERT = Family(tied=True, gated=False, causal=False, defaults={"max_position_embeddings": 512})
+_ROBERTA = replace(_BERT, spare_positions=2, defaults={"max_position_embeddings": 514})
+_VIT = Family(
+    tied=True,
+    gated=False,
+    causal=False,
+    patches=True,
+    defaults={"image_size": 224, "patch_size": 16, "num_channels": 3},
+)
 
 FAMILIES: Mapping[str, Family] = {
     "llama": Family(),
@@ -235,6 +258,36 @@ FAMILIES: Mapping[str, Family] = {
         expert_ffn="intermediate_size",
         shared_ffn="shared_intermediate_size",
     ),
+    "albert": _BERT,
+    "bert": _BERT,
+    "camembert": _ROBERTA,
+    "deberta": _BERT,
+    "deberta-v2": _BERT,
+    "distilbert": replace(
+        _BERT,
+        names={
+            "hidden_size": "dim",
+            "intermediate_size": "hidden_dim",
+            "num_attention_heads": "n_heads",
+            "num_hidden_layers": "n_layers",
+        },
+    ),
+    "esm": replace(_BERT, spare_positions=2, defaults={"max_position_embeddings": 1026}),
+    "modernbert": Family(
+        tied=True,
+        causal=False,
+        kinds=_local_but_each_third,
+        window="local_attention",
+        defaults={"local_attention": 128, "max_position_embeddings": 8192},
+    ),
+    "roberta": _ROBERTA,
+    "xlm-roberta": _ROBERTA,
+    "xlm-roberta-xl": _ROBERTA,
+    "deit": _VIT,
+    "dinov2": replace(_VIT, defaults={**_VIT.defaults, "patch_size": 14, "mlp_ratio": 4}),
+    "siglip_vision_model": _VIT,
+    "vit": _VIT,
+    "vit_mae": _VIT,
 }
 """By ``model_type``; a nested ``text_config`` has one of its own."""
 
@@ -246,5 +299,8 @@ UNDESCRIBED: Mapping[str, str] = {
     "compress_ratios": "keys and values compressed along the sequence",
     "compress_rates": "keys and values compressed along the sequence",
     "hc_mult": "hyper-connections",
+    "num_hidden_groups": "layers that share their weights",
+    "relative_attention": "attention scores of relative positions",
+    "use_swiglu_ffn": "gated MLPs of their own width",
 }
 """Keys that change time or memory in a way that Architecture cannot say, where they are set."""

@@ -1,8 +1,9 @@
 """A model's ``config.json``, as Hugging Face's transformers writes it -> Architecture.
 
 What a family leaves unsaid stands in ``dcplan.config.families``.  Left out on
-purpose: vision and audio towers, heads for multi-token prediction, and the
-gate on attention's output (Qwen3.5: 3 % of the active parameters).
+purpose: vision and audio towers beside a text model, tables of positions and
+token types, poolers and heads for classes, heads for multi-token prediction,
+and the gate on attention's output (Qwen3.5: 3 % of the active parameters).
 """
 
 from __future__ import annotations
@@ -47,14 +48,17 @@ def read_architecture(file: Path, shown: str, at: ConfigPath) -> Result[Architec
 def architecture(config: Config, shown: str, at: ConfigPath) -> Result[Architecture]:
     """The architecture that a parsed ``config.json`` describes."""
     if config.get("is_encoder_decoder"):
-        return _unreadable(f"{shown} describes an encoder-decoder; dcplan knows decoders only.", at)
+        return _unreadable(
+            f"{shown} describes an encoder-decoder; dcplan knows decoders and encoders, each by itself.", at
+        )
     nested = config.get("text_config")
     text = {**config, **nested} if isinstance(nested, dict) else config
     model_type = text.get("model_type")
     family = FAMILIES.get(model_type) if isinstance(model_type, str) else None
-    keys = _Keys({**(family.defaults if family else {}), **_given(text)})
-    said = (*(() if family else (_assumed(shown, at),)), *_not_described(keys.config, shown, at))
+    said = () if family else (_assumed(shown, at),)
     family = family or Family()
+    keys = _Keys(_in_usual_words({**family.defaults, **_given(text)}, family))
+    said = (*said, *_not_described(keys.config, shown, at))
     values = _values(keys, family)
     if keys.missing or keys.wrong:
         return Result(None, (*said, *keys.diagnostics(shown, at)))
@@ -70,6 +74,41 @@ def architecture(config: Config, shown: str, at: ConfigPath) -> Result[Architect
 def _given(config: Config) -> Config:
     """The keys that say something; null means the same as a key left out."""
     return {key: value for key, value in config.items() if value is not None}
+
+
+def _in_usual_words(config: Config, family: Family) -> Config:
+    """The keys under the names that most families give them.
+
+    Where tokens are patches of an image, the table of words is the projection
+    of a patch's numbers, and there are as many positions as patches.
+    """
+    usual = {name: config[own] for name, own in family.names.items() if own in config}
+    sizes = (config.get(key) for key in ("image_size", "patch_size", "num_channels"))
+    image, patch, channels = (size if isinstance(size, int) else 0 for size in sizes)
+    if family.patches and min(image, patch, channels) > 0:
+        usual["vocab_size"] = channels * patch * patch
+        usual["max_position_embeddings"] = (image // patch) ** 2 + 1
+    ratio, hidden = config.get("mlp_ratio"), config.get("hidden_size")
+    if family.patches and isinstance(ratio, int) and isinstance(hidden, int):
+        usual.setdefault("intermediate_size", config.get("intermediate_size", ratio * hidden))
+    return {**config, **usual}
+
+
+def _causal(config: Config, family: Family) -> bool:
+    """Whether tokens see only what stands before them: as the file says, by its task, else by the family.
+
+    An encoder's layers in a decoder say ``is_decoder``, a decoder's that see
+    both sides ``is_causal`` or ``use_bidirectional_attention``.
+    """
+    if isinstance(config.get("is_causal"), bool):
+        return bool(config["is_causal"])
+    if config.get("use_bidirectional_attention") is True:
+        return False
+    if config.get("is_decoder") is True:
+        return True
+    tasks = config.get("architectures")
+    masked = isinstance(tasks, list) and any(str(task).endswith("ForMaskedLM") for task in tasks)
+    return family.causal and not masked
 
 
 class _Keys:
@@ -118,7 +157,8 @@ def _values(keys: _Keys, family: Family) -> dict[str, Any]:
     listed_kinds = _listed_kinds(config)
     layers = keys.maybe("num_hidden_layers") or len(listed_kinds) or keys.whole("num_hidden_layers")
     kinds = _kinds(keys, family, listed_kinds, layers)
-    max_context = keys.maybe("max_position_embeddings") or 131_072
+    positions = keys.maybe("max_position_embeddings") or 131_072
+    max_context = max(positions - family.spare_positions, 1)
     window = keys.maybe(family.window)
     sliding = min(kinds[Kind.SLIDING], layers) if window and window < max_context else 0
     moe = _moe(keys, family, kinds, layers)
@@ -137,6 +177,7 @@ def _values(keys: _Keys, family: Family) -> dict[str, Any]:
         "vocab": keys.whole("vocab_size"),
         "tied_embeddings": bool(config.get("tie_word_embeddings", family.tied)),
         "max_context": max_context,
+        "causal": _causal(config, family),
         "sliding_window": window if sliding else None,
         "sliding_layers": sliding,
         "moe": moe,

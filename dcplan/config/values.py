@@ -126,6 +126,56 @@ UsdPerH = Annotated[
 ]
 """US dollars per hour, written ``$12/h`` or ``$5000/month``."""
 
+UsdPerByte = Annotated[
+    float,
+    Quantity(
+        units.parse_usd_per_byte,
+        "US dollars per size.",
+        rf"{_USD}\s*/\s*([kKMGTPE]|[KMGTPE]i)?B",
+        ("$0.09/GB",),
+    ),
+]
+"""US dollars per byte, written ``$0.09/GB``."""
+
+UsdPerKg = Annotated[
+    float,
+    Quantity(
+        units.parse_usd_per_kg,
+        "US dollars per mass.",
+        rf"{_USD}\s*/\s*(g|kg|t)",
+        ("$0.05/kg", "$50/t"),
+    ),
+]
+"""US dollars per kilogram, written ``$0.05/kg``."""
+
+Power = Annotated[
+    float,
+    Quantity(units.parse_power_w, "A power with its unit.", rf"{_NUMBER}\s*[kMG]?W", ("700W", "1.5MW")),
+]
+"""Watts, written ``200kW``."""
+
+KgPerH = Annotated[
+    float,
+    Quantity(
+        units.parse_kg_per_h,
+        "A mass per time; a month is 730 hours.",
+        rf"{_NUMBER}\s*(g|kg|t)/(s|sec|second|min|minute|h|hour|d|day|month|mo|year|yr)",
+        ("20kg/h", "50t/year"),
+    ),
+]
+"""Kilograms per hour, written ``20kg/h`` or ``50t/year``."""
+
+GramsPerKwh = Annotated[
+    float,
+    Quantity(
+        units.parse_g_per_kwh,
+        "Grams of CO2e per kilowatt-hour.",
+        rf"{_NUMBER}\s*(g/kWh|kg/kWh|kg/MWh|t/MWh)",
+        ("320g/kWh",),
+    ),
+]
+"""Grams per kilowatt-hour, written ``320g/kWh``."""
+
 RatePerS = Annotated[
     float,
     Quantity(

@@ -126,11 +126,11 @@ def elementwise_s(p: Parameters, tokens: Num, device: Device) -> Num:
 
 
 def attention_prefill_s(p: Parameters, length: Num, tensor: Num, device: Device) -> Num:
-    """Scores and values of one causal pass over ``length`` tokens, an indexer's scores included.
+    """Scores and values of one pass over ``length`` tokens, an indexer's scores included.
 
     ``(4 x score_width x pairs + 2 x index_width x index pairs) / tensor / F_attention``: two products of 2
     FLOPs a pair and unit.  Source: Dao 2023 (FlashAttention-2, arXiv 2307.08691) section 4.1, halved there
-    for the causal mask as by the pairs here; DeepSeek-V3.2 (arXiv 2512.02556) section 2.1 for the indexer,
+    for a causal mask as by the pairs here; DeepSeek-V3.2 (arXiv 2512.02556) section 2.1 for the indexer,
     which has queries and keys only.
     """
     flops = 4 * p.score_width * seen_pairs(p, length) + 2 * p.index_width * index_pairs(p, length)
@@ -180,13 +180,13 @@ def cache_split(p: Parameters, tensor: Num) -> Num:
 def cache_bytes(p: Parameters, context: Num, device: Device) -> Num:
     """Bytes that a sequence of ``context`` tokens keeps in all layers, uncut: caches, index keys, states.
 
-    ``kept x cache_width x kv_bytes + attention_layers x context x index_cache + linear_layers x state x 2``.
-    Source: definition; index keys are in fp8 (DeepSeek-V3.2, arXiv 2512.02556, section 2.1), states in 16
-    bits.
+    ``kept x cache_width x kv_bytes + attention_layers x context x index_cache + linear_layers x state x 2``,
+    0 for an encoder, whose keys and values no later token asks for.  Source: definition; index keys are in
+    fp8 (DeepSeek-V3.2, arXiv 2512.02556, section 2.1), states in 16 bits.
     """
     index = p.attention_layers * context * where(p.index_width > 0, p.index_cache, 0.0)
     state = p.linear_layers * p.linear_state * SIXTEEN_BITS
-    return kept_tokens(p, context) * p.cache_width * device.kv_bytes + index + state
+    return p.causal * (kept_tokens(p, context) * p.cache_width * device.kv_bytes + index + state)
 
 
 def forward_parts(p: Parameters, tokens: Num, tensor: Num, expert_split: Num, device: Device) -> Parts:

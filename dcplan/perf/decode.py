@@ -1,4 +1,4 @@
-"""Decoding: one token for each request under way."""
+"""Decoding: one token for each request under way; of an encoder, which has none, what a step takes anyway."""
 
 from __future__ import annotations
 
@@ -36,17 +36,20 @@ def step_parts(r: Replicas, batch: Num, tokens_each: Num) -> Parts:
     ``batch / (p x data)`` sequences: pipeline stages work on different shares of the
     batch at the same time, and a token passes all of them; data ranks share the
     batch.  Requests' tokens share one read of their cache; weights, experts and
-    collectives see all tokens.  Source: Pope et al. 2022 (arXiv 2211.05102) section 2;
+    collectives see all tokens.  An encoder has no tokens to decode, no cache and no head for words: what is
+    left is the weights' reading and the engine's own time, which a step of prompts takes however few they
+    are.  Source: Pope et al. 2022 (arXiv 2211.05102) section 2;
     what the host and small kernels take is an own form, fitted (docs/accuracy.md).
     """
     p, e, tensor = r.parameters, r.engine, r.layouts.tensor
-    sequences = larger(batch / (r.layouts.pipeline * r.layouts.data), 1.0)
+    batched = larger(batch / (r.layouts.pipeline * r.layouts.data), 1.0)
+    sequences = where(p.causal > 0, batched, 1.0)
     tokens = sequences * tokens_each
     device = device_under(e, r.device)
     cache = replace(device, stream_bytes_per_s=r.device.stream_bytes_per_s * e.cache_factor)
     parts = pass_parts(r, tokens)
-    parts["head"] = head_s(p, tokens, tensor, device)
-    parts["kv cache"] = attention_decode_s(p, sequences, r.context, tensor, cache)
+    parts["head"] = p.causal * head_s(p, tokens, tensor, device)
+    parts["kv cache"] = p.causal * attention_decode_s(p, sequences, r.context, tensor, cache)
     parts["linear mixers"] = mixer_s(p, tokens, sequences, tensor, device)
     parts["overhead"] = e.step_s + kernels_s(r) + e.sequence_s * larger(batch / r.layouts.pipeline, 1.0)
     return parts

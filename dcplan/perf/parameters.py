@@ -1,4 +1,4 @@
-"""A decoder-only model as the numbers that time and memory depend on: widths, counts, parameters, FLOPs."""
+"""A transformer as the numbers that time and memory depend on: widths, counts, parameters, FLOPs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ class Parameters:
     """The same against cached keys, which the latent form keeps compressed."""
     cache_width: Num
     """Numbers that one token leaves in the cache of one attention layer."""
+    causal: Num
+    """1 where a token sees only what stands before it and itself, 0 where it sees both sides: an encoder."""
     window: Num
+    """Tokens that a sliding layer sees at most, on both sides together."""
     sliding_layers: Num
     """Attention layers that see only ``window`` tokens."""
     index_top_k: Num
@@ -68,6 +71,11 @@ class Parameters:
     experts: Num
     per_token: Num
     """Experts that one token passes, without the shared ones."""
+
+    @property
+    def sides(self) -> Num:
+        """Sides of a token that it attends to: ``2 - causal``."""
+        return 2 - self.causal
 
     @property
     def experts_total(self) -> Num:
@@ -155,6 +163,7 @@ def parameters_of(model: Model) -> Parameters:
         cache_width=(
             model.kv_lora_rank + model.qk_rope_dim if latent else 2 * model.kv_heads * model.head_dim
         ),
+        causal=1.0 if model.causal else 0.0,
         window=model.sliding_window or NO_WINDOW,
         sliding_layers=model.sliding_layers if model.sliding_window else 0,
         index_top_k=model.index_top_k or NO_WINDOW,
@@ -218,19 +227,23 @@ def kept_tokens(p: Parameters, context: Num) -> Num:
 
 
 def seen_pairs(p: Parameters, length: Num) -> Num:
-    """Query-key pairs of a causal pass over ``length`` tokens, summed over all attention layers.
+    """Query-key pairs of a pass over ``length`` tokens, summed over all attention layers.
 
-    ``w (length - w / 2)`` a layer, ``w = min(window, length)``, which is ``length^2 / 2`` without a window.
-    Source: definition.
+    ``sides w (length - w / 2)`` a layer, ``w = min(window / sides, length)``: without a window ``length^2 /
+    2`` where attention is causal and ``length^2`` where it is full; a window of full attention lies half on
+    each side.  Source: definition (Devlin et al. 2019, BERT, arXiv 1810.04805, section 3 for both sides;
+    Warner et al. 2024, ModernBERT, arXiv 2412.13663, section 2.1.2 for its windows).
     """
     full = p.attention_layers - p.sliding_layers
-    return full * _pairs(length, p.index_top_k) + p.sliding_layers * _pairs(length, p.window)
+    return full * _pairs(length, p.index_top_k, p.sides) + p.sliding_layers * _pairs(
+        length, p.window, p.sides
+    )
 
 
-def _pairs(length: Num, window: Num) -> Num:
-    """Query-key pairs of one layer whose queries see the ``window`` tokens before them."""
-    short = smaller(window, length)
-    return short * (length - short / 2)
+def _pairs(length: Num, window: Num, sides: Num) -> Num:
+    """Query-key pairs of one layer whose queries see so many tokens, evenly on one or both sides of them."""
+    short = smaller(window / sides, length)
+    return sides * short * (length - short / 2)
 
 
 def index_pairs(p: Parameters, length: Num) -> Num:
@@ -242,11 +255,11 @@ def index_pairs(p: Parameters, length: Num) -> Num:
 
 
 def training_flops_per_token(p: Parameters, sequence: Num) -> Num:
-    """Useful FLOPs of forward and backward of one token, causal attention, nothing recomputed.
+    """Useful FLOPs of forward and backward of one token, pairs that the model attends to, nothing recomputed.
 
     ``6 matmul_active + 12 score_width x pairs / sequence + 18 x state``: the state of linear mixers has 3
     products of 2 FLOPs, forward and twice backward.  Source: Chowdhery et al. 2022 (PaLM, arXiv
-    2204.02311) appendix B, halved for the causal mask; Dao and Gu 2024 (arXiv
+    2204.02311) appendix B, halved where attention is causal; Dao and Gu 2024 (arXiv
     2405.21060) section 6 for the state.
     """
     attention = 12 * p.score_width * seen_pairs(p, sequence) / larger(sequence, 1.0)

@@ -21,8 +21,8 @@ def prefill_parts(r: Replicas, length: Num, prompts: Num = 1.0) -> Parts:
     ``chunks x pass_parts(prompts length / chunks) + attention + head + chunks x step_s + max(chunks x
     eager_s - device, 0)``, ``chunks = prompts length / chunk_tokens``, at least 1.  No CUDA graph replays a
     step with prompts, so that launching its kernels takes the host as long as it takes, and the device waits
-    where it is sooner done.  Source: Agrawal et al. 2024 (Sarathi-Serve, arXiv 2403.02310) for chunks; the
-    host's side is an own form, fitted.
+    where it is sooner done.  An encoder's head is a few classes or none, and not counted.  Source: Agrawal
+    et al. 2024 (Sarathi-Serve, arXiv 2403.02310) for chunks; the host's side is an own form, fitted.
     """
     p, e, tensor = r.parameters, r.engine, r.layouts.tensor
     device = device_under(e, r.device)
@@ -32,7 +32,7 @@ def prefill_parts(r: Replicas, length: Num, prompts: Num = 1.0) -> Parts:
     parts["attention"] = prompts * _attention_s(r, length)
     parts["linear mixers"] = mixer_s(p, prompts * length, chunks * prompts, tensor, device)
     waiting = larger(chunks * eager_s(r) - total(parts), 0.0)
-    parts["head"] = head_s(p, 1.0, tensor, device)
+    parts["head"] = p.causal * head_s(p, 1.0, tensor, device)
     parts["overhead"] = waiting + chunks * e.step_s
     return parts
 

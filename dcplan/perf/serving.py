@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dcplan.demand.types import Metric, SlaBound
 from dcplan.perf.decode import decode_parts
-from dcplan.perf.numbers import Num, Parts, larger, root, smaller, total
+from dcplan.perf.numbers import Num, Parts, larger, root, smaller, total, where
 from dcplan.perf.prefill import prefill_parts, prefill_work_s
 from dcplan.perf.queueing import (
     batch_at,
@@ -87,8 +87,10 @@ def ttft_parts(r: Replicas, batch: Num, quantile: float) -> Parts:
     the same burst), decoding in it, and where prompts are more than one step
     takes in, the wait for a later one.  Their sum is taken to be lognormal:
     ``prefill_parts(length at quantile) + queueing``, ``queueing = (1 - mixed) step + lognormal_at(mean,
-    variance) - prefill_parts``.  Source: follows from ``prefill_parts``, ``gated_step_s``,
-    ``lognormal_at``, ``mean_wait_s``; that their sum is lognormal is an own form.
+    variance) - prefill_parts``.  An encoder decodes nothing beside prompts, so that an idle one is found
+    without a step under way: that wait counts by the share of time that prompts take.  Source: follows from
+    ``prefill_parts``, ``gated_step_s``, ``lognormal_at``, ``mean_wait_s``; that their sum is lognormal is an
+    own form.
     """
     e, work, decoding = r.engine, prefill_work_s(r), total(decode_parts(r, batch))
     step, lengths_cv2, new = (
@@ -100,16 +102,19 @@ def ttft_parts(r: Replicas, batch: Num, quantile: float) -> Parts:
     load = rate * work
     variance, met = gated_step_s(step, load, work, r.arrival_cv2, lengths_cv2)
     burst = max(r.arrival_cv2 - 1, 0.0) / 2 * work
-    seen = e.poll_factor + load
-    mean = total(prefill_parts(r, r.prompt.mean * new)) + met * seen + burst
+    alone = total(prefill_parts(r, r.prompt.mean * new))
+    causal = r.parameters.causal
+    polled = e.poll_factor * where(causal > 0, 1.0, smaller(rate * alone, 1.0))
+    seen = polled + load
+    mean = alone + met * seen + burst
     mean = mean + _later_s(r, rate, decoding, work)
-    spread = variance * seen * seen + (2 * e.poll_factor * met) ** 2 / 12 + burst * burst
+    spread = variance * seen * seen + (2 * polled * met) ** 2 / 12 + burst * burst
     spread = spread + work * load * met * (r.arrival_cv2 + lengths_cv2) + work * work * lengths_cv2
     long = larger(length_at(r.prompt, quantile), r.prompt.mean)
     parts = prefill_parts(r, long * new)
     least = total(parts)
     parts["overhead"] = parts["overhead"] + e.first_s + e.token_s * long
-    beside = (1 - e.mixed) * decoding
+    beside = causal * (1 - e.mixed) * decoding
     parts["queueing"] = larger(beside + lognormal_at(mean, spread, quantile) - least, 0.0)
     return parts
 
@@ -138,10 +143,15 @@ def bound_parts(r: Replicas, batch: Num, bound: SlaBound) -> Parts:
 def cache_room(r: Replicas) -> Num:
     """Sequences of mean length at their end that a replica has room for: ``cache_room_bytes / cached_bytes``.
 
+    An encoder caches nothing: it has room for as many as one step takes in, on each data rank,
+    ``max(chunk_tokens / prompt, 1) x data``, and below 1 where it does not fit itself.
     Source: follows from ``cache_room_bytes``, ``cached_bytes``.
     """
-    room = cache_room_bytes(r.parameters, r.layouts, r.device, r.engine)
-    return room / cached_bytes(r, r.prompt.mean + r.output.mean)
+    left = cache_room_bytes(r.parameters, r.layouts, r.device, r.engine)
+    cached = cached_bytes(r, r.prompt.mean + r.output.mean)
+    step = larger(r.engine.chunk_tokens / r.prompt.mean, 1.0) * r.layouts.data
+    cached_room = left / where(cached > 0, cached, 1.0)
+    return where(r.parameters.causal > 0, cached_room, where(left >= 0, step, 0.0))
 
 
 def cached_bytes(r: Replicas, context: Num) -> Num:
@@ -163,18 +173,22 @@ def longest_tokens(r: Replicas) -> Num:
 def longest_room(r: Replicas) -> Num:
     """Room that a long request takes on its data rank, in mean ones: ``bytes(long) x data / bytes(mean)``.
 
-    Source: follows from ``cached_bytes``, ``longest_tokens``.
+    Of an encoder, which takes in one prompt however long it is, 1.  Source: follows from ``cached_bytes``,
+    ``longest_tokens``.
     """
     mean = cached_bytes(r, r.prompt.mean + r.output.mean)
-    return cached_bytes(r, longest_tokens(r)) * r.layouts.data / mean
+    share = cached_bytes(r, longest_tokens(r)) * r.layouts.data / where(mean > 0, mean, 1.0)
+    return where(r.parameters.causal > 0, share, 1.0)
 
 
 def room_needed(r: Replicas, batch: Num, quantile: float) -> Num:
     """Sequences in the cache at a mean batch, for a quantile of the moments: ``batch_at(batch, elasticity)``.
 
-    As if all were at their end.  Source: follows from ``batch_at``, ``elasticity``.
+    As if all were at their end.  An encoder's requests wait outside of a step without taking room: 1.
+    Source: follows from ``batch_at``, ``elasticity``.
     """
-    return batch_at(batch, quantile, r.arrival_cv2, elasticity(r, batch))
+    kept = batch_at(batch, quantile, r.arrival_cv2, elasticity(r, batch))
+    return where(r.parameters.causal > 0, kept, 1.0)
 
 
 __all__ = [

@@ -52,7 +52,8 @@ DATE = re.compile(r"20\d\d(-\d\d(-\d\d)?)?")
 KEYS = {
     "accelerators.yaml": "aliases vendor kind memory_label memory_gib memory_gb_per_s bf16_tflops fp8_tflops "
     "fp4_tflops int8_tops scale_up scale_up_gb_per_s scale_up_domain power_w source date",
-    "machines": "accelerator devices vcpus memory_gib network_gbit_per_s fabric scale_up_domain source date",
+    "machines": "accelerator devices vcpus memory_gib network_gbit_per_s fabric interfaces scale_up_domain "
+    "source date",
     "offerings": "zones sold_as on_demand spot no_spot source date",
 }
 
@@ -178,6 +179,33 @@ def test_scale_up_domains_of_well_known_machines() -> None:
     assert domains == {name: machines[name].scale_up_domain for name in domains}
 
 
+def test_interfaces_of_well_known_machines() -> None:
+    """EFA of EC2's types (32 of p5, 16 of p6-b300 on its 17 cards), GPUDirect's cards of Google's."""
+    machines = load_machines("aws") | load_machines("gcp")
+    transports = {
+        "p5.48xlarge": "EFA, 32 interfaces",
+        "p6-b300.48xlarge": "EFA, 16 interfaces",
+        "p5.4xlarge": "EFA, 1 interface",
+        "g5.xlarge": "TCP",
+        "a3-highgpu-8g": "GPUDirect-TCPX, 4 interfaces",
+        "a3-megagpu-8g": "GPUDirect-TCPXO, 8 interfaces",
+        "a3-ultragpu-8g": "GPUDirect-RDMA over RoCE, 8 interfaces",
+        "a2-highgpu-8g": "TCP",
+    }
+
+    assert transports == {name: machines[name].transport for name in transports}
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_accelerators_reach_the_network_through_interfaces(provider: str) -> None:
+    """Who has EFA or GPUDirect has interfaces for it, each of at most 800 Gbit/s; TCP and DCN have none."""
+    for name, machine in load_machines(provider).items():
+        if machine.fabric in {"TCP", "DCN"}:
+            assert machine.interfaces is None, name
+        elif machine.interfaces is not None:
+            assert machine.network_bytes_per_s / machine.interfaces <= 100e9, name
+
+
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_offerings_are_of_known_machines(provider: str) -> None:
     """What is offered is described, and nearly all that is described is offered somewhere."""
@@ -185,8 +213,8 @@ def test_offerings_are_of_known_machines(provider: str) -> None:
     offered = {offering.machine for offering in load_offerings(provider)}
 
     assert offered <= set(machines)
-    # Of the bare-metal GB300 machine no region was found.
-    assert set(machines) - offered <= {"a4x-maxgpu-4g-metal"}
+    # Of the bare-metal GB300 machine no region was found, and of CPU machines no zones were listed.
+    assert set(machines) - offered <= {"a4x-maxgpu-4g-metal", "m7i.48xlarge"}
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

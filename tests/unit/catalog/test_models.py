@@ -88,6 +88,12 @@ PARAMETERS = {
     "maxtext-256b": 256e9,
     "maxtext-512b": 512e9,
     "maxtext-1024b": 1024e9,
+    # Without its head: model card of google-bert/bert-large-uncased (336M with positions and the pooler).
+    "bert-large": 335e6,
+    # arXiv 2412.13663, section 2.1.4.
+    "modernbert-large": 395e6,
+    # Model card of FacebookAI/xlm-roberta-large.
+    "xlm-roberta-large": 560e6,
 }
 """As published with each model."""
 

@@ -9,7 +9,8 @@ import pytest
 from dcplan.catalog.formats import engine_runs, engines, formats, patterns, sparse
 from dcplan.catalog.models import catalog_model_names
 from dcplan.catalog.quality import _table, loss_of, released_in
-from dcplan.config.document import FormatName, ServeWorkload
+from dcplan.config.document import ServeWorkload
+from dcplan.config.strict import FormatName
 
 ROWS, NATIVE = _table()
 

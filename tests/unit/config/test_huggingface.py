@@ -150,7 +150,7 @@ def test_an_unknown_family_is_read_as_llama_with_a_warning() -> None:
         ({"vocab_size": "many"}, "huggingface-key", '"vocab_size" is not a whole number'),
         ({"hidden_size": 0}, "huggingface-unfit", "hidden"),
         ({"num_key_value_heads": 5}, "huggingface-unfit", "multiple of kv_heads"),
-        ({"is_encoder_decoder": True}, "huggingface-file", "decoders only"),
+        ({"is_encoder_decoder": True}, "huggingface-file", "each by itself"),
     ],
 )
 def test_what_does_not_fit_is_told_with_file_and_key(change: dict[str, Any], code: str, words: str) -> None:

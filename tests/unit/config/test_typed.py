@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from dcplan.config import load_typed, validate_settings
 from dcplan.config.values import Bytes, UsdPerH
@@ -102,3 +102,20 @@ def test_good_settings_become_the_type() -> None:
     settings = validate_settings({"region": "x", "price": "$12/h"}, Settings, ("providers", "aws")).unwrap()
 
     assert settings == Settings(region="x", price="$12/h")  # type: ignore[arg-type]
+
+
+class Lists(BaseModel):
+    """What may not be empty."""
+
+    one: tuple[str, ...] = Field(min_length=1)
+    two: tuple[str, ...] = Field(min_length=2)
+
+
+def test_a_list_that_is_too_short_is_told_in_the_right_number() -> None:
+    """One item, two items."""
+    result = validate_settings({"one": [], "two": []}, Lists, ())
+
+    assert [d.detail for d in result.diagnostics] == [
+        "It must have at least 1 item.",
+        "It must have at least 2 items.",
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dcplan.basis import Basis
-from dcplan.catalog import load_accelerators
+from dcplan.catalog import AcceleratorKind, load_accelerators
 from dcplan.catalog.efficiency import load_efficiencies, parse_efficiencies
 from dcplan.perf.device import device_of
 
@@ -33,7 +33,7 @@ def test_unmeasured_accelerators_fall_back_to_their_family() -> None:
 
 def test_every_name_in_the_table_is_an_accelerator_or_a_family() -> None:
     """No row of the table is lost to a name that nothing has."""
-    known = {"any", "gpu", "tpu", "neuron", *load_accelerators()}
+    known = {"any", *AcceleratorKind, *load_accelerators()}
 
     assert {of for of, _ in load_efficiencies().rows} - known == set()
 
