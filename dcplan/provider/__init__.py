@@ -25,7 +25,7 @@ from dcplan.provider.errors import (
     TransientError,
 )
 from dcplan.provider.lowering import lower
-from dcplan.provider.protocol import API_VERSION, Provider, ProviderFactory, Stop
+from dcplan.provider.protocol import API_VERSION, HasQuotas, Provider, ProviderFactory, Stop
 from dcplan.provider.types import (
     Ack,
     Found,
@@ -53,6 +53,7 @@ __all__ = [
     "DefiniteError",
     "Denied",
     "Found",
+    "HasQuotas",
     "Idempotency",
     "Invalid",
     "Kind",

@@ -13,18 +13,21 @@ from typing import ClassVar, NoReturn
 from dcplan.catalog import (
     Machine,
     Offering,
+    Purchase,
     ZoneSite,
     canonical_accelerator,
     load_machines,
     load_offerings,
 )
+from dcplan.catalog.purchase import Quota
 from dcplan.config import validate_settings
-from dcplan.config.document import Strict
 from dcplan.config.values import Many
 from dcplan.diag import ConfigPath, Diagnostic, Result, did_you_mean, error, listed
 from dcplan.provider.errors import Invalid
 from dcplan.provider.lowering import lower
 from dcplan.provider.protocol import API_VERSION, Provider, Stop
+from dcplan.provider.purchases import Facts, PurchaseSettings, bought, problems
+from dcplan.provider.quotas import quotas_of
 from dcplan.provider.types import (
     Ack,
     Found,
@@ -52,8 +55,8 @@ class Cloud:
     """What a placement becomes there, by name."""
 
 
-class CataloguedSettings(Strict):
-    """Where to plan: what may stand under ``providers: <name>:``."""
+class CataloguedSettings(PurchaseSettings):
+    """Where to plan, and what the account has there: what may stand under ``providers: <name>:``."""
 
     regions: Many[str] | None = None
     """Plan in these regions only; in all that the catalogue knows when left out."""
@@ -70,7 +73,10 @@ class CataloguedProvider:
     def __init__(self, settings: CataloguedSettings, offerings: tuple[Offering, ...]) -> None:
         """``offerings`` are all that the catalogue has for the cloud."""
         self._settings = settings
-        self._offerings = offerings
+        self._facts = Facts(self.cloud.name, offerings, load_machines(self.cloud.name))
+        self._path: ConfigPath = ("providers", self.cloud.name)
+        for_all = (o for o in offerings if settings.spot or o.purchase is not Purchase.SPOT)
+        self._offerings = (*for_all, *bought(settings, self._facts, self._path))
 
     @classmethod
     def with_settings(cls, settings: Mapping[str, object]) -> Result[Provider]:
@@ -79,6 +85,10 @@ class CataloguedProvider:
         checked = _read_settings(settings, cls.cloud, {offering.region for offering in offerings})
         if checked.value is None:
             return Result(None, checked.diagnostics)
+        facts = Facts(cls.cloud.name, offerings, load_machines(cls.cloud.name))
+        wrong = tuple(problems(checked.value, facts, ("providers", cls.cloud.name)))
+        if wrong:
+            return Result(None, (*checked.diagnostics, *wrong))
         return Result(cls(checked.value, offerings), checked.diagnostics)
 
     @property
@@ -96,7 +106,7 @@ class CataloguedProvider:
         return Result(tuple(load_machines(self.cloud.name).values()))
 
     def offerings(self, query: OfferingQuery) -> Result[tuple[Offering, ...]]:
-        """The catalogue's offerings in the regions of both the settings and ``query``."""
+        """The catalogue's offerings, and what the account has, in the regions of settings and ``query``."""
         machines = self._machine_names(query.accelerators)
         allowed = [set(r) for r in (self._settings.regions, query.regions) if r is not None]
         return Result(
@@ -107,6 +117,12 @@ class CataloguedProvider:
                 and (machines is None or offering.machine in machines)
             )
         )
+
+    def quotas(self) -> Result[tuple[Quota, ...]]:
+        """The quotas of the account, as the settings tell them."""
+        facts = self._facts
+        path = (*self._path, "quotas")
+        return Result(quotas_of(self._settings.quotas, facts.provider, facts.regions, facts.machines, path))
 
     def site(self) -> Result[tuple[ZoneSite, ...]]:
         """Nothing: the catalogue does not tell of racks and links."""

@@ -21,6 +21,10 @@ REPLICA = "replica"
 JOB = "job"
 ENDPOINT = "endpoint"
 
+_SEATS = ("machines", "devices", "prefill_machines", "prefill_devices")
+"""Attributes that say where a replica runs; the last two are None unless prompts have machines of their own,
+which is as good as not there: what an earlier version made has no such attributes."""
+
 
 def kinds_on(machine: Kind) -> dict[str, Kind]:
     """``machine`` and the kinds of what ``lower`` puts on machines, by name.
@@ -35,7 +39,7 @@ def kinds_on(machine: Kind) -> dict[str, Kind]:
 
     kinds = (
         machine,
-        alike(REPLICA, ("id", "address"), ("workload", "machines", "devices")),
+        alike(REPLICA, ("id", "address"), ("workload", *_SEATS)),
         alike(JOB, ("id",), ("workload", "machines", "devices", "settings")),
         alike(ENDPOINT, ("id", "url"), ("workload",), points_only=True),
     )
@@ -68,7 +72,7 @@ def lower(
 
 
 def _machines(group: MachineGroup, provider: str, kind: Kind) -> Iterator[Resource]:
-    """One resource for each machine of a group; they differ in nothing but their names."""
+    """One resource for each machine of a group; they differ in nothing but their names and racks."""
     gang: JsonValue = {"name": group.names[0], "size": len(group.names)} if group.gang else None
     attributes: dict[str, JsonValue] = {
         "machine": group.machine,
@@ -77,13 +81,15 @@ def _machines(group: MachineGroup, provider: str, kind: Kind) -> Iterator[Resour
         "block": group.block,
         "purchase": group.purchase,
         "pool": group.pool,
+        "rack": None,
         "gang": gang,
         "exclusive_to": group.exclusive_to,
     }
-    for name in group.names:
+    racks = group.racks or (None,) * len(group.names)
+    for name, rack in zip(group.names, racks, strict=True):
         yield Resource(
             address=Address(provider, kind.name, name),
-            attributes=attributes,
+            attributes=attributes if rack is None else {**attributes, "rack": rack},
             known_after_apply=kind.outputs,
         )
 
@@ -110,14 +116,16 @@ def _workload(
                 "machines": list(spec.machines),
                 "devices": list(spec.devices),
                 "settings": plain.mapping(spec.settings),
+                "prefill_machines": list(spec.prefill_machines) or None,
+                "prefill_devices": list(spec.prefill_devices) or None,
+                **({"standby": list(spec.standby)} if spec.standby else {}),
             },
             needs=_needs(spec, machines),
             known_after_apply=runs_as.outputs,
         )
     endpoint = kinds.get(ENDPOINT)
     if workload.kind == "serve" and endpoint is not None:
-        # The replicas of a workload are alike, so each gets the same share.
-        weights: dict[str, JsonValue] = {address.name: 1 for address in replicas}
+        weights: dict[str, JsonValue] = {spec.name: spec.weight for spec in workload.replicas}
         yield Resource(
             address=Address(provider, endpoint.name, workload.name),
             attributes={"workload": workload.name, "replicas": weights},
@@ -127,12 +135,13 @@ def _workload(
 
 
 def _needs(spec: ReplicaSpec, machines: Mapping[str, Address]) -> tuple[Address, ...]:
-    """The addresses of the machines a replica runs on."""
-    unknown = [name for name in spec.machines if name not in machines]
+    """The addresses of the machines a replica runs on, those that answer first."""
+    names = (*spec.machines, *spec.prefill_machines, *spec.standby)
+    unknown = [name for name in names if name not in machines]
     if unknown:
         msg = f"{spec.name} is placed on {unknown[0]}, which is in no group. This is a bug in dcplan."
         raise RuntimeError(msg)
-    return tuple(machines[name] for name in spec.machines)
+    return tuple(machines[name] for name in names)
 
 
 class _Plain:

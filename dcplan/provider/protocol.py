@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 from dcplan.diag import Result
 
 if TYPE_CHECKING:
+    from dcplan.catalog.purchase import Quota
     from dcplan.catalog.site import ZoneSite
     from dcplan.catalog.types import Machine, Offering
     from dcplan.provider.types import (
@@ -74,6 +75,14 @@ class Provider(Protocol):
 
     def owned(self, lineage: str) -> tuple[Found, ...]:
         """Every object that carries this owner tag, whatever the state says."""
+
+
+@runtime_checkable
+class HasQuotas(Protocol):
+    """A provider that knows how much it gives one account; others give all that they offer."""
+
+    def quotas(self) -> Result[tuple[Quota, ...]]:
+        """What counts against which quota, and how much each is."""
 
 
 ProviderFactory: TypeAlias = Callable[[Mapping[str, object], Path], Result[Provider]]

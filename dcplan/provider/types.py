@@ -73,6 +73,9 @@ class MachineGroup:
     names: tuple[str, ...]
     gang: bool = False
     """To be placed as close together as the provider can."""
+    racks: tuple[str | None, ...] = ()
+    """Where each shall stand, ``zone/block/rack``, or ``zone/block/rack/node`` where slices of a TPU pod are
+    laid out; None, or nothing at all, leaves it to the provider."""
     exclusive_to: str | None = None
     """The workload whose replicas take whole machines; None for machines that replicas share."""
 
@@ -87,6 +90,14 @@ class ReplicaSpec:
     """Device indices on each of the machines."""
     settings: Mapping[str, JsonValue]
     """Model, layout, precision, batch, of a unit also prefill workers: what the launcher needs."""
+    prefill_machines: tuple[str, ...] = ()
+    """Where a unit's prefill workers run, if not on ``machines``."""
+    prefill_devices: tuple[int, ...] = ()
+    """Device indices on each of these."""
+    standby: tuple[str, ...] = ()
+    """Machines that run nothing until one of ``machines`` fails."""
+    weight: int = 1
+    """Requests that it gets, in proportion to the weights of the workload's other replicas."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-
-import networkx as nx
+from typing import TYPE_CHECKING
 
 from dcplan.basis import Basis
-from dcplan.catalog.types import Machine
-from dcplan.topology.types import Link, PoolLinks
+from dcplan.catalog.types import Accelerator, Machine
+from dcplan.topology.cuts import tree_cut
+from dcplan.topology.types import SCALE_UP_HOP_S, Link, Place, PoolLinks, Stand
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+ROUNDING = 1e-9
+"""By which a cut may miss the network cards' own rate before it counts as narrower."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topology:
-    """A frozen face of one networkx graph.
+    """A tree of places with machines that stand in them, said once for equal ones.
 
-    Nodes have a ``kind`` (region, zone, block, rack, node, domain, device);
-    links have ``bytes_per_s`` per direction, ``latency_s`` and ``basis``.
+    Only ``cut_bytes_per_s`` and ``latency_s`` draw a graph (``topology.draw``),
+    and only of what they are asked about.
     """
 
-    graph: nx.Graph[str]
+    places: Mapping[str, Place]
+    standing: Mapping[str, Stand]
+    """What is known of each machine, by its name."""
     pools: Mapping[str, tuple[str, ...]]
-    """The machines (graph nodes) of each pool."""
+    """The machines of each pool."""
     machines: Mapping[str, Machine]
+    accelerators: Mapping[str, Accelerator]
 
     def kinds(self, kind: str) -> tuple[str, ...]:
-        """All graph nodes of one kind, in the order in which they were drawn."""
-        return tuple(n for n in self.graph if self.graph.nodes[n]["kind"] == kind)
+        """The names of all places of one kind: region, zone, block or rack."""
+        return tuple(place.name for place in self.places.values() if place.kind == kind)
 
     def devices_of(self, node: str) -> tuple[str, ...]:
         """The devices of one machine."""
-        return tuple(n for n in self.graph.neighbors(node) if self.graph.nodes[n]["kind"] == "device")
+        return tuple(f"{node}:{i}" for i in range(self._type(node).devices))
 
     def cut_bytes_per_s(self, one: Iterable[str], other: Iterable[str]) -> float:
         """How much fits, per direction, between two sets of devices (or machines, racks, blocks).
@@ -40,51 +50,66 @@ class Topology:
         links that lie above them: third devices do not relay.  Infinite where
         every link between them is of unknown width.
         """
+        from dcplan.topology.draw import minimum_cut  # noqa: PLC0415 - networkx is slow to import
+
         ones, others = set(one), set(other)
         if ones & others:
             return float("inf")
-        near = self._with_above(ones | others)
-        flow: nx.DiGraph[str] = nx.DiGraph()
-        for a, b, data in self.graph.subgraph(near).edges(data=True):
-            flow.add_edge(a, b, **_capacity(data["bytes_per_s"]))
-            flow.add_edge(b, a, **_capacity(data["bytes_per_s"]))
-        # An edge without a capacity is an infinite one for networkx.
-        flow.add_edges_from(("source", n) for n in ones)
-        flow.add_edges_from((n, "sink") for n in others)
-        try:
-            return float(nx.minimum_cut_value(flow, "source", "sink"))
-        except nx.NetworkXUnbounded:
-            return float("inf")
+        return minimum_cut(self._drawn(ones | others), ones, others)
 
     def latency_s(self, one: str, other: str) -> float:
-        """One way along the quickest path between two graph nodes."""
-        near = self.graph.subgraph(self._with_above({one, other}))
-        return float(nx.shortest_path_length(near, one, other, weight="latency_s"))
+        """One way along the quickest path between two devices, machines or places."""
+        from dcplan.topology.draw import quickest_s  # noqa: PLC0415 - as above
+
+        return quickest_s(self._drawn({one, other}), one, other)
+
+    def _drawn(self, ends: set[str]) -> nx.Graph[str]:
+        from dcplan.topology.draw import drawn  # noqa: PLC0415 - as above
+
+        return drawn(sorted(ends), self.places, self.standing, self.machines, self.accelerators)
+
+    def _type(self, node: str) -> Machine:
+        return self.machines[self.standing[node].machine]
 
     def links_of(self, pool: str) -> PoolLinks:
         """What a gang in this pool finds between its devices, at worst: wherever it lies."""
         return self.links_among(pool, self.pools[pool])
 
+    def racks_of(self, pool: str) -> Mapping[str, tuple[str, ...]]:
+        """The machines of a pool by rack, ``zone/block/rack``; empty where nobody tells of racks."""
+        racks: dict[str, list[str]] = {}
+        for node in self.pools[pool]:
+            upper = self.standing[node].upper
+            if self.places[upper].kind == "rack":
+                racks.setdefault(upper.partition(":")[2], []).append(node)
+        return {rack: tuple(nodes) for rack, nodes in racks.items()}
+
+    def uplinks_of(self, pool: str) -> Mapping[str, float]:
+        """Bytes/s out of each rack of a pool, by ``zone/block/rack``; infinite where nobody tells."""
+        uppers = dict.fromkeys(self.standing[node].upper for node in self.pools[pool])
+        racks = [self.places[upper] for upper in uppers if self.places[upper].kind == "rack"]
+        return {rack.name.partition(":")[2]: rack.up.bytes_per_s for rack in racks if rack.up is not None}
+
+    def cube_of(self, pool: str) -> int | None:
+        """Machines of a rack that is a cube of a TPU pod (scale-up links join it to others); else None."""
+        stand = self.standing[self.pools[pool][0]]
+        upper = self.places[stand.upper].upper
+        if stand.domain is None or stand.domain != f"{upper}#{stand.machine}":
+            return None
+        return max(len(nodes) for nodes in self.racks_of(pool).values())
+
     def links_among(self, pool: str, nodes: tuple[str, ...]) -> PoolLinks:
         """What a gang on these machines of a pool finds between its devices.
 
-        Between machines it is their bisection: half of them send to the other
-        half, all devices at once, so that all groups of a job that cross the cut
-        at the same time have their share.
+        Between machines it is the narrower of their bisection (half of them
+        send to the other half, all devices at once, so that all groups of a job
+        that cross the cut at the same time have their share) and of the uplink
+        of each rack that holds some of them, for the fewer of both sides.
         """
-        machine = self.machines[self.graph.nodes[nodes[0]]["machine"]]
-        devices = self.devices_of(nodes[0])
-        links = [
-            self.graph.edges[devices[0], n]
-            for n in self.graph.neighbors(devices[0])
-            if _is_domain(self.graph, n)
-        ]
-        if links:
-            scale_up = Link(
-                bytes_per_s=links[0]["bytes_per_s"],
-                latency_s=2 * links[0]["latency_s"],
-                basis=links[0]["basis"],
-            )
+        machine = self._type(nodes[0])
+        if machine.scale_up_domain > 1:
+            bytes_per_s = self.accelerators[machine.accelerator].scale_up_bytes_per_s
+            scale_up = Link(bytes_per_s=bytes_per_s, latency_s=SCALE_UP_HOP_S, basis=Basis.ROOFLINE)
         else:
             # One device alone: there is nothing to talk to.
             scale_up = Link(bytes_per_s=machine.network_bytes_per_s, latency_s=0.0, basis=Basis.ASSUMED)
@@ -100,53 +125,38 @@ class Topology:
         if len(nodes) == 1:
             return Link(bytes_per_s=own, latency_s=0.0, basis=Basis.ASSUMED)
         half = len(nodes) // 2
-        one, other = _sides(nodes[:half], nodes[half:], self.graph)
-        through = self.cut_bytes_per_s(one, other) / (half * machine.devices)
-        above = [
-            self.graph.edges[a, b]["basis"]
-            for a, b in self.graph.subgraph(self._with_above({nodes[0]})).edges
-        ]
+        cut, basis = tree_cut(nodes[:half], nodes[half:], self.places, self.standing)
+        through = [(cut / (half * machine.devices), basis), *self._rack_cuts(nodes, machine)]
+        narrowest, basis = min(through, key=lambda one: one[0])
+        narrower = narrowest < own * (1 - ROUNDING)
         return Link(
-            bytes_per_s=min(own, through),
-            latency_s=self.latency_s(nodes[0], nodes[-1]),
-            basis=Basis.weakest(above) if through < own else Basis.ROOFLINE,
+            bytes_per_s=narrowest if narrower else own,
+            latency_s=self._path_s(nodes[0], nodes[-1]),
+            basis=basis if narrower else Basis.ROOFLINE,
         )
 
-    def _with_above(self, starts: set[str]) -> set[str]:
-        """These nodes and everything above them, scale-up domains included."""
-        seen = set(starts)
-        todo = list(starts)
-        rank = {"device": 0, "domain": 1, "node": 1, "rack": 2, "block": 3, "zone": 4, "region": 5}
-        while todo:
-            node = todo.pop()
-            mine = rank[self.graph.nodes[node]["kind"]]
-            if self.graph.nodes[node]["kind"] == "domain":
-                continue
-            for upper in self.graph.neighbors(node):
-                if upper not in seen and rank[self.graph.nodes[upper]["kind"]] > mine:
-                    seen.add(upper)
-                    todo.append(upper)
-        return seen
+    def _rack_cuts(self, nodes: tuple[str, ...], machine: Machine) -> list[tuple[float, Basis]]:
+        """Bytes/s per device of the smaller side, for each rack that some of these machines are in."""
+        cuts = []
+        for upper, count in Counter(self.standing[node].upper for node in nodes).items():
+            fewer = min(count, len(nodes) - count)
+            place = self.places[upper]
+            if fewer and place.kind == "rack" and place.up is not None:
+                cuts.append((place.up.bytes_per_s / (fewer * machine.devices), place.up.basis))
+        return cuts
 
+    def _path_s(self, one: str, other: str) -> float:
+        """One way between two machines, up to the lowest place around both of them."""
+        ways = [self._way_up(one), self._way_up(other)]
+        return min((seconds + ways[1][place] for place, seconds in ways[0].items() if place in ways[1]))
 
-def _capacity(bytes_per_s: float) -> dict[str, float]:
-    return {} if bytes_per_s == float("inf") else {"capacity": bytes_per_s}
-
-
-def _is_domain(graph: nx.Graph[str], node: str) -> bool:
-    return bool(graph.nodes[node]["kind"] == "domain")
-
-
-def _sides(
-    one: tuple[str, ...], other: tuple[str, ...], graph: nx.Graph[str]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Two halves of a pool, told by their racks where no rack lies in both: a smaller flow, the same cut."""
-
-    def racks(nodes: tuple[str, ...]) -> tuple[str, ...]:
-        uppers = (n.rsplit("/", 1)[0] for n in nodes)
-        return tuple(dict.fromkeys(u for u in uppers if graph.nodes[u]["kind"] == "rack"))
-
-    rack_one, rack_other = racks(one), racks(other)
-    if rack_one and rack_other and not set(rack_one) & set(rack_other):
-        return rack_one, rack_other
-    return one, other
+    def _way_up(self, node: str) -> dict[str, float]:
+        """Seconds to each place around a machine."""
+        stand = self.standing[node]
+        upper: str | None = stand.upper
+        seconds, found = stand.up.latency_s, {}
+        while upper is not None:
+            found[upper] = seconds
+            place = self.places[upper]
+            seconds, upper = seconds + (place.up.latency_s if place.up else 0.0), place.upper
+        return found

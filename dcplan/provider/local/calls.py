@@ -24,6 +24,7 @@ from dcplan.provider.errors import (
     Throttled,
 )
 from dcplan.provider.local import faults, nodes, objects
+from dcplan.provider.local.allocate import Rack
 from dcplan.provider.local.faults import Call, Fault, FaultKind
 from dcplan.provider.local.kinds import KINDS
 from dcplan.provider.local.world import savepoint
@@ -105,6 +106,7 @@ def _sold_out(struck: list[Fault], request: Request) -> ProviderError | None:
 def _no_machine(attributes: Mapping[str, JsonValue]) -> CapacityUnavailable:
     """Nothing is free where it is wanted."""
     block = f", block {attributes['block']}" if attributes.get("block") else ""
+    block += f", rack {attributes['rack']}" if attributes.get("rack") else ""
     return CapacityUnavailable(
         f"No machine {attributes.get('machine')} is free in zone {attributes.get('zone')}{block}."
     )
@@ -170,7 +172,7 @@ def _create(db: sqlite3.Connection, rules: Rules, request: Request, now_s: float
     objects.set_needs(db, seq, [thing.seq for thing in needed])
     outputs: dict[str, JsonValue] = {"id": object_id}
     if wanted is not None and rack is not None:
-        node, host = nodes.take(db, rack, wanted.machine, seq)
+        node, host = nodes.take(db, rack, wanted.machine, seq, wanted.node)
         outputs |= {"node": node, "rack": f"{rack.zone}/{rack.block}/{rack.name}", "address": host}
     else:
         outputs |= _where(rules, request, needed)
@@ -203,13 +205,36 @@ def _wanted(rules: Rules, request: Request) -> nodes.Wanted:
     if ask.get("region") not in {None, rules.inventory.region}:
         _among(ask.get("region"), [rules.inventory.region], "region")
     gang, gang_size = _gang(request)
+    rack, node = _rack(rules, ask, str(zone))
     return nodes.Wanted(
         machine=str(machine),
         zone=str(zone),
         block=str(block) if block is not None else None,
         gang=gang,
         gang_size=gang_size,
+        rack=rack,
+        node=node,
     )
+
+
+def _rack(rules: Rules, ask: Mapping[str, JsonValue], zone: str) -> tuple[Rack | None, str | None]:
+    """The rack that a create names, ``zone/block/rack``, and the node, if another name follows."""
+    name = ask.get("rack")
+    if name is None:
+        return None, None
+    racks = {
+        f"{zone}/{block.name}/{rack.name}": Rack(zone=zone, block=block.name, name=rack.name)
+        for site in rules.inventory.zones
+        if site.name == zone
+        for block in site.blocks
+        for rack in block.racks
+    }
+    upper = str(name).rpartition("/")[0]
+    if upper in racks:
+        _among(name, [node.name for node in rules.inventory.nodes if node.rack == racks[upper]], "node")
+        return racks[upper], str(name)
+    _among(name, list(racks), "rack")
+    return racks[str(name)], None
 
 
 def _gang(request: Request) -> tuple[str | None, int]:

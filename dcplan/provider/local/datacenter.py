@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from dcplan.catalog.types import Machine, Offering, Purchase
 from dcplan.diag import Result
 from dcplan.provider.errors import AlreadyGone, Cancelled, ProviderError
 from dcplan.provider.local import calls, faults, nodes, objects
+from dcplan.provider.local.allocate import Rack
 from dcplan.provider.local.faults import Call, Fault, FaultKind, Target
 from dcplan.provider.local.kinds import KINDS, NAME
 from dcplan.provider.local.realise import realise
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from dcplan.catalog.purchase import Quota
     from dcplan.catalog.site import ZoneSite
     from dcplan.provider.local.expand import Inventory
     from dcplan.provider.local.objects import Thing
@@ -60,8 +62,15 @@ class Behaviour:
 class LocalProvider:
     """A data centre of one's own, simulated; ``world`` is where its machines exist."""
 
-    def __init__(self, inventory: Inventory, world: LocalWorld, behaviour: Behaviour | None = None) -> None:
+    def __init__(
+        self,
+        inventory: Inventory,
+        world: LocalWorld,
+        behaviour: Behaviour | None = None,
+        quotas: tuple[Quota, ...] = (),
+    ) -> None:
         self.inventory = inventory
+        self._quotas = quotas
         self.world = world
         self.behaviour = behaviour or Behaviour()
         self._rules = calls.Rules(
@@ -81,9 +90,19 @@ class LocalProvider:
         """The machine types of the inventory."""
         return Result(self.inventory.machines)
 
+    def quotas(self) -> Result[tuple[Quota, ...]]:
+        """How much of the data centre the settings leave to the project."""
+        return Result(self._quotas)
+
     def site(self) -> Result[tuple[ZoneSite, ...]]:
-        """Everything the inventory says of racks and links."""
-        return Result(self.inventory.zones)
+        """Everything the inventory says of racks and links, and how many machines of each rack are free."""
+        if not self.world.path.exists():
+            return Result(self.inventory.zones)
+        self._realise()
+        free = self.world.read(nodes.free)
+        pods = any(rack.places for zone in self.inventory.zones for b in zone.blocks for rack in b.racks)
+        places = self.world.read(nodes.free_names) if pods else frozenset[str]()
+        return Result(tuple(_with_free(zone, free, places) for zone in self.inventory.zones))
 
     def offerings(self, query: OfferingQuery) -> Result[tuple[Offering, ...]]:
         """Each machine type in each block, with how many stand there.
@@ -236,7 +255,29 @@ class LocalProvider:
             machines=count,
             available=own > 0 if withheld else count > 0,
             source=self.inventory.source,
+            place=self.inventory.places.get(zone),
         )
+
+
+def _with_free(zone: ZoneSite, free: Mapping[Rack, int], places: frozenset[str]) -> ZoneSite:
+    """The zone with what is free in its racks; ``places`` are the names of free nodes."""
+    return replace(
+        zone,
+        blocks=tuple(
+            replace(
+                block,
+                racks=tuple(
+                    replace(
+                        rack,
+                        free=free.get(Rack(zone=zone.name, block=block.name, name=rack.name), 0),
+                        free_places=places.intersection(rack.places) if rack.places else None,
+                    )
+                    for rack in block.racks
+                ),
+            )
+            for block in zone.blocks
+        ),
+    )
 
 
 def _stands(fault: Fault) -> bool:

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from dcplan.catalog.places import place_told
+from dcplan.catalog.regions import filled
 from dcplan.catalog.site import BlockSite, RackSite, ZoneSite
-from dcplan.catalog.types import Machine, Source
+from dcplan.catalog.types import Machine, Place, Source
 from dcplan.diag import ConfigPath, Diagnostic, Related, Result, did_you_mean, error, listed
 from dcplan.provider.local.allocate import Rack
 from dcplan.provider.local.inventory import (
-    InventoryFile,
-    LinkSpec,
+    BlockSpec,
     RackPattern,
     Racks,
     RackSpec,
     ZoneSpec,
 )
 from dcplan.provider.local.nodes import Node
+from dcplan.provider.local.parts import LinkSpec
+from dcplan.provider.local.rows import ONLY_BLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ONLY_BLOCK = "main"
-"""The block of a zone that lists its racks directly."""
+    from dcplan.provider.local.written import Written
 
 FIRST_ADDRESS = int(ipaddress.IPv4Address("10.0.0.1"))
 """Nodes without a host name are numbered from here."""
@@ -42,6 +44,8 @@ class Inventory:
     """Price of each machine type; None is unknown."""
     zones: tuple[ZoneSite, ...]
     nodes: tuple[Node, ...]
+    places: dict[str, Place] = field(default_factory=dict)
+    """What is known of where each zone is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +59,11 @@ class _RackPlan:
     path: ConfigPath
 
 
-def expand(file: InventoryFile, provider: str) -> Result[Inventory]:
-    """The data centre of an inventory file; every mistake with its path in that file."""
-    work = _Expansion(file, provider)
-    zones = tuple(work.zone(name, spec) for name, spec in file.zones.items())
+def expand(written: Written, provider: str) -> Result[Inventory]:
+    """The data centre of an inventory that is written out; every mistake with its path in that file."""
+    file, work = written.file, _Expansion(written, provider)
+    zones = tuple(work.zone(name, spec) for name, spec in written.zones.items())
+    places = work.places()
     if work.problems:
         return Result(None, tuple(work.problems))
     source = Source(name=file.source, date=file.date)
@@ -74,8 +79,9 @@ def expand(file: InventoryFile, provider: str) -> Result[Inventory]:
             fabric=spec.fabric,
             scale_up_domain=spec.scale_up_domain or spec.devices,
             source=source,
+            power_w=spec.power,
         )
-        for name, spec in file.machines.items()
+        for name, spec in written.machines.items()
     )
     return Result(
         Inventory(
@@ -83,9 +89,10 @@ def expand(file: InventoryFile, provider: str) -> Result[Inventory]:
             region=file.region,
             source=source,
             machines=machines,
-            usd_per_h={name: spec.price for name, spec in file.machines.items()},
+            usd_per_h={name: spec.price for name, spec in written.machines.items()},
             zones=zones,
             nodes=tuple(work.nodes),
+            places=places,
         )
     )
 
@@ -93,12 +100,27 @@ def expand(file: InventoryFile, provider: str) -> Result[Inventory]:
 class _Expansion:
     """Walks the file once; collects nodes and problems on the way."""
 
-    def __init__(self, file: InventoryFile, provider: str) -> None:
-        self.file = file
+    def __init__(self, written: Written, provider: str) -> None:
+        self.written = written
+        self.file = written.file
         self.provider = provider
         self.nodes: list[Node] = []
         self.problems: list[Diagnostic] = []
         self._hosts: dict[str, ConfigPath] = {}
+
+    def places(self) -> dict[str, Place]:
+        """Where each zone is: what it says itself, then what the whole file says."""
+        source = Source(name=self.file.source, date=self.file.date)
+        whole = place_told(self.file.site, ("site",), source)
+        self.problems += whole.diagnostics
+        found: dict[str, Place] = {}
+        for name, spec in self.written.zones.items():
+            own = None if spec.site is None else place_told(spec.site, ("zones", name, "site"), source)
+            self.problems += () if own is None else own.diagnostics
+            told = [r.value for r in (own, whole) if r is not None and r.value is not None]
+            if told:
+                found[name] = filled(told)
+        return found
 
     def zone(self, name: str, spec: ZoneSpec) -> ZoneSite:
         """One zone with all that stands in it."""
@@ -119,6 +141,8 @@ class _Expansion:
             region=self.file.region,
             blocks=blocks,
             latency_s=_first(spec.latency, self.file.links.zone.latency),
+            power_w=spec.power,
+            site_power_w=self.file.power,
         )
 
     def _block(self, zone: str, name: str, racks: Racks, links: LinkSpec, path: ConfigPath) -> BlockSite:
@@ -130,21 +154,28 @@ class _Expansion:
             racks=tuple(self._rack(zone, name, plan) for plan in plans),
             uplink_bytes_per_s=_uplink(links, self.file.links.block, inside),
             latency_s=_first(links.latency, self.file.links.block.latency),
+            assumed=(zone, "block") in self.written.assumed,
+            one_domain=zone in self.written.pods,
+            power_w=links.power if isinstance(links, BlockSpec) else None,
         )
 
     def _rack(self, zone: str, block: str, plan: _RackPlan) -> RackSite:
         """One rack; its nodes are noted on the way."""
-        if plan.spec.machine not in self.file.machines:
+        if plan.spec.machine not in self.written.machines:
             self._unknown_machine(plan)
         rack = Rack(zone=zone, block=block, name=plan.name)
+        first = len(self.nodes)
         for number in range(plan.nodes):
             self._node(rack, plan, number)
+        pod = zone in self.written.pods
         return RackSite(
             name=plan.name,
             machine=plan.spec.machine,
             nodes=plan.nodes,
             uplink_bytes_per_s=_uplink(plan.spec, self.file.links.rack, plan.nodes * self._network(plan)),
             latency_s=_first(plan.spec.latency, self.file.links.rack.latency),
+            assumed=(zone, "rack") in self.written.assumed,
+            places=tuple(node.name for node in self.nodes[first:]) if pod else (),
         )
 
     def _node(self, rack: Rack, plan: _RackPlan, number: int) -> None:
@@ -171,12 +202,12 @@ class _Expansion:
 
     def _network(self, plan: _RackPlan) -> float:
         """Bytes per second out of one machine of a rack; 0 for a type that is reported as unknown."""
-        machine = self.file.machines.get(plan.spec.machine)
+        machine = self.written.machines.get(plan.spec.machine)
         return machine.network if machine else 0.0
 
     def _unknown_machine(self, plan: _RackPlan) -> None:
         """Report a rack of machines that are not described, once for each place in the file."""
-        wanted, known = plan.spec.machine, list(self.file.machines)
+        wanted, known = plan.spec.machine, list(self.written.machines)
         detail = f'No machine "{wanted}" is described under `machines`. '
         detail += did_you_mean(wanted, known) or f"There are {listed(known)}."
         problem = error(

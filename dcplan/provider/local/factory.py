@@ -14,6 +14,8 @@ from dcplan.provider.local.inventory import InventoryFile
 from dcplan.provider.local.kinds import NAME
 from dcplan.provider.local.settings import LocalSettings
 from dcplan.provider.local.world import LocalWorld
+from dcplan.provider.local.written import write_out
+from dcplan.provider.quotas import quota_problems, quotas_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +47,12 @@ def provider(settings: Mapping[str, object], root: Path) -> Result[Provider]:
         ready_after_s=wanted.ready_after,
         orders=tuple(fault.fault_of_world() for fault in wanted.faults),
     )
-    made = LocalProvider(inventory, world, behaviour)
+    machines = {machine.name: machine for machine in inventory.machines}
+    about = ({inventory.region}, machines, (*SETTINGS_PATH, "quotas"))
+    wrong = tuple(quota_problems(wanted.quotas, *about))
+    if wrong:
+        return Result(None, (*diagnostics, *wrong))
+    made = LocalProvider(inventory, world, behaviour, quotas_of(wanted.quotas, NAME, *about))
     return Result(made, diagnostics)
 
 
@@ -61,8 +68,12 @@ def load_inventory(path: Path) -> Result[Inventory]:
     read = load_typed(path, InventoryFile)
     if read.value is None or not read.ok:
         return Result(None, read.diagnostics)
-    expanded = expand(read.value, NAME)
-    return Result(expanded.value, (*read.diagnostics, *_placed(path, expanded.diagnostics)))
+    written = write_out(read.value, path.parent)
+    said = (*read.diagnostics, *_placed(path, written.diagnostics))
+    if written.value is None:
+        return Result(None, said)
+    expanded = expand(written.value, NAME)
+    return Result(expanded.value, (*said, *_placed(path, expanded.diagnostics)))
 
 
 def _placed(path: Path, problems: Diagnostics) -> Diagnostics:

@@ -19,45 +19,15 @@ Values are in base units once read.
 from __future__ import annotations
 
 import datetime as dt
-import re
 from typing import Annotated, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    model_validator,
-)
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from dcplan.config.values import Bytes, BytesPerS, Duration, Many, UsdPerH
-
-_PLACE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-
-
-def _place_name(text: str) -> str:
-    """Names of places and nodes are joined by slashes to paths, so they hold none."""
-    if _PLACE_NAME.fullmatch(text) is None:
-        problem = (
-            f'"{text}" cannot name a place or a node. Such names have 1 to 63 letters, digits, dots, hyphens '
-            "and underscores, and begin with a letter or digit."
-        )
-        raise PydanticCustomError("inventory-name", "{problem}", {"problem": problem})
-    return text
-
-
-PlaceName = Annotated[str, AfterValidator(_place_name)]
-"""The name of a zone, block, rack, node or machine type."""
-
-
-class Strict(BaseModel):
-    """Base of everything in the inventory: frozen, no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+from dcplan.config.places import RegionSpec
+from dcplan.config.values import Bytes, BytesPerS, Many, Power, UsdPerH
+from dcplan.provider.local.fabric import Fabric
+from dcplan.provider.local.parts import LatencySpec, LinkSpec, PlaceName, Strict
 
 
 class MachineSpec(Strict):
@@ -68,40 +38,41 @@ class MachineSpec(Strict):
     devices: int = Field(gt=0)
     vcpus: int = Field(gt=0)
     memory: Bytes
-    network: BytesPerS
+    network: BytesPerS = Field(gt=0)
     """Out of one machine, per direction, all network cards for accelerator traffic together."""
     fabric: str
     """What carries accelerator traffic between machines: RoCE, InfiniBand, TCP..."""
     scale_up_domain: int | None = Field(default=None, gt=0)
     """Devices joined by scale-up links; default: those of one machine."""
+    mig: str | None = None
+    """Profile into which each GPU is divided: ``3g.40gb``.  Its parts are then the machine's devices."""
     price: UsdPerH | None = None
     """What an hour of one machine costs you, used or not (write-off, power, room)."""
+    power: Power | None = Field(default=None, gt=0)
+    """Of one machine at full load; default: from its accelerators' design power."""
 
 
-class LatencySpec(Strict):
-    """How far the parts of a place are from each other."""
+class KnownMachine(Strict):
+    """A machine type of a cloud, whose facts the catalogue has."""
 
-    latency: Duration | None = None
-    """One way, between two neighbours inside."""
+    catalog: str
+    """Name in the catalogue: p5.48xlarge, a3-ultragpu-8g..."""
+    mig: str | None = None
+    """As of a machine that is described."""
+    price: UsdPerH | None = None
+    """What an hour of one machine costs you, used or not."""
 
 
-class LinkSpec(LatencySpec):
-    """What joins the parts of a rack or block, and what leads out of it.
+def _machine_shape(value: object) -> str:
+    """Which way a machine type is described."""
+    return "known" if isinstance(value, dict) and "catalog" in value else "described"
 
-    ``uplink`` is per direction; ``oversubscription`` says it as the ratio of
-    what may come from inside to what fits through.  At most one of the two.
-    """
 
-    uplink: BytesPerS | None = Field(default=None, gt=0)
-    oversubscription: float | None = Field(default=None, ge=1, strict=False)
-
-    @model_validator(mode="after")
-    def _said_once(self) -> Self:
-        """Refuse an uplink that is given in both ways."""
-        if self.uplink is not None and self.oversubscription is not None:
-            problem = "`uplink` and `oversubscription` say the same in two ways; keep one of them."
-            raise PydanticCustomError("inventory-uplink-twice", "{problem}", {"problem": problem})
-        return self
+MachineType = Annotated[
+    Annotated[MachineSpec, Tag("described")] | Annotated[KnownMachine, Tag("known")],
+    Discriminator(_machine_shape),
+]
+"""All facts of a machine type, or its name in the catalogue."""
 
 
 class Links(Strict):
@@ -167,19 +138,27 @@ class BlockSpec(LinkSpec):
     """Racks behind one layer of switches."""
 
     racks: Racks
+    power: Power | None = Field(default=None, gt=0)
+    """The most that its machines may draw together."""
 
 
 class ZoneSpec(LatencySpec):
-    """A hall or building whose parts fail together.  Either blocks, or racks that form one block."""
+    """A hall or building whose parts fail together: blocks, racks of one block, or a kind of fabric."""
 
     blocks: dict[PlaceName, BlockSpec] | None = None
     racks: Racks | None = None
+    fabric: Fabric | None = None
+    """A kind of network that says which blocks and racks there are."""
+    site: RegionSpec | None = None
+    """Where it is, as far as that differs from the data centre's ``site``."""
+    power: Power | None = Field(default=None, gt=0)
+    """The most that its machines may draw together."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         """Refuse a zone that says both, or nothing."""
-        if (self.blocks is None) == (self.racks is None):
-            problem = "A zone has either `blocks` or, where it is one block, its `racks`."
+        if [self.blocks, self.racks, self.fabric].count(None) != 2:  # noqa: PLR2004 - one is there
+            problem = "A zone has `blocks` or, where it is one block, its `racks`, or a `fabric`."
             raise PydanticCustomError("inventory-zone", "{problem}", {"problem": problem})
         return self
 
@@ -198,6 +177,21 @@ class InventoryFile(Strict):
     """Where these facts were read."""
     date: Annotated[str, BeforeValidator(_iso)] = "undated"
     """As of when they hold."""
-    machines: dict[PlaceName, MachineSpec] = Field(min_length=1)
+    site: RegionSpec = RegionSpec.model_construct()
+    """Where it is, how clean and how dear what comes in and goes out is."""
+    power: Power | None = Field(default=None, gt=0)
+    """The most that all its machines may draw together."""
+    machines: dict[PlaceName, MachineType] = Field(default_factory=dict)
+    """What stands in racks, by name.  Types of the catalogue that ``nodes`` lists may be left out."""
     links: Links = Links()
-    zones: dict[PlaceName, ZoneSpec] = Field(min_length=1)
+    zones: dict[PlaceName, ZoneSpec] = Field(default_factory=dict)
+    nodes: str | None = None
+    """Instead of zones: a list of machines in a file beside this one, CSV or what a cloud's API answers."""
+
+    @model_validator(mode="after")
+    def _listed_once(self) -> Self:
+        """Refuse a file that says twice what stands where, or not at all."""
+        if bool(self.zones) == (self.nodes is not None):
+            problem = "An inventory has either `zones`, or `nodes` with the path of a list of machines."
+            raise PydanticCustomError("inventory-no-machines", "{problem}", {"problem": problem})
+        return self

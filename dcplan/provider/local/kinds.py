@@ -18,7 +18,7 @@ KINDS: Mapping[str, Kind] = kinds_on(
     Kind(
         name=MACHINE,
         outputs=("id", "node", "rack", "address"),
-        replace_on=("machine", "region", "zone", "block", "purchase"),
+        replace_on=("machine", "region", "zone", "block", "rack", "purchase"),
         idempotency=Idempotency.TOKEN,
         token_ttl_s=float("inf"),
         consistency_window_s=0.0,

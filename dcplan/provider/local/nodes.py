@@ -36,6 +36,10 @@ class Wanted:
     gang: str | None
     """Key of the gang in the world."""
     gang_size: int = 1
+    rack: Rack | None = None
+    """The one rack that will do; None: any."""
+    node: str | None = None
+    """The one node of it that will do; None: any."""
 
 
 def stand(db: sqlite3.Connection, nodes: Iterable[Node]) -> None:
@@ -63,6 +67,13 @@ def free_rack(db: sqlite3.Connection, wanted: Wanted) -> Rack | None:
     """The rack for the next such machine; None when none is free."""
     where = "machine = ? AND zone = ? AND (? IS NULL OR block = ?) AND free > 0"
     values = (wanted.machine, wanted.zone, wanted.block, wanted.block)
+    if wanted.node is not None:
+        there = "SELECT 1 FROM nodes WHERE name = ? AND machine = ? AND held_by IS NULL AND listed"
+        return wanted.rack if db.execute(there, (wanted.node, wanted.machine)).fetchone() else None
+    if wanted.rack is not None:
+        place = (wanted.machine, wanted.rack.zone, wanted.rack.block, wanted.rack.name)
+        there = "SELECT 1 FROM racks WHERE machine = ? AND zone = ? AND block = ? AND rack = ? AND free > 0"
+        return wanted.rack if db.execute(there, place).fetchone() else None
     # A machine of its own is put where least is free, so one row will do.
     limit = "" if wanted.gang is not None else " ORDER BY free, zone, block, rack LIMIT 1"
     rows = db.execute(f"SELECT zone, block, rack, free FROM racks WHERE {where}{limit}", values)  # noqa: S608 - constants
@@ -75,14 +86,16 @@ def free_rack(db: sqlite3.Connection, wanted: Wanted) -> Rack | None:
     return choose_rack(free, wanted.gang_size, gang_in)
 
 
-def take(db: sqlite3.Connection, rack: Rack, machine: str, seq: int) -> tuple[str, str]:
-    """Give a free node of ``rack`` to object ``seq``; its name and address."""
+def take(
+    db: sqlite3.Connection, rack: Rack, machine: str, seq: int, node: str | None = None
+) -> tuple[str, str]:
+    """Give a free node of ``rack`` (or this ``node``) to object ``seq``; its name and address."""
     place = (rack.zone, rack.block, rack.name, machine)
     (name, address) = db.execute(
         "UPDATE nodes SET held_by = ? WHERE position = ("
         " SELECT MIN(position) FROM nodes WHERE zone = ? AND block = ? AND rack = ? AND machine = ?"
-        " AND held_by IS NULL AND listed) RETURNING name, address",
-        (seq, *place),
+        " AND held_by IS NULL AND listed AND (? IS NULL OR name = ?)) RETURNING name, address",
+        (seq, *place, node, node),
     ).fetchone()
     db.execute(
         "UPDATE racks SET free = free - 1 WHERE zone = ? AND block = ? AND rack = ? AND machine = ?", place
@@ -108,6 +121,12 @@ def release(db: sqlite3.Connection, seq: int) -> None:
         db.execute("DELETE FROM nodes WHERE NOT listed AND held_by IS NULL")
 
 
+def free(db: sqlite3.Connection) -> dict[Rack, int]:
+    """How many listed nodes of each rack nobody holds."""
+    rows = db.execute("SELECT zone, block, rack, SUM(free) FROM racks GROUP BY zone, block, rack")
+    return {Rack(zone=zone, block=block, name=rack): count for zone, block, rack, count in rows}
+
+
 def held(db: sqlite3.Connection, lineage: str) -> dict[tuple[bool, str, str, str], int]:
     """How many nodes are held, by whether this owner does, by zone, block and machine type."""
     rows = db.execute(
@@ -116,3 +135,10 @@ def held(db: sqlite3.Connection, lineage: str) -> dict[tuple[bool, str, str, str
         (lineage,),
     )
     return {(bool(own), zone, block, machine): count for own, zone, block, machine, count in rows}
+
+
+def free_names(db: sqlite3.Connection) -> frozenset[str]:
+    """The listed nodes that nobody holds, by name."""
+    return frozenset(
+        name for (name,) in db.execute("SELECT name FROM nodes WHERE listed AND held_by IS NULL")
+    )

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dcplan.config.values import Duration, Many
 from dcplan.provider.local.faults import Call, Fault, FaultKind
+from dcplan.provider.quotas import QuotaSpec
 from dcplan.resources import Action
 
 
@@ -64,3 +65,5 @@ class LocalSettings(Strict):
     ready_after: Duration = 0.0
     """How long a machine takes to start."""
     faults: Many[FaultSettings] = ()
+    quotas: Many[QuotaSpec] = ()
+    """How much of the data centre this project may have."""

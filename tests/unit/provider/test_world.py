@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from dcplan.provider import Invalid, ProviderError, Request
+from dcplan.provider import CapacityUnavailable, Invalid, ProviderError, Request
 from dcplan.provider.local import LocalProvider, LocalWorld, provider
-from dcplan.resources import Action, Address
+from dcplan.resources import Action, Address, JsonValue
 
 INVENTORY = """
 name: {name}
@@ -197,3 +197,26 @@ def test_one_threads_failure_is_its_own(tmp_path: Path) -> None:
     keys = world.read(lambda db: {key for (key,) in db.execute("SELECT key FROM meta")})
 
     assert {"a", "b"} & keys == {"b"}
+
+
+def test_a_machine_that_names_its_node_gets_that_one(tmp_path: Path) -> None:
+    """Slices are laid out node by node; a node that is held, or that does not exist, is no answer."""
+    hall = open_hall(tmp_path, racks=2)
+
+    def ask(number: int, node: str) -> Request:
+        attributes: dict[str, JsonValue] = {"machine": "m", "region": "here", "zone": "hall", "rack": node}
+        address = Address("local", "machine", f"m-{number}")
+        return Request(
+            address=address, action=Action.CREATE, token=f"t{number}", lineage="us", attributes=attributes
+        )
+
+    racks = {rack.name for zone in hall.site().unwrap() for block in zone.blocks for rack in block.racks}
+    (block,) = {block.name for zone in hall.site().unwrap() for block in zone.blocks}
+    node = f"hall/{block}/{min(racks)}/n3"
+    made = hall.begin(ask(0, node)).object_id
+
+    assert made
+    with pytest.raises(CapacityUnavailable):
+        hall.begin(ask(1, node))
+    with pytest.raises(Invalid):
+        hall.begin(ask(2, f"hall/{block}/{min(racks)}/n9"))

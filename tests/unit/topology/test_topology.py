@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -66,14 +67,23 @@ def a_topology(racks: int = 2, nodes: int = 2, uplink: float | None = None, **ma
 POOL = "z/b/h100x8"
 
 
-def test_every_level_from_region_to_device_is_in_the_graph() -> None:
-    """Two racks of two machines of eight chips, each machine a scale-up domain of its own."""
+def test_every_level_from_region_to_device_is_told() -> None:
+    """Two racks of two machines of eight chips."""
     topology = a_topology()
-    counts = {
-        k: len(topology.kinds(k)) for k in ("region", "zone", "block", "rack", "node", "domain", "device")
-    }
+    counts = {k: len(topology.kinds(k)) for k in ("region", "zone", "block", "rack")}
+    devices = [device for node in topology.pools[POOL] for device in topology.devices_of(node)]
 
-    assert counts == {"region": 1, "zone": 1, "block": 1, "rack": 2, "node": 4, "domain": 4, "device": 32}
+    assert counts == {"region": 1, "zone": 1, "block": 1, "rack": 2}
+    assert len(topology.pools[POOL]) == 4
+    assert len(set(devices)) == 32
+
+
+def test_equal_machines_of_a_rack_are_said_once() -> None:
+    """A large hall costs its racks, not its devices: all machines of a rack share one value."""
+    topology = a_topology(racks=3, nodes=40)
+
+    assert len(topology.standing) == 120
+    assert len({id(stand) for stand in topology.standing.values()}) == 3
 
 
 def test_the_cut_between_two_machines_is_their_network() -> None:
@@ -157,3 +167,50 @@ def test_sets_that_overlap_have_no_cut() -> None:
     devices = topology.devices_of(topology.pools[POOL][0])
 
     assert math.isinf(topology.cut_bytes_per_s(devices[:2], devices[1:3]))
+
+
+def test_the_racks_of_a_pool_are_told_by_the_names_that_the_provider_uses() -> None:
+    """Each rack with its machines; none where only representatives are drawn."""
+    described = a_topology(racks=2, nodes=3)
+    cloud = build({"h100x8": a_machine()}, {"H100": an_accelerator()}, [an_offering(None)], [])
+
+    assert {rack: len(nodes) for rack, nodes in described.racks_of(POOL).items()} == {
+        "z/b/r0": 3,
+        "z/b/r1": 3,
+    }
+    assert not cloud.racks_of("z/h100x8")
+
+
+def test_the_odd_machine_behind_an_uplink_is_the_narrowest_cut_where_it_is() -> None:
+    """Three machines in racks of two: their halves meet in one rack, but the third is behind its uplink."""
+    topology = a_topology(racks=2, nodes=2, uplink=100 * GB)
+    three = topology.links_among(POOL, topology.pools[POOL][:3])
+    four = topology.links_of(POOL)
+
+    assert three.scale_out.bytes_per_s == pytest.approx(100 * GB / 8)
+    assert four.scale_out.bytes_per_s == pytest.approx(100 * GB / 16)
+
+
+def test_a_cloud_that_tells_a_block_has_it_between_zone_and_machines() -> None:
+    """Position is known, width is not: machines of two blocks are farther apart in the tree, not narrower."""
+    offerings = [an_offering(None, block="b1"), an_offering(None, block="b2")]
+    topology = build({"h100x8": a_machine()}, {"H100": an_accelerator()}, offerings, [])
+
+    assert topology.kinds("block") == ("local:z/b1", "local:z/b2")
+    assert not topology.racks_of("z/b1/h100x8")
+    assert topology.links_of("z/b1/h100x8").scale_out.bytes_per_s == pytest.approx(NETWORK / 8)
+
+
+def test_a_region_may_have_the_name_of_its_only_zone() -> None:
+    """A data centre of one hall need not invent two names."""
+    site = a_site(2, 2, None)
+    offering = an_offering(4, block="b")
+    same = build(
+        {"h100x8": a_machine()},
+        {"H100": an_accelerator()},
+        [replace(offering, region="z")],
+        [replace(site, region="z")],
+    )
+
+    assert (len(same.kinds("region")), len(same.kinds("zone"))) == (1, 1)
+    assert same.links_of(POOL).scale_out.bytes_per_s == pytest.approx(NETWORK / 8)

@@ -1,18 +1,10 @@
-"""Units: quantities as people write them, and as dcplan reckons with them.
-
-Takes: text such as ``"80 GiB"``, ``"1h30m"``.        Gives: floats in base units, and text again.
-Knows: ``re``.        Never: YAML, pydantic, a default unit (30 is an error where 30s is meant).
-
-Base units: seconds, bytes, US dollars, dollars per hour, per second, bytes per second.
-A month is 730 hours and a year 8,760, as clouds bill them.
-"""
+"""From text to numbers: one function for each sort of quantity."""
 
 from __future__ import annotations
 
 import math
 import re
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -49,20 +41,24 @@ _SECONDS = {
     **dict.fromkeys(("d", "day", "days"), 86_400.0),
     **dict.fromkeys(("w", "week", "weeks"), 604_800.0),
 }
-_PERIODS_S = {
+PERIODS_S = {
     **{unit: _SECONDS[unit] for unit in ("s", "sec", "second", "min", "minute", "h", "hour", "d", "day")},
     **dict.fromkeys(("month", "mo"), HOURS_PER_MONTH * 3600.0),
     **dict.fromkeys(("year", "yr"), 12 * HOURS_PER_MONTH * 3600.0),
 }
 _SCALES = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9, "T": 1e12, "P": 1e15}
-_DECIMAL = {"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
-_BINARY = {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50, "Ei": 2.0**60}
-_BYTES = {"B": 1.0, **{f"{prefix}B": scale for prefix, scale in (*_DECIMAL.items(), *_BINARY.items())}}
+DECIMAL = {"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
+BINARY = {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50, "Ei": 2.0**60}
+_BYTES = {"B": 1.0, **{f"{prefix}B": scale for prefix, scale in (*DECIMAL.items(), *BINARY.items())}}
 _BYTES_PER_S = {
     **{f"{unit}/s": scale for unit, scale in _BYTES.items()},
-    **{f"{prefix}bit/s": scale / 8 for prefix, scale in (("", 1.0), *_DECIMAL.items())},
-    **{f"{prefix}bps": scale / 8 for prefix, scale in (("", 1.0), *_DECIMAL.items())},
+    **{f"{prefix}bit/s": scale / 8 for prefix, scale in (("", 1.0), *DECIMAL.items())},
+    **{f"{prefix}bps": scale / 8 for prefix, scale in (("", 1.0), *DECIMAL.items())},
 }
+_WATTS = {"W": 1.0, **{f"{prefix}W": DECIMAL[prefix] for prefix in ("k", "M", "G")}}
+_KG = {"g": 1e-3, "kg": 1.0, "t": 1e3}
+_KG_PER_H = {f"{m}/{p}": kg * 3600.0 / s for m, kg in _KG.items() for p, s in PERIODS_S.items()}
+_G_PER_KWH = {"g/kWh": 1.0, "kg/kWh": 1e3, "kg/MWh": 1.0, "t/MWh": 1e3}
 
 _DURATION = _Kind(
     "a duration", _SECONDS, "ns, us, ms, s, m, h, d and w", "500ms, 30s or 1h30m", "{n}s, {n}m or {n}ms"
@@ -84,6 +80,13 @@ _PRICE = _Kind(
 _RATE = _Kind(
     "a rate", {}, "/s, /min, /h, /day, /month and /year", "40/s, 1200/min or 3M/day", "{n}/s or {n}/min"
 )
+_POWER = _Kind("a power", _WATTS, "W, kW, MW and GW", "700W or 1.5MW", "{n}W or {n}kW")
+_EMISSION = _Kind(
+    "a mass per time", _KG_PER_H, "g, kg and t per h, day, month, year", "20kg/h or 50t/year", "{n}kg/h"
+)
+_INTENSITY = _Kind("a carbon intensity", _G_PER_KWH, "g/kWh, kg/kWh and kg/MWh", "320g/kWh", "{n}g/kWh")
+_TRANSFER = _Kind("a price per size", {}, "$ per B, kB, MB, GB and TB", "$0.09/GB", "${n}/GB")
+_EMISSION_PRICE = _Kind("a price per mass", {}, "$ per g, kg and t", "$0.05/kg or $50/t", "${n}/kg")
 _COUNT = _Kind("a count", _SCALES, "k, M, B and T", "4096, 4M or 15T", "{n}")
 _SHARE = _Kind("a share", {}, "%", "99.9% or 0.999", "{n}%")
 
@@ -129,18 +132,51 @@ def parse_usd_per_h(text: str | float) -> float:
     """US dollars per hour in ``"$12/h"``, ``"$5000/month"`` (730 hours).  Raises UnitError."""
     given = _text(text, _PRICE)
     amount, slash, period = given.rpartition("/")
-    if not slash or period.strip() not in _PERIODS_S:
+    if not slash or period.strip() not in PERIODS_S:
         raise _wrong(given, _PRICE)
-    return _usd(amount.strip(), _PRICE, given) * 3600.0 / _PERIODS_S[period.strip()]
+    return _usd(amount.strip(), _PRICE, given) * 3600.0 / PERIODS_S[period.strip()]
+
+
+def parse_usd_per_byte(text: str | float) -> float:
+    """US dollars per byte in ``"$0.09/GB"``.  Raises UnitError."""
+    given = _text(text, _TRANSFER)
+    amount, slash, size = given.rpartition("/")
+    if not slash or size.strip() not in _BYTES:
+        raise _wrong(given, _TRANSFER)
+    return _usd(amount.strip(), _TRANSFER, given) / _BYTES[size.strip()]
+
+
+def parse_usd_per_kg(text: str | float) -> float:
+    """US dollars per kilogram in ``"$0.05/kg"``, ``"$50/t"``.  Raises UnitError."""
+    given = _text(text, _EMISSION_PRICE)
+    amount, slash, mass = given.rpartition("/")
+    if not slash or mass.strip() not in _KG:
+        raise _wrong(given, _EMISSION_PRICE)
+    return _usd(amount.strip(), _EMISSION_PRICE, given) / _KG[mass.strip()]
+
+
+def parse_power_w(text: str | float) -> float:
+    """Watts in ``"700W"``, ``"1.5MW"``.  Raises UnitError."""
+    return _simple(text, _POWER)
+
+
+def parse_kg_per_h(text: str | float) -> float:
+    """Kilograms per hour in ``"20kg/h"``, ``"50t/year"``.  Raises UnitError."""
+    return _simple(text, _EMISSION)
+
+
+def parse_g_per_kwh(text: str | float) -> float:
+    """Grams per kilowatt-hour in ``"320g/kWh"``.  Raises UnitError."""
+    return _simple(text, _INTENSITY)
 
 
 def parse_rate_per_s(text: str | float) -> float:
     """Events per second in ``"40/s"``, ``"1200/min"``, ``"3M/day"``.  Raises UnitError."""
     given = _text(text, _RATE)
     match = _PER.fullmatch(given)
-    if match is None or match[3] not in _PERIODS_S:
+    if match is None or match[3] not in PERIODS_S:
         raise _wrong(given, _RATE)
-    return _finite(_number(match[1], given, _RATE) * _SCALES[match[2]] / _PERIODS_S[match[3]], given, _RATE)
+    return _finite(_number(match[1], given, _RATE) * _SCALES[match[2]] / PERIODS_S[match[3]], given, _RATE)
 
 
 def parse_count(text: str | float) -> float:
@@ -260,98 +296,3 @@ def _shown(given: str) -> str:
     if len(given) > _LONGEST_ECHO:
         return f"A text of {len(given):,} characters"
     return given if _BARE.fullmatch(given) else f'"{given}"'
-
-
-def format_duration(seconds: float) -> str:
-    """``1h30m``, ``500ms``, ``2d``: the two largest units that matter."""
-    if seconds < 0:
-        return f"-{format_duration(-seconds)}"
-    if not math.isfinite(seconds):
-        return "forever"
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
-        if seconds >= size * 0.9995 or seconds == 0:
-            if unit == "s" and seconds >= 59.95:  # noqa: PLR2004 - 60 s, seen at three digits
-                break
-            return f"{_digits(seconds / size, 3)}{unit}"
-    else:
-        return f"{_digits(seconds * 1e9, 3)}ns"
-    return _two_units(seconds)
-
-
-def _two_units(seconds: float) -> str:
-    """A minute and more as two neighbouring units: ``1m30s``, ``2d4h``, ``40d``."""
-    ladder = (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1))
-    for (large, size), (small, step) in pairwise(ladder):
-        steps = round(seconds / step)
-        if steps * step >= size:
-            whole, rest = divmod(steps, size // step)
-            return f"{whole}{large}{rest}{small}" if rest else f"{whole}{large}"
-    return f"{round(seconds)}s"
-
-
-def format_bytes(size_bytes: float) -> str:
-    """``80 GiB``: three digits in binary units."""
-    return _scaled(size_bytes, (*((f" {p}B", s) for p, s in reversed(_BINARY.items())), (" B", 1.0)))
-
-
-def format_bytes_per_s(bytes_per_s: float) -> str:
-    """``50 GB/s``: three digits in decimal units, as links are sold."""
-    names = ("E", "P", "T", "G", "M", "k")
-    return _scaled(bytes_per_s, (*((f" {n}B/s", _DECIMAL[n]) for n in names), (" B/s", 1.0)))
-
-
-def format_usd(usd: float) -> str:
-    """``$1,200``, ``$12.50``, ``$0.0012``: cents below a thousand dollars, three digits below a cent."""
-    if usd < 0:
-        return f"-{format_usd(-usd)}"
-    if usd >= 999.995:  # noqa: PLR2004 - 1,000 once rounded to cents
-        return f"${usd:,.0f}"
-    if usd >= 0.01 or usd == 0:  # noqa: PLR2004 - a cent
-        return f"${usd:.2f}"
-    return f"${_digits(usd, 3)}"
-
-
-def format_usd_per_h(usd_per_h: float) -> str:
-    """``$12.50/h``."""
-    return f"{format_usd(usd_per_h)}/h"
-
-
-def format_rate(per_s: float) -> str:
-    """``40/s``, ``30/min``, ``2/day``: the shortest period with at least one event."""
-    for period in ("s", "min", "h"):
-        if abs(per_s) * _PERIODS_S[period] >= 1:
-            return f"{format_count(per_s * _PERIODS_S[period])}/{period}"
-    return f"{_digits(per_s * 86_400, 3)}/day"
-
-
-def format_count(count: float) -> str:
-    """``4,096``, ``12.3k``, ``15T``: three digits from ten thousand on."""
-    if abs(count) < 9_999.5:  # noqa: PLR2004 - 10,000 once rounded
-        return _digits(count, 4)
-    return _scaled(count, (("P", 1e15), ("T", 1e12), ("B", 1e9), ("M", 1e6), ("k", 1e3)))
-
-
-def format_percent(share: float) -> str:
-    """``99.9%``; six digits, and more where they would make a hundred of 99.99999%."""
-    for significant in (6, 9, 12):
-        text = _digits(share * 100, significant)
-        if text != "100":
-            break
-    return f"{text}%"
-
-
-def _scaled(value: float, scales: tuple[tuple[str, float], ...]) -> str:
-    """Three digits with the largest name that leaves at least one."""
-    for name, scale in scales:
-        if abs(value) >= scale * 0.9995:
-            return f"{_digits(value / scale, 3)}{name}"
-    return f"{_digits(value, 3)}{scales[-1][0]}"
-
-
-def _digits(value: float, significant: int) -> str:
-    """``value`` rounded to so many digits, without exponent, with commas and no idle zeros."""
-    if value == 0 or not math.isfinite(value):
-        return "0" if value == 0 else str(value)
-    decimals = max(0, significant - 1 - math.floor(math.log10(abs(value))))
-    text = f"{value:,.{decimals}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
