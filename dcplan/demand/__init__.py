@@ -5,6 +5,7 @@ Knows: request traces.           Never: hardware, prices, clouds.
 """
 
 from dcplan.demand.derive import derive
+from dcplan.demand.goals import Goal, Measure
 from dcplan.demand.types import (
     Affinity,
     Allowed,
@@ -12,7 +13,6 @@ from dcplan.demand.types import (
     Demand,
     Disaggregated,
     Floor,
-    Goal,
     Lengths,
     Limits,
     Metric,
@@ -36,6 +36,7 @@ __all__ = [
     "Goal",
     "Lengths",
     "Limits",
+    "Measure",
     "Metric",
     "Pruned",
     "ServeDemand",

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dcplan.demand.goals import goals_of, moves_of, pins_of, stay_of
+from dcplan.demand.limits import survive_of
+from dcplan.demand.places import carbon_of, egress_of, network_of, power_of, users_of
 from dcplan.demand.trace import read_trace, summarise
 from dcplan.demand.types import (
     Affinity,
@@ -31,7 +34,6 @@ from dcplan.diag import ConfigPath, Diagnostic, Result, has_errors
 
 if TYPE_CHECKING:
     from dcplan.config.document import (
-        Constraints,
         Document,
         LengthsSpec,
         Quantiles,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
         Traffic,
         TrainWorkload,
     )
+    from dcplan.config.limits import Constraints
 
 LOG_NORMAL_SIGMA = 1.0
 """Spread of log token counts when only a mean is given.
@@ -71,7 +74,11 @@ def derive(document: Document, root: Path) -> Result[Demand]:
             project=document.project,
             workloads=tuple(workloads),
             budget=None if budget is None else Budget(usd_per_h=budget, origin=("constraints", "budget")),
+            carbon=carbon_of(document),
+            power=power_of(document),
             horizon_s=document.objective.horizon,
+            goals=goals_of(document),
+            max_moves=moves_of(document),
         ),
         tuple(diagnostics),
     )
@@ -121,6 +128,12 @@ def _serve(name: str, workload: ServeWorkload, limits: Limits, root: Path) -> Re
         prefix_hit_rate=0.0 if workload.prefix_cache is None else workload.prefix_cache.hit_rate,
         speculative=_speculative(workload, origin),
         disaggregated=Disaggregated(workload.disaggregated),
+        mixed=workload.mixed == "auto",
+        users=users_of(workload, origin),
+        network=network_of(workload, origin),
+        egress=egress_of(workload, origin, load.mean * traffic.scale),
+        required=workload.required,
+        priority=workload.priority,
     )
     return Result(demand, loaded.diagnostics)
 
@@ -249,6 +262,11 @@ def _train(name: str, workload: TrainWorkload, limits: Limits) -> TrainDemand:
         limits=limits,
         origin=origin,
         software=workload.framework,
+        spares=workload.spares,
+        availability=workload.availability,
+        egress=egress_of(workload, origin),
+        required=workload.required,
+        priority=workload.priority,
     )
 
 
@@ -273,6 +291,7 @@ def _limits(everywhere: Constraints, here: Constraints, name: str) -> Limits:
         providers=allowed("providers"),
         regions=allowed("regions"),
         zones=allowed("zones"),
+        residency=allowed("residency"),
         accelerators=allowed("accelerators"),
         precisions=allowed("precisions"),
         spread=(Spread(over=spread.over, at_least=spread.at_least, origin=spread_path),) if spread else (),
@@ -284,4 +303,8 @@ def _limits(everywhere: Constraints, here: Constraints, name: str) -> Limits:
         ),
         spot_share=spot,
         spot_origin=spot_path if spot is not None else None,
+        purchase=allowed("purchase"),
+        survive=survive_of(everywhere, here, own),
+        pins=pins_of(everywhere, here, own),
+        stay=stay_of(everywhere, here, own),
     )

@@ -1,4 +1,4 @@
-"""Read a job list from a CSV.
+"""Read a job list from a CSV, and write one.
 
 Plain column names are those of ``Job``; those of Alibaba's GPU trace of 2023
 (openb: num_gpu, gpu_milli, gpu_spec) are known, too.  Several models or
@@ -7,6 +7,9 @@ machines in one cell are separated by "|".
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Iterable
 from pathlib import Path
 
 from dcplan.config.table import Row, Table, read_table
@@ -51,6 +54,17 @@ def read_jobs(path: Path) -> Result[tuple[Job, ...]]:
         jobs.append(_job(table, row))
     said = table.problems()
     return Result(None if said else tuple(jobs), said)
+
+
+def jobs_csv(jobs: Iterable[Job]) -> str:
+    """A list that ``read_jobs`` reads as these jobs; its columns are ``COLUMNS``."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for job in jobs:
+        cells = (getattr(job, column) for column in COLUMNS)
+        writer.writerow("|".join(cell) if isinstance(cell, tuple) else cell for cell in cells)
+    return out.getvalue()
 
 
 def _job(table: Table, row: Row) -> Job:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dcplan.demand.goals import Goal, Measure, Moves, Pin, only
+from dcplan.demand.limits import Survive
+from dcplan.demand.places import Cap, Egress, NetworkBound, UserPlace
 from dcplan.diag import ConfigPath
 
 
@@ -69,6 +72,8 @@ class Limits:
     providers: Allowed | None = None
     regions: Allowed | None = None
     zones: Allowed | None = None
+    residency: Allowed | None = None
+    """Countries and jurisdictions, as the user named them."""
     accelerators: Allowed | None = None
     precisions: Allowed | None = None
     spread: tuple[Spread, ...] = ()
@@ -76,6 +81,13 @@ class Limits:
     spot_share: float | None = None
     """The largest share of the replicas that may run on spot machines, 0 to 1."""
     spot_origin: ConfigPath | None = None
+    purchase: Allowed | None = None
+    """Ways to buy machines, by the catalogue's names."""
+    survive: Survive | None = None
+    """Holds for serving only: jobs start again."""
+    pins: tuple[Pin, ...] = ()
+    stay: ConfigPath | None = None
+    """The line that says that what runs today stays where it is; None: it may move."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +170,16 @@ class ServeDemand:
     """Share of the prompt tokens whose keys and values are in the cache already."""
     speculative: Speculative | None = None
     disaggregated: Disaggregated = Disaggregated.NEVER
+    mixed: bool = False
+    """Whether replicas of several layouts or machine types may carry the load together."""
+    users: tuple[UserPlace, ...] = ()
+    network: tuple[NetworkBound, ...] = ()
+    """Bounds on the round trip to the users."""
+    egress: tuple[Egress, ...] = ()
+    required: bool = True
+    """Nothing is planned without it; otherwise it is left out when not everything fits."""
+    priority: int = 0
+    """Of what is not required, higher ones are kept first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,15 +197,18 @@ class TrainDemand:
     origin: ConfigPath
     software: str = "megatron"
     """The training framework, by the name of its profile."""
+    spares: int = 0
+    """Machines that stand by, at least."""
+    availability: float | None = None
+    """Share of the time for which enough machines must be up; None asks for no more spares."""
+    egress: tuple[Egress, ...] = ()
+    required: bool = True
+    """Nothing is planned without it; otherwise it is left out when not everything fits."""
+    priority: int = 0
+    """Of what is not required, higher ones are kept first."""
 
 
 WorkloadDemand = ServeDemand | TrainDemand
-
-
-class Goal(StrEnum):
-    """What the solver minimises after all demand is met."""
-
-    COST = "cost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +226,12 @@ class Demand:
     project: str
     workloads: tuple[WorkloadDemand, ...]
     budget: Budget | None = None
-    goal: Goal = Goal.COST
+    carbon: Cap | None = None
+    """Kilograms of CO2e per hour."""
+    power: Cap | None = None
+    """Watts of the machines, without cooling."""
+    goals: tuple[Goal, ...] = (only(Measure.COST),)
+    """What is minimised once all demand is met, one after the other."""
+    max_moves: Moves | None = None
     horizon_s: float = 30 * 86_400.0
     """How long serving is paid for when its cost is weighed against training's."""

@@ -78,7 +78,7 @@ def peak_flops(accelerator: Accelerator, precision: str) -> float | None:
     known = precisions().get(precision)
     if known is None:
         return None
-    native = accelerator.name in known.native_on
+    native = accelerator.chip in known.native_on
     return peaks.get(known.native if native else known.peak)
 
 
@@ -90,7 +90,7 @@ def form_on(accelerator: Accelerator, form: Format) -> Format:
     """
 
     def on(one: Precision) -> Precision:
-        if accelerator.name not in one.native_on:
+        if accelerator.chip not in one.native_on:
             return one
         return replace(precisions()[one.native], bytes=one.bytes, block=one.block)
 

@@ -47,6 +47,32 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Between:
+    """How a training job lies on its machines in rank order, and what these exchange in one step.
+
+    Machine r holds a part of stage ``r // members``.  Bytes are in one direction.
+    """
+
+    stages: int
+    """Pipeline stages that lie on machines of their own."""
+    members: int
+    """Machines of each of them."""
+    group: int
+    """Machines, one after the other, that the widest tensor, context or expert group lies on."""
+    ring_bytes: float
+    """What a machine passes on to the next one of its stage: gradients, and weights that are shared out."""
+    boundary_bytes: float
+    """What a machine sends to the one with its place in the next stage, and gets back from it."""
+    group_bytes: float
+    """What a machine sends to the other machines of its group."""
+
+    @property
+    def machines(self) -> int:
+        """All of them."""
+        return self.stages * self.members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
     """Bytes on the fullest device, by use."""
 

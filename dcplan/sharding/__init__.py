@@ -5,6 +5,7 @@ were found.
 Knows: perf's formulas, availability.       Never: prices, pools' places, what to choose.
 """
 
+from dcplan.catalog.formats import DEFAULT_PRECISIONS
 from dcplan.sharding.availability import MACHINE_AVAILABILITY, replica_availability, spares_for
 from dcplan.sharding.question import TrainingQuestion
 from dcplan.sharding.rank_training import RankedLayout, TrainingRanking, best_training_layouts
@@ -24,7 +25,6 @@ from dcplan.sharding.types import (
     ServeEstimate,
     TrainEstimate,
 )
-from dcplan.sharding.ways import DEFAULT_PRECISIONS
 
 __all__ = [
     "DEFAULT_PRECISIONS",

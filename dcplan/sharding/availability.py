@@ -31,7 +31,6 @@ def spares_for(replicas: int, machines: int, availability: float | None) -> int:
         return 0
     wanted = min(availability, HIGHEST)
     up = replica_availability(machines)
-    up = replica_availability(machines)
     low, high = -1, 0
     while _at_least(replicas, high, up) < wanted:
         low, high = high, 2 * high + 1
@@ -42,6 +41,21 @@ def spares_for(replicas: int, machines: int, availability: float | None) -> int:
         middle = (low + high) // 2
         low, high = (low, middle) if _at_least(replicas, middle, up) >= wanted else (middle, high)
     return high
+
+
+def most_with(spares: int, machines: int, availability: float) -> int:
+    """The most replicas of which no more than ``spares`` are down for the share ``availability`` of the time.
+
+    Largest N with P(Binomial(N, 1 - a) <= k) >= availability: ``spares_for`` the other way round.
+    """
+    wanted, up = min(availability, HIGHEST), replica_availability(machines)
+    low, high = spares, spares + 1
+    while _at_least(high - spares, spares, up) >= wanted:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if _at_least(middle - spares, spares, up) >= wanted else (low, middle)
+    return low
 
 
 def _at_least(replicas: int, spares: int, up: float) -> float:

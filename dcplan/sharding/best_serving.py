@@ -13,6 +13,7 @@ from dcplan.demand.types import ServeDemand
 from dcplan.diag import Diagnostic, Result, error, listed
 from dcplan.sharding.explain import explain_serve
 from dcplan.sharding.filling import NO_REQUEST, Filled, filled, layout_of
+from dcplan.sharding.front import front_rows, on_front, thinned
 from dcplan.sharding.serving_question import ServingQuestion, demand_of, questionable, without_places
 from dcplan.sharding.tally import SERVING_REASONS, Tally, fitting, sifted
 from dcplan.sharding.trials import try_classes
@@ -20,11 +21,13 @@ from dcplan.sharding.ways import ways_of
 
 if TYPE_CHECKING:
     from dcplan.catalog.types import Model
-    from dcplan.perf.numbers import Array
     from dcplan.sharding.filling import ServingLayout
-    from dcplan.sharding.legal import Mask
     from dcplan.sharding.types import MachineClass, Search
     from dcplan.sharding.ways import Ways
+
+
+FRONT = 6
+"""Layouts of the front that are told: the three best, and as many between them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,11 @@ class ServingSearch:
     """The answer: best layouts first, and where all the others went."""
 
     layouts: tuple[ServingLayout, ...]
+    front: tuple[ServingLayout, ...]
+    """What no other beats in throughput, time of a request and memory slack at once, most throughput first.
+
+    At most ``FRONT``, the best in each among them.
+    """
     search: Search
 
 
@@ -71,10 +79,10 @@ def best_serving_layouts(  # noqa: PLR0913 - what is asked, of what, and with wh
         return Result(None, (_not_one(model, machines),))
     if not full:
         return Result(None, _none_fills(demand, ways.value, machines, devices, table))
-    best = _best(full, demand, devices, top)
+    best, front = _best(full, demand, devices, top)
     report = tally.search(model.name, len(best), started)
     report = replace(report, floor=question.floor, ruled_out=ways.value.ruled_out)
-    return Result(ServingSearch(layouts=best, search=report))
+    return Result(ServingSearch(layouts=best, front=front, search=report))
 
 
 def _none_fills(
@@ -99,33 +107,25 @@ def _none_fills(
     return (error("no-layout", "No equal replicas fill the accelerators", detail),)
 
 
-def _best(full: list[Filled], demand: ServeDemand, devices: int, top: int) -> tuple[ServingLayout, ...]:
-    """The ``top`` layouts with the most throughput of a device; of equal ones the smaller replica."""
+def _best(
+    full: list[Filled], demand: ServeDemand, devices: int, top: int
+) -> tuple[tuple[ServingLayout, ...], tuple[ServingLayout, ...]]:
+    """The ``top`` layouts with the most throughput of a device, smaller ones first of equals; the front."""
     speed = np.concatenate([one.per_device for one in full])
     size = np.concatenate([one.replicas.layouts.devices for one in full])
     slack = np.concatenate([one.slack for one in full])
+    goods = [speed, -np.concatenate([one.request_s for one in full]), slack]
     place = [(one, index) for one in full for index in range(len(one.clients))]
-    front = on_front(speed, -size, slack)
+    front = on_front(*goods)
+
+    def told(row: int) -> ServingLayout:
+        return layout_of(*place[row], demand, devices, front=bool(front[row]))
+
+    rows = front_rows(*goods)
+    few = rows[thinned(FRONT, *(column[rows] for column in goods), first=np.zeros(0, dtype=np.intp))]
     order = np.lexsort((-slack, size, -speed))[:top]
-    return tuple(layout_of(place[i][0], place[i][1], demand, devices, front=bool(front[i])) for i in order)
-
-
-def on_front(*goods: Array) -> Mask:
-    """Rows that no other is as good as in everything and better in something; larger is better.
-
-    Rows are compared with those kept so far, best in the first good first, so
-    that it takes rows x front.
-    """
-    table = np.stack(goods, axis=1)
-    out = np.zeros(len(table), dtype=bool)
-    kept: list[int] = []
-    for index in np.lexsort([-column for column in reversed(goods)]):
-        others = table[kept]
-        beaten = (others >= table[index]).all(axis=1) & (others > table[index]).any(axis=1)
-        if not beaten.any():
-            out[index] = True
-            kept.append(int(index))
-    return out
+    few = few[np.argsort(-speed[few], kind="stable")]
+    return tuple(told(int(row)) for row in order), tuple(told(int(row)) for row in few)
 
 
 def _not_one(model: Model, machines: MachineClass) -> Diagnostic:

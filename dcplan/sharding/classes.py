@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dcplan.catalog.types import Purchase
+from dcplan.demand.types import TrainDemand
 from dcplan.diag import Diagnostic, Related, Result, did_you_mean, error, listed
-from dcplan.sharding.types import MachineClass
+from dcplan.sharding.residency import allowed_there, nowhere_allowed
+from dcplan.sharding.types import MachineClass, Within
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,39 +31,82 @@ def classes_for(
 
     Pools of one machine type whose links are equal are one class, whatever
     their zone and price: a layout that holds in one holds in all of them.
+    Machines behind one switch are a class of their own where they have better
+    links than those of the whole pool.
     """
     usable = [o for o in offerings if o.available and o.usd_per_h is not None and o.machines != 0]
     left = [o for o in usable if _within(demand, o)]
     if not left:
         return Result(None, (_nothing_left(demand, usable),))
-    groups: dict[tuple[str, str], list[Offering]] = {}
-    links: dict[str, PoolLinks] = {}
-    for offering in left:
-        links[offering.pool] = topology.links_of(offering.pool)
-        groups.setdefault((offering.machine, _signature(links[offering.pool])), []).append(offering)
+    home = [o for o in left if allowed_there(demand.limits.residency, o.place)]
+    if not home:
+        return Result(None, nowhere_allowed(demand, left))
+    groups: dict[tuple[str, Within, str], list[_Reach]] = {}
+    for offering in home:
+        for reach in _reaches(offering, topology):
+            groups.setdefault(reach.key, []).append(reach)
+    elsewhere: dict[tuple[str, Within, str], list[str]] = {}
+    for offering in left if len(home) < len(left) else ():
+        if not allowed_there(demand.limits.residency, offering.place):
+            for reach in _reaches(offering, topology):
+                elsewhere.setdefault(reach.key, []).append(offering.pool)
     return Result(
         tuple(
             MachineClass(
                 machine=machines[machine],
                 accelerator=accelerators[machines[machine].accelerator],
-                links=links[members[0].pool],
-                pools=tuple(o.pool for o in members),
+                links=members[0].links,
+                pools=tuple(reach.links.pool for reach in members),
                 machines=_most(members),
+                within=within,
+                zones=frozenset((o.provider, o.region, o.zone) for o in (r.offering for r in members)),
+                usd_per_h=_cheapest(members),
+                elsewhere=tuple(elsewhere.get(key, ())),
             )
-            for (machine, _), members in sorted(groups.items())
+            for key, members in sorted(groups.items())
+            for machine, within, _ in (key,)
         )
     )
 
 
-def _most(members: list[Offering]) -> int | None:
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """How far the machines of a gang may lie apart in a pool, what links they then have, and how many."""
+
+    offering: Offering
+    within: Within
+    links: PoolLinks
+    machines: int | None
+
+    @property
+    def key(self) -> tuple[str, Within, str]:
+        """Equal for what belongs to one class."""
+        return self.offering.machine, self.within, repr(self.links.facts)
+
+
+def _reaches(offering: Offering, topology: Topology) -> list[_Reach]:
+    """The whole pool, and one of its racks where its links are better."""
+    whole = _Reach(offering, Within.POOL, topology.links_of(offering.pool), offering.machines)
+    racks = topology.racks_of(offering.pool)
+    fullest = max(racks.values(), key=len, default=())
+    if len(fullest) < 2 or len(racks) < 2:  # noqa: PLR2004 - a gang, and more than one place for it
+        return [whole]
+    rack = topology.links_among(offering.pool, fullest)
+    if rack.scale_out.bytes_per_s <= whole.links.scale_out.bytes_per_s:
+        return [whole]
+    return [whole, _Reach(offering, Within.RACK, rack, len(fullest))]
+
+
+def _cheapest(members: list[_Reach]) -> float | None:
+    """Of one machine per hour, where it is cheapest."""
+    prices = [reach.offering.usd_per_h for reach in members]
+    return min((price for price in prices if price is not None), default=None)
+
+
+def _most(members: list[_Reach]) -> int | None:
     """The most machines that one gang can have: those of the largest pool; None where one is unknown."""
-    counts = [o.machines for o in members]
-    known = [c for c in counts if c is not None]
-    return max(known) if len(known) == len(counts) else None
-
-
-def _signature(links: PoolLinks) -> str:
-    return repr((links.scale_up_domain, links.scale_up, links.scale_out))
+    known = [reach.machines for reach in members if reach.machines is not None]
+    return max(known) if len(known) == len(members) else None
 
 
 def _within(demand: WorkloadDemand, offering: Offering) -> bool:
@@ -69,9 +115,13 @@ def _within(demand: WorkloadDemand, offering: Offering) -> bool:
         (limits.providers, offering.provider),
         (limits.regions, offering.region),
         (limits.zones, offering.zone),
+        (limits.purchase, offering.purchase.value),
     ):
         if allowed is not None and name not in allowed.names:
             return False
+    if offering.purchase is Purchase.QUEUED:
+        # Who answers requests cannot wait, and who did not ask for a queue would not look for one.
+        return limits.purchase is not None and isinstance(demand, TrainDemand)
     return offering.purchase is not Purchase.SPOT or bool(limits.spot_share)
 
 
@@ -81,6 +131,7 @@ def _nothing_left(demand: WorkloadDemand, usable: list[Offering]) -> Diagnostic:
         ("providers", limits.providers, {o.provider for o in usable}),
         ("regions", limits.regions, {o.region for o in usable}),
         ("zones", limits.zones, {o.zone for o in usable}),
+        ("purchase", limits.purchase, {o.purchase.value for o in usable}),
     )
     if not usable:
         return error(
@@ -102,10 +153,12 @@ def _nothing_left(demand: WorkloadDemand, usable: list[Offering]) -> Diagnostic:
         for name in () if allowed is None else allowed.names:
             if name not in there:
                 hint = did_you_mean(name, there) or f"There are: {listed(sorted(there)[:8])}."
-                hints.append(f'No machine is offered in "{name}" ({word}). {hint}')
+                offered = f'bought as "{name}"' if word == "purchase" else f'in "{name}" ({word})'
+                hints.append(f"No machine is offered {offered}. {hint}")
     detail = " ".join(hints) or "Together they leave none of the machines on offer."
     if not said:
-        detail = "Only spot machines are on offer, and constraints.spot_share does not allow any."
+        detail = "Only spot or queued machines are on offer, and neither constraints.spot_share nor "
+        detail += "constraints.purchase allows any."
     return error(
         "no-machines",
         "No machine is left",

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dcplan.catalog.slices import load_slices
+from dcplan.catalog.types import AcceleratorKind
 from dcplan.perf.layouts import Layouts
 from dcplan.sharding.legal import Enumerated, heads_allow, tensor_chain
 
@@ -43,13 +45,14 @@ def serving_layouts(
     all devices of the stage: Rajbhandari et al. 2022 (DeepSpeed-MoE, arXiv
     2201.05596) for both, DeepSeek-V2 (arXiv 2405.04434) and SGLang for
     attention in parallel copies.  Widths are not cut through what shares a
-    scale in ``form``.  ``pipelines`` adds stages over several
+    scale in ``form``.  TPUs beyond one machine are a slice.  ``pipelines`` adds stages over several
     machines; ``devices`` keeps to replicas that many devices can be filled with.
     """
     splits = [
         split
         for split in dict.fromkeys(_splits(model, machines, pipelines=pipelines))
         if devices is None or devices % (split[0] * split[1] * split[2]) == 0
+        if _is_slice(split[0] * split[1] * split[2], machines)
     ]
     columns = np.array(splits, dtype=np.float64).reshape(-1, 4).T
     tensor, pipeline, data, expert = columns
@@ -69,6 +72,14 @@ def serving_layouts(
         recompute=0 * ones,
     )
     return Enumerated(layouts=layouts, legal=splits_evenly(model, layouts, form))
+
+
+def _is_slice(devices: int, machines: MachineClass) -> bool:
+    """Whether so many devices can be had together: of TPUs beyond one machine only slices."""
+    if machines.accelerator.kind is not AcceleratorKind.TPU or devices <= machines.machine.devices:
+        return True
+    slices = load_slices().get(machines.accelerator.name)
+    return slices is None or slices.joins(devices)
 
 
 def splits_evenly(model: Model, layouts: Layouts, form: Format) -> Mask:

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dcplan.catalog.formats import engines
+from dcplan.catalog.formats import DEFAULT_PRECISIONS, engines, trained_in
 from dcplan.demand.types import Floor, Limits, ServeDemand, SlaBound, TrainDemand, WorkloadDemand
 from dcplan.diag import ConfigPath, Diagnostic, error, listed, plural
 from dcplan.perf.serving import cached_bytes
 from dcplan.perf.serving_memory import serving_memory
 from dcplan.sharding import train
 from dcplan.sharding.clash import Line, TimeLine, nearest, related, smallest_clash
-from dcplan.sharding.names import PRECISIONS
+from dcplan.sharding.names import PRECISIONS, words_for
 from dcplan.sharding.trials import ServeTrial, least_room, try_classes
-from dcplan.sharding.ways import DEFAULT_PRECISIONS
 from dcplan.units import format_bytes, format_duration
 
 if TYPE_CHECKING:
@@ -120,10 +119,12 @@ def train_tries(
     """The fastest layout in each precision on each class, whether it is allowed or not."""
     limit = demand.limits.precisions
     allowed = DEFAULT_PRECISIONS if limit is None else limit.names
+    able = trained_in(demand.software)
     return [
         _train_row(train.try_class(demand, model, machines, precision, table), allowed=precision in allowed)
         for machines in classes
-        for precision in PRECISIONS
+        for precision in able
+        if precision in PRECISIONS or precision in allowed
     ]
 
 
@@ -285,7 +286,7 @@ def _nothing_allowed(
         "no-layout",
         "No allowed hardware can run the model",
         f'For "{demand.name}", {listed([line.says for line in clash])}, and on these the model cannot '
-        "run: they lack the memory or the precision, or no pool has them. It would fit on "
+        f"run: they lack {words_for(demand).absent}. It would fit on "
         f"{listed(chips, last='or')} in {listed(ways[:MOST_WAYS], last='or')}.",
         path=first.origin,
         related=related(clash, first.origin),
@@ -301,11 +302,8 @@ def _fits_nowhere(demand: WorkloadDemand, rows: Sequence[Try]) -> Diagnostic:
     """No machine class holds the model, whatever the user would allow."""
     usable = [row for row in rows if row.allowed and math.isfinite(row.missing_bytes)]
     elsewhere = list(dict.fromkeys(_told(row) for row in rows if row.fits))
-    hint = (
-        f" It would fit in {listed(elsewhere[:MOST_WAYS], last='or')}: list it in constraints.precisions."
-        if elsewhere
-        else ""
-    )
+    words = words_for(demand)
+    hint = f" It would fit in {listed(elsewhere[:MOST_WAYS], last='or')}: {words.allow}." if elsewhere else ""
     if not usable:
         detail = (
             f'No way of splitting "{demand.model}" over a machine suits its heads, layers and experts (and '
@@ -319,6 +317,6 @@ def _fits_nowhere(demand: WorkloadDemand, rows: Sequence[Try]) -> Diagnostic:
             f'"{demand.name}" needs {format_bytes(best.missing_bytes + memory)} on its fullest device{where} '
             f"in {best.way}, which is the nearest; {best.machines.accelerator.name} has "
             f"{format_bytes(memory)}: {format_bytes(max(best.missing_bytes, 0.0))} short.{hint} "
-            "Add machines with more memory, or more machines to one pool."
+            f"{words.more}"
         )
     return error("no-layout", "The model fits on no machine", detail, path=demand.origin)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,8 @@ import numpy as np
 from dcplan.demand.types import Metric
 from dcplan.perf.closed_loop import closed_loop_s
 from dcplan.perf.decode import decode_parts
-from dcplan.perf.numbers import Parts, row, total
+from dcplan.perf.encoding import encoder_loop_s
+from dcplan.perf.numbers import Num, Parts, row, total
 from dcplan.perf.prefill import prefill_parts
 from dcplan.perf.serving import cached_bytes
 from dcplan.perf.serving_memory import serving_memory
@@ -49,18 +51,28 @@ class FilledLayout:
     concurrency: int
     """Requests that one replica or unit answers at a time."""
     ttft: Predicted
-    tpot: Predicted
+    tpot: Predicted | None
+    """None for an encoder, which answers with one pass over the prompt."""
     requests_per_s: float
     """Of all replicas or units together."""
     output_tokens_per_s: float
     """Of all replicas or units together."""
     output_tokens_per_s_per_device: float
-    """Over all devices that were asked for, idle ones as well."""
+    """Over all devices that were asked for, idle ones as well; an encoder's answer counts as one token."""
+    request_s: float
+    """What a request takes on average, from its arrival to its last token: concurrency over rate."""
+    memory_slack_bytes: float
+    """What is left of the fullest device's memory."""
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the predictions go beyond, each once."""
-        return tuple(dict.fromkeys((*self.ttft.notes, *self.tpot.notes)))
+        return tuple(dict.fromkeys(note for one in self.predicted for note in one.notes))
+
+    @property
+    def predicted(self) -> tuple[Predicted, ...]:
+        """Time to first token, and per further one where there are any."""
+        return (self.ttft,) if self.tpot is None else (self.ttft, self.tpot)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +85,8 @@ class ServingLayout(FilledLayout):
     layout: Layout
     memory: Memory
     """Of the fullest device, with the caches of ``concurrency`` requests."""
-    memory_slack_bytes: float
-    """What is left of a device's memory."""
     on_front: bool
-    """Whether no other layout is better in throughput, size of a replica and memory slack all at once."""
+    """Whether no other layout is better in throughput, time of a request and memory slack all at once."""
 
     @property
     def used(self) -> int:
@@ -110,6 +120,11 @@ class Filled:
         return self.rate / self.replicas.layouts.devices
 
     @property
+    def request_s(self) -> Array:
+        """What a request takes from its arrival to its last token (Little 1961: clients / rate)."""
+        return self.clients / self.rate
+
+    @property
     def slack(self) -> Array:
         """Bytes that are left on the fullest device."""
         free = self.replicas.device.memory_bytes - self.memory.total_bytes
@@ -128,9 +143,11 @@ def filled(trial: ServeTrial, rows: Mask, demand: ServeDemand, tally: Tally) -> 
     }
 
     def holds(clients: Array) -> Mask:
-        per_token, first = closed_loop_s(grid, clients, cells)
+        per_token, first = _loop_s(trial, grid, clients, cells)
         fits: Mask = (
-            (clients <= cells) & (per_token <= allowed[Metric.TPOT]) & (first <= allowed[Metric.TTFT])
+            (clients <= cells)
+            & (per_token <= allowed.get(Metric.TPOT, math.inf))
+            & (first <= allowed[Metric.TTFT])
         )
         return fits
 
@@ -143,19 +160,30 @@ def filled(trial: ServeTrial, rows: Mask, demand: ServeDemand, tally: Tally) -> 
     return [filled_with(trial, r.take(some), clients[some], room[some])]
 
 
+def _loop_s(trial: ServeTrial, r: Replicas, clients: Array, room: Array) -> tuple[Num, Num]:
+    """Time per further token, of which an encoder has none, and to the first one, seconds."""
+    if trial.way.model.causal:
+        return closed_loop_s(r, clients, room)
+    return 0.0, encoder_loop_s(r, clients)
+
+
 def filled_with(trial: ServeTrial, r: Replicas, clients: Array, room: Array) -> Filled:
-    """Layouts with so many requests at a time each, whether the SLA holds then or not."""
-    per_token, first = closed_loop_s(r, clients, room)
+    """Layouts with so many requests at a time each, whether the SLA holds then or not.
+
+    ``room``: how many the caches hold; more of them wait.
+    """
+    per_token, first = _loop_s(trial, r, clients, room)
     # Each client sends its next request when it has the last answer.
     rate = clients / (first + (r.output.mean - 1) * np.asarray(per_token))
-    cached = clients * cached_bytes(r, r.prompt.mean + r.output.mean)
+    # Who finds no room waits outside, so that caches never take more than there is.
+    cached = np.minimum(clients, np.floor(room)) * cached_bytes(r, r.prompt.mean + r.output.mean)
     memory = serving_memory(r.parameters, r.layouts, r.device, r.engine, cached)
     return Filled(
         trial=trial,
         replicas=r,
         clients=clients,
         ttft_s=np.asarray(first),
-        tpot_s=np.asarray(per_token),
+        tpot_s=np.broadcast_to(np.asarray(per_token, dtype=np.float64), np.shape(clients)),
         rate=np.asarray(rate),
         memory=memory,
     )
@@ -186,10 +214,10 @@ def layout_of(
     known = serve.known_bases(r)
     seconds = {Metric.TTFT: float(one.ttft_s[index]), Metric.TPOT: float(one.tpot_s[index])}
     parts = _parts(r, clients, float(one.rate[index]), seconds)
-    ttft, tpot = (
-        serve.predicted(trial, r, clients, which, bound, known, parts[bound.metric])
+    said = {
+        bound.metric: serve.predicted(trial, r, clients, which, bound, known, parts[bound.metric])
         for which, bound in enumerate(demand.bounds)
-    )
+    }
     requests = float(one.rate[index]) * (devices // size)
     tokens = requests * demand.output_tokens.mean
     return ServingLayout(
@@ -202,11 +230,12 @@ def layout_of(
         devices=size,
         replicas=devices // size,
         concurrency=int(clients),
-        ttft=ttft,
-        tpot=tpot,
+        ttft=said[Metric.TTFT],
+        tpot=said.get(Metric.TPOT),
         requests_per_s=requests,
         output_tokens_per_s=tokens,
         output_tokens_per_s_per_device=tokens / devices,
+        request_s=float(one.request_s[index]),
         memory=one.memory.one(index),
         memory_slack_bytes=float(one.slack[index]),
         on_front=front,

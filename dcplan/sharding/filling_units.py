@@ -174,7 +174,7 @@ def unit_layout_of(filled: FilledUnits, at: int, demand: ServeDemand, devices: i
     seconds = {Metric.TTFT: float(filled.ttft_s[at]), Metric.TPOT: float(filled.tpot_s[at])}
     decoding = max(clients - rate_s * seconds[Metric.TTFT], 1e-6) / workers[1]
     parts = _parts(one, decoding, seconds)
-    known = pairing.known_of(one, int(units.devices[at]))
+    known = pairing.known_of(one, sides, units, at)
     predictions = {
         bound.metric: predicted(
             trials[side],
@@ -205,6 +205,11 @@ def unit_layout_of(filled: FilledUnits, at: int, demand: ServeDemand, devices: i
         requests_per_s=total_rate,
         output_tokens_per_s=tokens,
         output_tokens_per_s_per_device=tokens / devices,
+        request_s=clients / rate_s,
+        memory_slack_bytes=min(
+            row(r.device.memory_bytes, 0) - group.memory.total_bytes
+            for r, group in zip(replicas, groups, strict=True)
+        ),
     )
 
 

@@ -111,12 +111,14 @@ def stages_have_layers(shape: Shape, splits: Splits) -> Mask:
 
 
 def sequence_splits(shape: Shape, splits: Splits) -> Mask:
-    """A sequence is cut in two chunks a context rank, for the causal mask, and evenly over tensor ranks.
+    """A sequence is cut in two chunks a context rank, for a causal mask, and evenly over tensor ranks.
 
-    Source: Dubey et al. 2024 section 3.3.2 for the chunks; Korthikanti et al. 2022 (arXiv 2205.05198)
-    section 4.2.2 for sequence parallelism.
+    The first and the last chunk together have as many pairs as the second and the last but one; where
+    attention is full all chunks have, and one a rank is enough.  Source: Dubey et al. 2024 section 3.3.2 for
+    the chunks, Liu et al. 2023 (Ring Attention, arXiv 2310.01889) without a mask; Korthikanti et al. 2022
+    (arXiv 2205.05198) section 4.2.2 for sequence parallelism.
     """
-    chunks = np.where(splits.context > 1, 2 * splits.context, 1.0)
+    chunks = np.where(splits.context > 1, (1 + shape.model.causal) * splits.context, 1.0)
     out: Mask = (shape.sequence % chunks == 0) & (shape.sequence % (splits.context * splits.tensor) == 0)
     return out
 

@@ -7,6 +7,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from dcplan.catalog.efficiency import ANY
+from dcplan.diag import plural
 from dcplan.perf.numbers import row
 from dcplan.sharding.types import Margin
 
@@ -57,7 +58,8 @@ def margin_of(profile: Profile | None) -> Margin:
             reason=f"assumed to be none: {NEVER_CHECKED}",
         )
     where = "any hardware" if profile.accelerator == ANY else profile.accelerator
-    rows = f"{profile.rows} runs of {profile.groups} kinds on {where} with {profile.software}"
+    kinds = f"{plural(profile.rows, 'run')} of {plural(profile.groups, 'kind')}"
+    rows = f"{kinds} on {where} with {profile.software}"
     return Margin(
         factor=max(profile.slow80, exp(NormalDist().inv_cdf(KEPT) * spread_of(profile))),
         reason=f"eight of ten runs are expected to stay below it, as errors were in {rows}, {profile.date}",

@@ -58,7 +58,7 @@ def one_serving_layout(  # noqa: PLR0913, PLR0917 - what is asked, of what, and 
         return Result(None, (_does_not_fit(model, machines, layout, name),))
     done = filled_with(trial, trial.replicas, np.array([float(concurrency)]), room)
     found = layout_of(done, 0, demand, int(layouts.devices[0]))
-    waiting = (_waiting(concurrency, room[0]),) if concurrency > room[0] else ()
+    waiting = (_waiting(concurrency, room[0]),) if model.causal and concurrency > room[0] else ()
     return Result(found, waiting)
 
 
@@ -121,6 +121,7 @@ def _waiting(concurrency: int, room: float) -> Diagnostic:
     return warning(
         "requests-wait",
         "Requests wait for room in the cache",
-        f"The cache has room for {int(room)} requests at a time, and {concurrency} are sent: the others "
-        "wait, which the TTFT below holds.",
+        f"The cache has room for {int(room):,} requests at a time, and {concurrency:,} are sent: the others "
+        f"wait, which the TTFT below holds, and the memory is that of {int(room):,}. Split the model further "
+        "or ask for fewer.",
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dcplan.sharding.availability import spares_for
+from dcplan.sharding.front import front_rows, steps, thinned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -17,11 +17,17 @@ if TYPE_CHECKING:
 
     from dcplan.demand.types import ServeDemand
     from dcplan.perf.numbers import Array
+    from dcplan.sharding.legal import Mask
     from dcplan.sharding.trials import ServeTrial
     from dcplan.sharding.types import Candidate, MachineClass
 
 MOST_KEPT = 6
-"""Candidates kept of one machine class."""
+"""Candidates kept of one machine class: the four that are best in one respect each, and what is cheapest or
+farthest from these.  Fronts of devices alone had five at most in our examples; each more costs the solver a
+variable for each pool."""
+
+MOST_MIXED = 1
+"""Candidates kept of one pair of machine classes and pair of sizes: the pairs are many."""
 
 MOST_REPLICAS = 1_000_000
 """Of one workload; no fleet comes near, and counts of machines stay far from where numbers overflow."""
@@ -34,13 +40,33 @@ class Option:
     trial: ServeTrial
     """Whose machines and way to keep the model it has."""
     devices: int
-    """Of one replica."""
+    """Of one replica, on machines of every type."""
     needed: int
     """Replicas for the planned rate, without spares."""
     most: float
     """Requests/s at the most that the SLA allows."""
+    share: float
+    """Of a bound of the SLA that is used at the planned load, the worst, margin included."""
+    slack_bytes: float
+    """Left on the fullest device at the planned load."""
     candidate: Callable[[int], Candidate]
     """The candidate with so many spares."""
+    beside: MachineClass | None = None
+    """The machines of a unit's prefill workers where they are of another type."""
+    apart: int = 0
+    """Of the devices, those on such machines."""
+
+    @property
+    def machines(self) -> int:
+        """Whole machines of one replica; 0 when it shares one."""
+        own = whole_machines(self.trial.machines, self.devices - self.apart)
+        return own if self.beside is None else max(own, 1) + max(whole_machines(self.beside, self.apart), 1)
+
+    @property
+    def rivals(self) -> tuple[int, ...]:
+        """What must be equal for two options to be weighed against each other by their devices alone."""
+        own = id(self.trial.machines)
+        return (own,) if self.beside is None else (own, id(self.beside), self.devices, self.apart)
 
 
 def needed_for(demand: ServeDemand, most: Array) -> npt.NDArray[np.int_]:
@@ -58,10 +84,10 @@ def whole_machines(machines: MachineClass, devices: int) -> int:
 
 def best_candidates(options: Iterable[Option], demand: ServeDemand) -> list[Candidate]:
     """Candidates of what no other option beats, class by class."""
-    classes: dict[int, list[Option]] = {}
+    classes: dict[tuple[int, ...], list[Option]] = {}
     for option in options:
         if option.needed <= MOST_REPLICAS:
-            classes.setdefault(id(option.trial.machines), []).append(option)
+            classes.setdefault(option.rivals, []).append(option)
     return [
         option.candidate(spares)
         for members in classes.values()
@@ -70,23 +96,50 @@ def best_candidates(options: Iterable[Option], demand: ServeDemand) -> list[Cand
 
 
 def _unbeaten(members: Sequence[Option], demand: ServeDemand) -> list[tuple[Option, int]]:
-    """(option, spares) that no other beats in devices altogether and devices of one replica.
+    """(option, spares) that no other beats, fewest devices altogether first.
 
-    Cheapest altogether first, at most ``MOST_KEPT``; of equal ones that which
-    keeps more quality, then that which could take most load.
+    What counts are devices altogether, devices of one replica, the share of the
+    SLA that is used and memory that is left.  Whatever keeps less quality than
+    another that takes no more devices, altogether and for one replica, is out;
+    of equals that which could take most load.
     """
-    rated = []
     domains = max((rule.at_least for rule in demand.limits.spread), default=1)
-    for place, one in enumerate(members):
-        machines = whole_machines(one.trial.machines, one.devices)
-        # Each domain that replicas must be spread over needs one, whether the load does or not.
-        spares = max(spares_for(one.needed, machines, demand.availability), domains - one.needed)
-        whole = ((one.needed + spares) * one.devices, one.devices)
-        rated.append((*whole, -one.trial.way.kept, -one.most, place, spares))
-    kept: list[tuple[Option, int]] = []
-    smallest = math.inf
-    for _, devices, _, _, place, spares in sorted(rated):
-        if devices < smallest:
-            kept.append((members[place], spares))
-            smallest = devices
-    return kept[:MOST_KEPT]
+    # Each domain that replicas must be spread over needs one, whether the load does or not.
+    spares = [
+        max(
+            spares_for(one.needed, one.machines, demand.availability),
+            domains - one.needed,
+        )
+        for one in members
+    ]
+    needed = np.array([one.needed for one in members]) + spares
+    devices = np.array([one.devices for one in members], dtype=np.float64)
+    kept = np.array([one.trial.way.kept for one in members])
+    places = np.argsort([-one.most for one in members], kind="stable")
+    places = places[~_spoilt(needed * devices, devices, kept)[places]]
+    goods: list[Array] = [
+        -(needed * devices)[places],
+        -devices[places],
+        -np.array([members[at].share for at in places]),
+        np.array([members[at].slack_bytes for at in places]),
+    ]
+    rows = front_rows(*goods)
+    goods = [column[rows] for column in goods]
+    # What is cheapest, and what is smaller for more: the solver fits them into what there is.
+    most = MOST_KEPT if members[0].beside is None else MOST_MIXED
+    chosen = rows[thinned(most, *goods, first=steps(*goods))]
+    best = sorted(int(at) for at in places[chosen])
+    best.sort(key=lambda at: (needed[at] * devices[at], devices[at], members[at].share))
+    return [(members[at], spares[at]) for at in best]
+
+
+def _spoilt(total: Array, devices: Array, kept: Array) -> Mask:
+    """Rows that another beats in quality without more devices, altogether or for one replica."""
+    out = np.zeros(len(kept), dtype=bool)
+    for value in np.unique(kept)[:-1]:
+        own, better = np.flatnonzero(kept == value), np.flatnonzero(kept > value)
+        better = better[np.argsort(total[better], kind="stable")]
+        fewest = np.minimum.accumulate(devices[better])
+        place = np.searchsorted(total[better], total[own], side="right") - 1
+        out[own] = (place >= 0) & (fewest[place] <= devices[own])
+    return out

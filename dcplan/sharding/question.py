@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from dcplan.perf.device import device_of, wires_of
 from dcplan.perf.framework import framework_of
-from dcplan.perf.layouts import layouts_of
+from dcplan.perf.layouts import SHARDED_GRADIENTS, layouts_of
 from dcplan.perf.parameters import parameters_of
 from dcplan.perf.training import Jobs
 from dcplan.perf.types import Layout
-from dcplan.sharding.space import Space, shape_of, whole_space
+from dcplan.sharding.space import NOT_SHARING_IN_PIPELINES, Space, schedules_of, shape_of, whole_space
 from dcplan.sharding.survey import Survey, Wanted, survey
 
 if TYPE_CHECKING:
@@ -51,12 +51,25 @@ class TrainingQuestion:
     @property
     def _able(self) -> str:
         """The framework whose abilities count; one that nobody knows can do everything."""
-        return "" if self.beyond_software else self.software
+        return "" if self.beyond_software else self.software.partition("@")[0]
 
     def space(self, pins: Mapping[str, tuple[int | str, ...]]) -> Space:
         """Everything that is looked at when these values are pinned."""
         domain = self.machines.links.scale_up_domain
         return whole_space(self.shape, self.devices, domain, self._able).pinned(pins)
+
+
+def lacks(software: str, layout: Layout) -> list[str]:
+    """What a layout has that the framework is known to lack, in words; nothing where all may be there.
+
+    Sources: those of ``space.SCHEDULES_OF`` and ``space.NOT_SHARING_IN_PIPELINES``.
+    """
+    plain, out = software.partition("@")[0], []
+    if layout.pipeline > 1 and layout.schedule not in schedules_of(plain):
+        out.append(f"the schedule {layout.schedule}")
+    if layout.pipeline > 1 and layout.zero >= SHARDED_GRADIENTS and plain in NOT_SHARING_IN_PIPELINES:
+        out.append(f"ZeRO-{layout.zero} in a pipeline")
+    return out
 
 
 def look(question: TrainingQuestion, efficiencies: Efficiencies, wanted: Wanted) -> tuple[Jobs, Survey]:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from dcplan.demand.types import Disaggregated
 from dcplan.diag import Diagnostic, Result, Severity
 from dcplan.sharding.best_serving import best_serving_layouts
 from dcplan.sharding.disaggregate import best_disaggregated_layouts
+from dcplan.sharding.front import front_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dcplan.catalog.efficiency import Efficiencies
     from dcplan.catalog.types import Model
     from dcplan.sharding.filling import ServingLayout
@@ -25,6 +30,11 @@ class ServingRanking:
 
     layouts: tuple[ServingLayout | DisaggregatedLayout, ...]
     """Most output tokens/s of an accelerator first."""
+    front: tuple[ServingLayout | DisaggregatedLayout, ...]
+    """What no other beats in throughput, time of a request and memory slack at once, most throughput first.
+
+    Of replicas a few that stand for all, of units those with the most throughput.
+    """
     aggregated: Search | None
     """None: not looked at, or nothing was found."""
     disaggregated: Search | None
@@ -70,9 +80,22 @@ def ranked_serving_layouts(  # noqa: PLR0913 - what is asked, of what, and with 
     layouts.sort(key=lambda one: -one.output_tokens_per_s_per_device)
     ranking = ServingRanking(
         layouts=tuple(layouts[:top]),
+        front=_front([*(aggregated.front if aggregated else ()), *(apart.layouts if apart else ())]),
         aggregated=aggregated.search if aggregated else None,
         disaggregated=apart.search if apart else None,
     )
     # Who names hardware for prompts is told why it stays unused.
     told = tuple(replace(one, severity=Severity.WARNING) for one in lacking) if prefill else ()
     return Result(ranking, told)
+
+
+def _front(
+    layouts: Sequence[ServingLayout | DisaggregatedLayout],
+) -> tuple[ServingLayout | DisaggregatedLayout, ...]:
+    """Those of both kinds that none of the others beats, most throughput first."""
+    rows = front_rows(
+        np.array([one.output_tokens_per_s_per_device for one in layouts]),
+        np.array([-one.request_s for one in layouts]),
+        np.array([one.memory_slack_bytes for one in layouts]),
+    )
+    return tuple(sorted((layouts[at] for at in rows), key=lambda one: -one.output_tokens_per_s_per_device))

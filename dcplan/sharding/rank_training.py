@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from dcplan.sharding.survey import Kept, Survey
 
 FLOPS_CONVENTION = (
-    "6 FLOPs a parameter and token plus causal attention, nothing that is recomputed, over the dense peak"
+    "6 FLOPs a parameter and token plus the pairs that are attended to (half of all where attention is "
+    "causal), nothing that is recomputed, over the dense peak"
 )
 """What ``model_flops_utilisation`` counts: Chowdhery et al. 2022 (PaLM, arXiv 2204.02311) appendix B,
-halved for the causal mask."""
+halved for a causal mask."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,8 @@ class RankedLayout:
     step: Step
     memory_share: float
     """Of the device's memory that is taken, the framework's own included."""
+    memory_slack_bytes: float
+    """What is left of it."""
     notes: tuple[str, ...]
     """What the prediction goes beyond."""
 
@@ -107,6 +110,7 @@ def _ranked(job: Jobs, kept: Kept, checked: Profile | None) -> tuple[RankedLayou
                 devices=int(one.layouts.devices[0]),
                 step=step,
                 memory_share=step.memory.total_bytes / float(job.device.memory_bytes),
+                memory_slack_bytes=float(job.device.memory_bytes) - step.memory.total_bytes,
                 notes=step_notes(checked, one),
             )
         )

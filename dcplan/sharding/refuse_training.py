@@ -8,23 +8,32 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dcplan.catalog.asked import untrained
 from dcplan.diag import Diagnostic, did_you_mean, error, listed, warning
 from dcplan.perf.device import device_of
 from dcplan.perf.layouts import RECOMPUTE, SCHEDULES, Layouts
+from dcplan.perf.types import Layout
 from dcplan.sharding.enumerate import layout_blocks, legal_splits
 from dcplan.sharding.facts import missing_fact, unknown_format
 from dcplan.sharding.question import TrainingQuestion, look
 from dcplan.sharding.space import AXES
+from dcplan.sharding.spelling import SIZES
 from dcplan.sharding.survey import Survey, Wanted
 from dcplan.units import format_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from dcplan.catalog.efficiency import Efficiencies
 
 WORDS = {"schedule": SCHEDULES, "recompute": RECOMPUTE}
 """Fields of a layout that are words."""
+
+SHORT = {name: short for short, name in SIZES.items()}
+"""What layouts call a field."""
+
+PLAIN = Layout()
+"""A layout that says nothing."""
 
 LEAST = {"zero": 0, "shard": 0}
 """The least value of a field, where it is not 1."""
@@ -36,6 +45,9 @@ MOST_TOLD = 12
 
 TRIES = 5
 """How many times the number of devices is doubled to find where a model fits."""
+
+MOST_LOOKS = 64
+"""Numbers of devices that are all looked at for the least on which a model fits: milliseconds each."""
 
 
 def wrong_sizes(question: TrainingQuestion, top: int) -> list[Diagnostic]:
@@ -125,9 +137,9 @@ def long_sequences(question: TrainingQuestion) -> list[Diagnostic]:
 def missing_facts(question: TrainingQuestion, efficiencies: Efficiencies) -> list[Diagnostic]:
     """Facts of the hardware without which there is no prediction; none is ever made up."""
     machines, chip = question.machines, question.machines.accelerator
-    unknown = unknown_format(question.precision)
-    if unknown is not None:
-        return [unknown]
+    wrong = unknown_format(question.precision) or untrained(question.precision, question.software)
+    if wrong is not None:
+        return [wrong]
     efficiency = efficiencies.of(chip, question.software)
     out = []
     if device_of(chip, question.precision, efficiency) is None:
@@ -142,7 +154,8 @@ def missing_facts(question: TrainingQuestion, efficiencies: Efficiencies) -> lis
             "missing-hardware-fact",
             "A hardware fact is missing",
             f"Nobody says {what} for {machines.name} with {chip.name}. A step on {question.devices:,} of "
-            "them depends on it, and it is not made up: add it to the inventory or the catalogue.",
+            "them depends on it, and it is not made up. Describe such machines in an inventory and plan a "
+            "document with it, or name others with -on.",
         )
         for what, value in facts
         if not (value > 0 and math.isfinite(value))
@@ -157,7 +170,11 @@ def not_legal(question: TrainingQuestion, found: Survey) -> Diagnostic:
     what = f"{question.devices:,} x {machines.accelerator.name} in {machines.name}"
     tried = sum(found.fallen.values())
     told = f"Of {tried:,} ways to split it, {listed(broken)}." if tried else "No such groups fill it."
-    asked = listed([f"{name} {_said(values)}" for name, values in question.pins.items()])
+    pins = {name: values for name, values in question.pins.items() if values != (getattr(PLAIN, name),)}
+    if not question.model.experts:
+        # A layout without experts cuts them as it cuts the dense layers, which nobody has asked for.
+        pins.pop("expert_tensor", None)
+    asked = listed([_said(name, values) for name, values in pins.items()])
     hints = [_hint(question, name) for name in question.pins]
     if not any(hints):
         less = ", or pin less" if question.pins else ""
@@ -169,8 +186,10 @@ def not_legal(question: TrainingQuestion, found: Survey) -> Diagnostic:
     return error("no-layout", "No layout is legal", " ".join(filter(None, [detail, *hints])))
 
 
-def _said(values: tuple[int | str, ...]) -> str:
-    return listed([str(value) for value in values], last="or")
+def _said(name: str, values: Iterable[int | str]) -> str:
+    """Values of a field as a layout spells them: ``tp4 or tp8``."""
+    short = SHORT.get(name, "")
+    return listed([f"{short}{value}" for value in values], last="or")
 
 
 def _hint(question: TrainingQuestion, name: str) -> str:
@@ -180,11 +199,11 @@ def _hint(question: TrainingQuestion, name: str) -> str:
     seen: set[int] = set()
     for block in layout_blocks(splits, question.shape, space, fallen):
         seen.update(int(v) for v in np.unique(_column(block.layouts, name)))
-    values = [WORDS[name][v] if name in WORDS else str(v) for v in sorted(seen)]
+    values = [WORDS[name][v] if name in WORDS else f"{SHORT[name]}{v}" for v in sorted(seen)]
     if not values:
         return ""
     shown = values if len(values) <= MOST_TOLD else [*values[: MOST_TOLD - 1], f"... {values[-1]}"]
-    return f"With everything else as it is, {name} may be {listed(shown, last='or')}."
+    return f"With everything else as it is, {name.replace('_', ' ')} may be {listed(shown, last='or')}."
 
 
 def _column(layouts: Layouts, name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -207,15 +226,39 @@ def fits_nowhere(question: TrainingQuestion, found: Survey, efficiencies: Effici
 def _way_out(question: TrainingQuestion, efficiencies: Efficiencies) -> str:
     """More devices, where these would do, or less to hold."""
     # Whoever asks may get more machines, however many they have said there are.
-    unbound, tried = replace(question.machines, machines=None), question.devices
+    unbound = replace(question, machines=replace(question.machines, machines=None))
+    tried = question.devices
     for doubled in range(1, TRIES + 1):
-        larger = replace(question, devices=question.devices << doubled, machines=unbound)
-        if wrong_sizes(larger, 1):
+        devices = question.devices << doubled
+        if wrong_sizes(replace(unbound, devices=devices), 1):
             continue
-        found = look(larger, efficiencies, Wanted())[1]
+        found = _looked_at(unbound, devices, efficiencies)
         if found.fit:
-            return f"It fits on {larger.devices:,}."
-        tried = larger.devices if found.legal else tried
+            return _least(unbound, tried, devices, efficiencies)
+        tried = devices if found.legal else tried
     more = f"It does not fit on {tried:,} either. " if tried > question.devices else ""
     pins = "Pin less, so that more can be split and recomputed; or take" if question.pins else "Take"
     return f"{more}{pins} accelerators with more memory, or a shorter sequence."
+
+
+def _least(question: TrainingQuestion, short: int, enough: int, efficiencies: Efficiencies) -> str:
+    """The least number above ``short`` on which it fits; it does on ``enough``.
+
+    Parts that tile a machine and whole machines are looked at.  A few are all looked at, because batch and
+    heads divide by some and not by others; of many the half is always left that must hold it if more
+    devices never hold less.
+    """
+    own = question.machines.machine.devices
+    sizes = [n for n in range(short + 1, enough + 1) if own % n == 0 or n % own == 0]
+    if len(sizes) <= MOST_LOOKS:
+        least = next(n for n in sizes if n == enough or _looked_at(question, n, efficiencies).fit)
+        return f"It fits on {least:,} and on no fewer."
+    low, high = -1, len(sizes) - 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _looked_at(question, sizes[middle], efficiencies).fit else (middle, high)
+    return f"It fits on {sizes[high]:,}."
+
+
+def _looked_at(question: TrainingQuestion, devices: int, efficiencies: Efficiencies) -> Survey:
+    return look(replace(question, devices=devices), efficiencies, Wanted())[1]

@@ -59,7 +59,8 @@ def _trained(
     if job is None:
         return None
     checked = profile_for(efficiencies, machines.accelerator.name, demand.software, candidate.precision, STEP)
-    estimate = train.estimate_of(replace(job, layouts=layouts_of(candidate.layout)), demand, checked)
+    placed = replace(job, layouts=layouts_of(candidate.layout))
+    estimate = train.estimate_of(placed, demand, checked, machines.machine.devices)
     late = estimate.duration_s > (math.inf if demand.deadline_s is None else demand.deadline_s)
     return None if late else replace(candidate, estimate=estimate)
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dcplan.catalog import canonical_accelerator
+from dcplan.catalog.asked import asked_of_encoder, training_precisions
 from dcplan.catalog.efficiency import Efficiencies, load_efficiencies
 from dcplan.demand.types import Allowed, Demand, Disaggregated, ServeDemand, TrainDemand, WorkloadDemand
-from dcplan.diag import Diagnostic, Result, error, has_errors
+from dcplan.diag import Diagnostic, Diagnostics, Result, Severity, error, has_errors
 from dcplan.sharding import serve, serve_units, train
 from dcplan.sharding.explain import explain_serve, explain_train
 from dcplan.sharding.names import told_apart
@@ -19,8 +20,8 @@ from dcplan.sharding.options import MOST_REPLICAS, Option, best_candidates
 from dcplan.sharding.split_checks import apart_at_all
 from dcplan.sharding.tally import NO_ROOM, NOT_LEGAL, SERVING_REASONS, Tally, fitting, sifted
 from dcplan.sharding.trials import try_classes
-from dcplan.sharding.types import Candidate, Candidates, MachineClass, Search
-from dcplan.sharding.ways import DEFAULT_PRECISIONS, Ways, unknown_precisions, ways_of
+from dcplan.sharding.types import Candidate, Candidates, MachineClass, Search, Within
+from dcplan.sharding.ways import Ways, unknown_precisions, ways_of
 from dcplan.sharding.why_no_units import explain_units
 
 if TYPE_CHECKING:
@@ -50,17 +51,24 @@ def search_all(
     problems: list[Diagnostic] = []
     for workload in demand.workloads:
         classes = classes_of(workload)
-        problems += classes.diagnostics
+        problems += _weighed(classes.diagnostics, workload)
         if classes.value is None:
             continue
         result = search(workload, models[workload.model], classes.value, table, models)
-        problems += result.diagnostics
+        problems += _weighed(result.diagnostics, workload)
         if result.value is not None:
             found += result.value[0]
             searches.append(result.value[1])
     if has_errors(tuple(problems)):
         return Result(None, tuple(problems))
     return Result(Candidates(candidates=tuple(found), searches=tuple(searches)), tuple(problems))
+
+
+def _weighed(said: Diagnostics, workload: WorkloadDemand) -> Diagnostics:
+    """Nothing stops because of a workload that need not run: it is left out, and the reason is told."""
+    if workload.required:
+        return said
+    return tuple(replace(d, severity=Severity.WARNING) for d in said)
 
 
 def search(
@@ -75,15 +83,17 @@ def search(
     Without ``limits.precisions`` and a quality floor only bf16 is searched;
     with one of them, what it allows, wherever the hardware and the engine have
     it.  ``models`` holds those of variants and drafts by name.  Errors:
-    ``unknown-precision``, ``floor-unreachable``, ``context-too-short``,
+    ``unknown-precision``, ``untrained-precision``, ``floor-unreachable``,
+    ``generates-nothing``, ``another-kind``, ``context-too-short``,
     ``no-machines`` (no class at all), ``engine-unsupported``,
     ``not-disaggregated``, ``too-much-traffic`` and ``no-layout`` (none keeps
     all bounds).
     """
     unknown = unknown_precisions(demand.limits.precisions)
-    if unknown:
-        return Result(None, unknown)
-    if isinstance(demand, ServeDemand) and _mean_tokens(demand) > model.max_context:
+    asked = asked_of_encoder(demand, model, models) if isinstance(demand, ServeDemand) else ()
+    if unknown or asked:
+        return Result(None, (*unknown, *asked))
+    if isinstance(demand, ServeDemand) and _mean_tokens(demand, model) > model.max_context:
         return Result(None, (_context_too_short(demand, model),))
     if not classes:
         return Result(None, (_no_machines(demand),))
@@ -97,14 +107,12 @@ def search(
     return _serve(demand, ways.value, classes, efficiencies, started)
 
 
-def allowed_precisions(limit: Allowed | None) -> tuple[str, ...]:
-    """The precisions to search."""
-    return DEFAULT_PRECISIONS if limit is None else limit.names
-
-
 def accelerator_allowed(machines: MachineClass, limit: Allowed | None) -> bool:
-    """Whether the user lets this class's accelerator be used."""
-    return limit is None or machines.accelerator.name in {canonical_accelerator(n) for n in limit.names}
+    """Whether the user lets this class's accelerator be used; whoever allows a GPU allows its parts."""
+    if limit is None:
+        return True
+    names = {canonical_accelerator(n) for n in limit.names}
+    return machines.accelerator.name in names or machines.accelerator.chip in names
 
 
 def _serve(
@@ -126,7 +134,7 @@ def _serve(
         return Result(None, (explain_units(demand, trials, fit),))
     if not found:
         return Result(None, (explain_serve(demand, ways, classes, table),))
-    found.sort(key=lambda c: (c.replicas * c.devices, c.devices, c.id))
+    found.sort(key=lambda c: (c.replicas * c.all_devices, c.all_devices, c.id))
     report = tally.search(demand.name, len(found), started)
     floor = None if demand.floor is None else demand.floor.kept
     report = replace(report, floor=floor, ruled_out=ways.ruled_out)
@@ -151,10 +159,14 @@ def _options(
 def _train(
     demand: TrainDemand, model: Model, classes: Sequence[MachineClass], table: Efficiencies, started: float
 ) -> Result[Found]:
+    precisions = training_precisions(demand)
+    if precisions.value is None:
+        return Result(None, precisions.diagnostics)
     tally = Tally("not allowed", NOT_LEGAL, NO_ROOM, "miss the deadline")
     found: list[Candidate] = []
     for machines in classes:
-        for precision in allowed_precisions(demand.limits.precisions):
+        trials: list[train.TrainTrial] = []
+        for precision in precisions.value:
             trial = train.try_class(demand, model, machines, precision, table)
             tally.considered += trial.count
             if not accelerator_allowed(machines, demand.limits.accelerators):
@@ -164,7 +176,8 @@ def _train(
             tally.counts[NO_ROOM] += trial.legal - trial.fit
             tally.counts["miss the deadline"] += trial.late
             tally.remain += trial.fit - trial.late
-            found += train.candidates_of(trial, demand)
+            trials.append(trial)
+        found += train.candidates_of(trials, demand)
     if not found:
         return Result(None, (explain_train(demand, model, classes, table),))
     found.sort(key=lambda c: (c.machines * (c.hours or 0.0), c.devices, c.id))
@@ -172,15 +185,41 @@ def _train(
 
 
 def _distinct(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Tell apart candidates of classes with the same machine but other links, by their first pool."""
-    listed_already = list(candidates)
+    """Tell apart candidates of classes with the same machine but other links, by their first pool.
+
+    One machine is as near to itself in a pool as in a rack, so that of the rack is left out; and what lies
+    between machines is nothing to replicas of one, which are alike in all pools.
+    """
+    listed_already = _joined(c for c in candidates if c.machines > 1 or c.within is Within.POOL)
     seen: dict[str, int] = {}
     for candidate in listed_already:
         seen[candidate.id] = seen.get(candidate.id, 0) + 1
     return [
-        replace_id(c, told_apart(c.id, c.pools[0])) if seen[c.id] > 1 and c.pools else c
+        replace_id(c, told_apart(c.id, "+".join(_first_pools(c)))) if seen[c.id] > 1 and c.pools else c
         for c in listed_already
     ]
+
+
+def _joined(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Candidates of one machine that differ in nothing but their pools, as one."""
+    kept: list[Candidate] = []
+    places: dict[str, list[int]] = {}
+    for candidate in candidates:
+        alike = places.setdefault(candidate.id, [])
+        for place in alike if candidate.machines <= 1 and candidate.beside is None else ():
+            if replace(kept[place], pools=()) == replace(candidate, pools=()):
+                kept[place] = replace(kept[place], pools=(*kept[place].pools, *candidate.pools))
+                break
+        else:
+            alike.append(len(kept))
+            kept.append(candidate)
+    return kept
+
+
+def _first_pools(candidate: Candidate) -> tuple[str, ...]:
+    """The first pool of each type of machine, and whether its racks are meant."""
+    near = () if candidate.within is Within.POOL else (candidate.within.value,)
+    return (candidate.pools[0], *(candidate.beside.pools[:1] if candidate.beside else ()), *near)
 
 
 def replace_id(candidate: Candidate, name: str) -> Candidate:
@@ -188,9 +227,9 @@ def replace_id(candidate: Candidate, name: str) -> Candidate:
     return replace(candidate, id=name)
 
 
-def _mean_tokens(demand: ServeDemand) -> float:
-    """Tokens of a mean request when its last one is made."""
-    return demand.prompt_tokens.mean + demand.output_tokens.mean
+def _mean_tokens(demand: ServeDemand, model: Model) -> float:
+    """Tokens of a mean request when its last one is made; an encoder makes none."""
+    return demand.prompt_tokens.mean + (demand.output_tokens.mean if model.causal else 0.0)
 
 
 def _context_too_short(demand: ServeDemand, model: Model) -> Diagnostic:
@@ -198,9 +237,9 @@ def _context_too_short(demand: ServeDemand, model: Model) -> Diagnostic:
     return error(
         "context-too-short",
         "The model's context is too short",
-        f'A mean request of "{demand.name}" has {_mean_tokens(demand):,.0f} tokens, prompt and output '
-        f"together; {demand.model} takes {model.max_context:,}. Shorten the requests, name a model with a "
-        "longer context, or give its max_context under `models` if it was extended.",
+        f'A mean request of "{demand.name}" has {_mean_tokens(demand, model):,.0f} tokens, prompt '
+        f"and output together; {demand.model} takes {model.max_context:,}. Shorten the requests, name a "
+        "model with a longer context, or give its max_context under `models` if it was extended.",
         path=(*demand.origin, "traffic"),
     )
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from dcplan.demand.types import ServeDemand, SlaBound
+    from dcplan.perf.memory import MemoryOf
     from dcplan.sharding.legal import Mask
 
 
@@ -50,6 +51,14 @@ class _Sized:
     """Requests/s of one replica."""
     batch: Array
     """At the planned rate."""
+    parts: tuple[Parts, ...]
+    """What is predicted against each bound at the planned rate, without margin."""
+    share: Array
+    """Of a bound of the SLA that is used at the planned rate, the worst, margin included."""
+    memory: MemoryOf
+    """At the planned rate, with the caches of a high quantile of the moments."""
+    slack_bytes: Array
+    """What ``memory`` leaves of the device's own, beside a draft model."""
 
 
 def options_of(trials: Sequence[ServeTrial], rows: Sequence[Mask], demand: ServeDemand) -> list[Option]:
@@ -63,6 +72,8 @@ def options_of(trials: Sequence[ServeTrial], rows: Sequence[Mask], demand: Serve
             devices=int(sized.devices[at]),
             needed=int(sized.needed[at]),
             most=float(sized.most[at]),
+            share=float(sized.share[at]),
+            slack_bytes=float(sized.slack_bytes[at]),
             candidate=partial(_candidate, trials[sized.trial[at]], sized, at, demand),
         )
         for at in range(len(sized.place))
@@ -83,6 +94,11 @@ def _sized(trials: Sequence[ServeTrial], rows: Sequence[Mask], demand: ServeDema
     most = np.broadcast_to(np.asarray(rate_at(r, fullest)), room.shape)
     needed = needed_for(demand, most)
     planned = demand.requests_per_s / needed
+    batch = batch_for(r, planned)
+    parts = tuple(bound_parts(r, batch, bound) for bound in demand.bounds)
+    used = [np.zeros(room.shape), *(total(one) / left for one, left in zip(parts, allowed, strict=True))]
+    cached = room_needed(r, batch, CACHE_QUANTILE) * cached_bytes(r, r.prompt.mean + r.output.mean)
+    memory = serving_memory(r.parameters, r.layouts, r.device, r.engine, cached)
     return _Sized(
         trial=trial,
         place=np.concatenate([np.flatnonzero(mask) for mask in rows]),
@@ -92,7 +108,11 @@ def _sized(trials: Sequence[ServeTrial], rows: Sequence[Mask], demand: ServeDema
         most=most,
         needed=needed,
         planned=planned,
-        batch=batch_for(r, planned),
+        batch=batch,
+        parts=parts,
+        share=np.max(np.broadcast_arrays(*used), axis=0),
+        memory=memory,
+        slack_bytes=np.broadcast_to(np.asarray(r.device.memory_bytes - memory.total_bytes), room.shape),
     )
 
 
@@ -116,7 +136,9 @@ def _candidate(trial: ServeTrial, sized: _Sized, at: int, demand: ServeDemand, s
         replicas=int(sized.needed[at]) + spares,
         spares=spares,
         estimate=_estimate(trial, r, sized, at, demand),
+        memory_slack_bytes=float(sized.slack_bytes[at]),
         pools=machines.pools,
+        within=machines.within,
         variant=trial.way.variant,
         model=trial.way.named if trial.way.named != demand.model else "",
         quality=trial.way.quality,
@@ -129,7 +151,6 @@ def _estimate(trial: ServeTrial, r: Replicas, sized: _Sized, at: int, demand: Se
     known = known_bases(r)
     planned, most = float(sized.planned[at]), float(sized.most[at])
     length = r.prompt.mean + r.output.mean
-    cached = room_needed(r, batch, CACHE_QUANTILE) * cached_bytes(r, length)
     return ServeEstimate(
         batch=max(1, math.ceil(batch)),
         max_batch=max(1, math.ceil(batch), math.ceil(float(sized.fullest[at]))),
@@ -137,13 +158,18 @@ def _estimate(trial: ServeTrial, r: Replicas, sized: _Sized, at: int, demand: Se
         max_requests_per_s=most,
         output_tokens_per_s=planned * demand.output_tokens.mean,
         predicted=tuple(
-            predicted(trial, r, batch, which, demand.bounds[which], known)
-            for which in range(len(demand.bounds))
+            predicted(trial, r, batch, which, bound, known, _row_of(sized.parts[which], at))
+            for which, bound in enumerate(demand.bounds)
         ),
-        memory=serving_memory(r.parameters, r.layouts, r.device, r.engine, cached).one(0),
-        kv_capacity_tokens=int(sized.room[at] * length),
+        memory=sized.memory.one(at),
+        kv_capacity_tokens=int(sized.room[at] * length) if trial.way.model.causal else 0,
         utilisation=min(1.0, planned / most),
     )
+
+
+def _row_of(parts: Parts, at: int) -> Parts:
+    """The parts of one layout."""
+    return {name: row(value, at) for name, value in parts.items()}
 
 
 def known_bases(r: Replicas) -> dict[str, Basis]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from dcplan.catalog.asked import asked_of_encoder
 from dcplan.catalog.efficiency import ANY, Efficiencies
 from dcplan.catalog.formats import engines
 from dcplan.demand.types import Allowed, Floor, Lengths, Limits, Metric, ServeDemand, SlaBound
@@ -38,7 +39,10 @@ class ServingQuestion:
 
 
 def demand_of(model: Model, question: ServingQuestion) -> ServeDemand:
-    """The question as a workload: requests of one length, in a closed loop."""
+    """The question as a workload: requests of one length, in a closed loop.
+
+    Of an encoder there is no further token whose time could be asked for, unless it was bounded.
+    """
     prompt, output = (
         Lengths(mean=tokens, p50=tokens, p95=tokens, p99=tokens)
         for tokens in (question.prompt_tokens, question.output_tokens)
@@ -61,6 +65,7 @@ def demand_of(model: Model, question: ServingQuestion) -> ServeDemand:
                 origin=(metric.value,),
             )
             for metric, bound in wanted
+            if model.causal or metric is Metric.TTFT or bound is not None
         ),
         availability=None,
         basis="asked",
@@ -73,7 +78,9 @@ def demand_of(model: Model, question: ServingQuestion) -> ServeDemand:
 
 def questionable(question: ServingQuestion, model: Model, table: Efficiencies) -> tuple[Diagnostic, ...]:
     """What keeps a question from being answered, before anything is searched."""
-    return (*_unknown_engine(question, table), *_too_long(question, model))
+    asked = without_places(asked_of_encoder(demand_of(model, question), model))
+    too_few = _too_few(question, model)
+    return (*_unknown_engine(question, table), *(asked or (*too_few, *_too_long(question, model))))
 
 
 def _unknown_engine(question: ServingQuestion, table: Efficiencies) -> tuple[Diagnostic, ...]:
@@ -86,9 +93,20 @@ def _unknown_engine(question: ServingQuestion, table: Efficiencies) -> tuple[Dia
     return (error("unknown-engine", "Unknown engine", detail.replace("  ", " ")),)
 
 
+def _too_few(question: ServingQuestion, model: Model) -> tuple[Diagnostic, ...]:
+    """Answers that end with their first token, of a model whose speed is that of the further ones."""
+    if not model.causal or question.output_tokens > 1:
+        return ()
+    detail = (
+        f"An answer of {question.output_tokens:g} token has no further ones, whose number layouts are ranked "
+        f"by. Ask for 2 or more, or name an encoder in place of {model.name}."
+    )
+    return (error("answer-too-short", "An answer is too short", detail),)
+
+
 def _too_long(question: ServingQuestion, model: Model) -> tuple[Diagnostic, ...]:
     """Requests that the model cannot take."""
-    tokens = question.prompt_tokens + question.output_tokens
+    tokens = question.prompt_tokens + (question.output_tokens if model.causal else 0.0)
     if tokens <= model.max_context:
         return ()
     detail = (

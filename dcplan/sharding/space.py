@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dcplan.catalog.slices import load_slices
+from dcplan.catalog.types import AcceleratorKind
 from dcplan.perf.layouts import RECOMPUTE, SCHEDULES
 from dcplan.sharding.legal import tensor_chain
 from dcplan.sharding.legal_training import Shape
@@ -157,7 +159,8 @@ def device_counts(machines: MachineClass, sequences: int) -> tuple[int, ...]:
     of 3, 6 or 35 stages take what the batch does not divide by.  Beyond, only
     counts whose odd part divides the ``sequences`` of a step.  What is looked at
     never depends on how many machines there are, so that one more on offer
-    never takes a possibility away.
+    never takes a possibility away.  TPUs come in slices: of whole machines only
+    counts that are one slice, or several of the largest (``catalog.slices``).
     """
     devices = machines.machine.devices
     most = machines.machines if machines.machines is not None else max(1, MOST_DEVICES // devices)
@@ -165,4 +168,7 @@ def device_counts(machines: MachineClass, sequences: int) -> tuple[int, ...]:
     odd = whole // (whole & -whole)
     parts = [size for size in tensor_chain(devices)[1:] if most > 0]
     kept = whole[(whole <= MOST_DEVICES) | (sequences % odd == 0)]
+    if machines.accelerator.kind is AcceleratorKind.TPU:
+        slices = load_slices()[machines.accelerator.name]
+        kept = np.array([n for n in kept.tolist() if slices.joins(n)], dtype=int)
     return tuple(sorted({*parts, *(int(n) for n in kept)}))

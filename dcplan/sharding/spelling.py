@@ -29,24 +29,31 @@ _PIECE = re.compile(r"^([a-z]+)(\d+)$")
 
 
 def fields_named(text: str) -> Result[dict[str, int | str]]:
-    """The fields of ``Layout`` that a text spells; every piece that is none is told.
+    """The fields of ``Layout`` that a text spells; every piece that is none, or says a field again, is told.
 
     ``tp8-pp4-dp2-ep8-vp2-mbs1-zero3-full`` and ``TP8 PP4`` alike.  Experts that
     are not dealt out are cut as the dense layers are.
     """
     problems: list[Diagnostic] = []
     fields: dict[str, int | str] = {}
+    value: int | str
     # "zero-bubble" and "ZeRO-3" hold what separates pieces elsewhere.
     plain = text.lower().replace("zero-bubble", "zerobubble").replace("zero-", "zero")
+    told: dict[str, str] = {}
     for piece in filter(None, re.split(r"[\s,\-]+", plain)):
         word = "zero-bubble" if piece == "zerobubble" else piece
         sized = _PIECE.match(piece)
         if word in WORDS:
-            fields[WORDS[word]] = word
+            name, value = WORDS[word], word
         elif sized and sized.group(1) in SIZES and (int(sized.group(2)) or sized.group(1) == "zero"):
-            fields[SIZES[sized.group(1)]] = int(sized.group(2))
+            name, value = SIZES[sized.group(1)], int(sized.group(2))
         else:
             problems.append(_unknown(piece, text))
+            continue
+        if name in fields:
+            problems.append(_twice(told[name], word, text))
+        fields.setdefault(name, value)
+        told.setdefault(name, word)
     if problems:
         return Result(None, tuple(problems))
     if "expert" not in fields and "tensor" in fields:
@@ -80,4 +87,13 @@ def _unknown(piece: str, text: str) -> Diagnostic:
         "Unknown part of a layout",
         f'"{piece}" in the layout "{text}" says nothing. {hint} A layout is sizes such as tp8-pp2-dp4 '
         f"({listed(sorted(SIZES))}) and words ({listed(sorted(WORDS))}).".replace("  ", " "),
+    )
+
+
+def _twice(first: str, second: str, text: str) -> Diagnostic:
+    """A field that is said again, whether as before or not."""
+    return error(
+        "unknown-layout",
+        "A part of a layout is there twice",
+        f'"{first}" and "{second}" in the layout "{text}" say the same part of it. Keep one of them.',
     )

@@ -10,6 +10,8 @@ from dcplan.demand.types import Metric
 from dcplan.perf.disaggregated import decode_rate, prefill_rate
 from dcplan.perf.disaggregated_load import bound_parts, met_batch, prompts_held
 from dcplan.perf.numbers import total
+from dcplan.perf.serving import cached_bytes
+from dcplan.perf.serving_memory import serving_memory
 from dcplan.sharding.load import CACHE_QUANTILE, IDLE_BATCH, largest, most_sequences
 
 if TYPE_CHECKING:
@@ -63,6 +65,42 @@ def decoded_at(d: Disaggregated, requests_per_s: Array) -> Array:
     """The mean batch of each decode worker at a rate; no smaller than ``IDLE_BATCH``."""
     grid, wanted = d.take(np.s_[:, None]), requests_per_s[:, None]
     return largest(lambda batch: decode_rate(grid, batch) <= wanted, most_sequences(d.decode))
+
+
+def used_share(  # noqa: PLR0913, PLR0917 - what a unit does, and what it may take for that
+    d: Disaggregated,
+    bounds: Sequence[SlaBound],
+    prefill_s: Sequence[Array],
+    decode_s: Sequence[Array],
+    requests_per_s: Array,
+    batch: Array,
+) -> Array:
+    """Share of a bound that is used, the worst, margin included; 0 without bounds.
+
+    ``prefill_s`` and ``decode_s`` are what each bound leaves to a prediction
+    without the margin of either side.
+    """
+    used = [np.zeros(batch.shape)]
+    for which, bound in enumerate(bounds):
+        seconds = (prefill_s if bound.metric is Metric.TTFT else decode_s)[which]
+        used.append(np.asarray(total(bound_parts(d, requests_per_s, batch, bound)) / seconds))
+    out: Array = np.max(np.broadcast_arrays(*used), axis=0)
+    return out
+
+
+def left_bytes(d: Disaggregated, requests_per_s: Array, batch: Array) -> Array:
+    """Memory that is left on the fullest device of either side, with the caches of a high quantile."""
+    held = (
+        (d.prefill, prompts_held(d, requests_per_s), 0.0),
+        (d.decode, met_batch(d.decode, batch, CACHE_QUANTILE), d.decode.output.mean),
+    )
+    left = []
+    for r, requests, more in held:
+        cached = requests * cached_bytes(r, r.prompt.mean + more)
+        memory = serving_memory(r.parameters, r.layouts, r.device, r.engine, cached)
+        left.append(np.broadcast_to(np.asarray(r.device.memory_bytes - memory.total_bytes), batch.shape))
+    out: Array = np.min(left, axis=0)
+    return out
 
 
 def _largest(holds: Callable[[Array], Mask], most: Array) -> Array:

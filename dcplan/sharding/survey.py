@@ -123,9 +123,10 @@ class _Best:
         self._rows = np.zeros((keys, len(NAMES)))
 
     def offer(self, keys: Rows, seconds: Array, held: Array, layouts: Layouts) -> None:
-        """Keep what is faster than what was seen; of equals the one that came first."""
-        better = np.flatnonzero(seconds < self.seconds[keys])
-        order = better[np.lexsort((seconds[better], keys[better]))]
+        """Keep what is faster than what was seen; of equals that with less memory, then the first."""
+        known, fewer = self.seconds[keys], held < self._held[keys]
+        better = np.flatnonzero((seconds < known) | ((seconds == known) & fewer))
+        order = better[np.lexsort((held[better], seconds[better], keys[better]))]
         first = order[np.flatnonzero(np.diff(keys[order], prepend=-1))]
         self.seconds[keys[first]] = seconds[first]
         self._held[keys[first]] = held[first]
@@ -150,7 +151,7 @@ class _Front(_Best):
 
     def offer(self, keys: Rows, seconds: Array, held: Array, layouts: Layouts) -> None:
         """As ``_Best``; what something with less memory beats is of no use."""
-        useful = seconds < self.reach[keys]
+        useful = seconds <= self.reach[keys]
         super().offer(keys[useful], seconds[useful], held[useful], layouts.take(useful))
         table = np.minimum.accumulate(self.seconds.reshape(self._places, LEVELS), axis=1)
         before = np.concatenate([np.full((self._places, 1), np.inf), table[:, :-1]], axis=1).ravel()
@@ -211,7 +212,7 @@ class _Sieve:
 
     def _hopeful(self, least: Array, place: Rows, split: Rows) -> Mask:
         """Which layouts may still be worth keeping."""
-        hopeful: Mask = least < self.front.reach[place]
+        hopeful: Mask = least <= self.front.reach[place]
         if self._top:
             known = self.splits.seconds
             worst = np.partition(known, self._top - 1)[self._top - 1] if len(known) > self._top else np.inf

@@ -49,7 +49,7 @@ class Tally:
         self.counts[MISS] = self.counts.get(MISS, 0) + tried - held
 
     def search(self, workload: str, kept: int, started: float) -> Search:
-        """The report; what was good but is no candidate is dominated."""
+        """The report; what was good but is no candidate is dominated, or stands too near to one."""
         self.counts["dominated"] = self.remain - kept
         return Search(
             workload=workload,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dcplan.catalog.types import AcceleratorKind
+from dcplan.perf.between import between_machines
 from dcplan.perf.device import device_of, wires_of
 from dcplan.perf.estimates import bases, estimate
 from dcplan.perf.framework import framework_of
@@ -15,24 +17,31 @@ from dcplan.perf.layouts import layouts_of
 from dcplan.perf.memory import runtime_bytes
 from dcplan.perf.numbers import Array, row
 from dcplan.perf.parameters import parameters_of, training_flops_per_token
+from dcplan.perf.traffic import step_sent_bytes
 from dcplan.perf.training import Jobs, step_parts
 from dcplan.perf.training_memory import training_memory
 from dcplan.perf.types import Layout
+from dcplan.sharding.availability import spares_for
+from dcplan.sharding.front import front_rows, steps, thinned
 from dcplan.sharding.margins import STEP, profile_for, step_notes
-from dcplan.sharding.names import candidate_id
+from dcplan.sharding.names import candidate_id, training_split
 from dcplan.sharding.space import planning_space, shape_of
 from dcplan.sharding.survey import Wanted, survey
 from dcplan.sharding.types import Candidate, MachineClass, TrainEstimate
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dcplan.basis import Estimate
     from dcplan.catalog.efficiency import Efficiencies, Profile
     from dcplan.catalog.types import Model
     from dcplan.demand.types import TrainDemand
     from dcplan.perf.types import Memory
 
-MOST_KEPT = 12
-"""Candidates kept of one machine class."""
+MOST_KEPT = 8
+"""Candidates kept of one machine class: the four that are best in one respect each, and what is cheapest or
+farthest from these.  Fronts of device-hours and machines alone had three at most in our examples; each more
+costs the solver a variable for each pool."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +64,8 @@ class TrainTrial:
     accelerator lacks the precision."""
     duration_s: Array
     """Of each layout of ``jobs``."""
+    slack_bytes: Array
+    """What each layout of ``jobs`` leaves of the fullest device's memory."""
     checked: Profile | None = None
     """How well predictions of steps were seen to hold here."""
 
@@ -80,11 +91,12 @@ def try_class(
             smallest_bytes=math.inf,
             jobs=None,
             duration_s=np.zeros(0),
+            slack_bytes=np.zeros(0),
         )
     sequence, batch = demand.sequence_tokens, demand.global_batch_sequences
     shape = shape_of(model, machines, sequence, batch, demand.software)
-    steps = steps_of(demand)
-    limit = math.inf if demand.deadline_s is None else demand.deadline_s / steps
+    step_count = steps_of(demand)
+    limit = math.inf if demand.deadline_s is None else demand.deadline_s / step_count
     found = survey(job, shape, planning_space(shape, machines, demand), Wanted(limit_s=limit))
     return TrainTrial(
         machines=machines,
@@ -95,7 +107,8 @@ def try_class(
         late=found.late,
         smallest_bytes=found.smallest_bytes,
         jobs=replace(job, layouts=found.front.layouts),
-        duration_s=found.front.seconds * steps,
+        duration_s=found.front.seconds * step_count,
+        slack_bytes=float(np.asarray(job.device.memory_bytes)) - found.front.held_bytes,
         checked=profile_for(efficiencies, machines.accelerator.name, demand.software, precision, STEP),
     )
 
@@ -103,7 +116,12 @@ def try_class(
 def job_of(
     demand: TrainDemand, model: Model, machines: MachineClass, precision: str, efficiencies: Efficiencies
 ) -> Jobs | None:
-    """What formulas must know of a job, on one device for now; None where a fact is missing."""
+    """What formulas must know of a job, on one device for now; None where a fact is missing.
+
+    None on CPUs, too: the frameworks' figures are those of devices beside a host; and on parts of a GPU.
+    """
+    if machines.accelerator.kind is AcceleratorKind.CPU or machines.accelerator.is_part:
+        return None
     efficiency = efficiencies.of(machines.accelerator, demand.software)
     device = device_of(machines.accelerator, precision, efficiency)
     if device is None:
@@ -119,40 +137,36 @@ def job_of(
     )
 
 
-def candidates_of(trial: TrainTrial, demand: TrainDemand) -> list[Candidate]:
-    """Candidates that keep the deadline: the fastest for each device count, then those worth having.
+def candidates_of(trials: Sequence[TrainTrial], demand: TrainDemand) -> list[Candidate]:
+    """Candidates that keep the deadline and that no other beats, from all precisions of one machine class.
 
-    Worth having is what no other beats in both device hours and devices.
+    What counts are device-hours that are paid for, machines, time and memory
+    that is left; at most ``MOST_KEPT``, fewest device-hours first.
     """
-    if trial.jobs is None:
-        return []
     deadline = math.inf if demand.deadline_s is None else demand.deadline_s
-    rows = np.flatnonzero(trial.duration_s <= deadline)
-    layouts = trial.jobs.layouts
-    devices = layouts.devices
-    fastest: dict[int, int] = {}
-    for index in rows[np.lexsort((rows, trial.duration_s[rows]))]:
-        fastest.setdefault(int(devices[index]), int(index))
-    rated = sorted(
-        (_paid_devices(trial, count) * float(trial.duration_s[index]), count, index)
-        for count, index in fastest.items()
-    )
-    kept, fewest = [], math.inf
-    for _, count, index in rated:
-        if count < fewest:
-            kept.append(_candidate(trial, index, demand))
-            fewest = count
-    return kept[:MOST_KEPT]
+    found = [
+        (trial, index) for trial in trials for index in np.flatnonzero(trial.duration_s <= deadline).tolist()
+    ]
+    if not found:
+        return []
+    of_machine = trials[0].machines.machine.devices
+    seconds = np.array([trial.duration_s[index] for trial, index in found])
+    machines = np.array([_machines(trial, index) for trial, index in found])
+    slack = np.array([trial.slack_bytes[index] for trial, index in found])
+    goods = [-(machines * of_machine * seconds), -machines, -seconds, slack]
+    rows = front_rows(*goods)
+    goods = [column[rows] for column in goods]
+    # What is cheapest, and what is smaller for more: the solver fits them into what there is.
+    chosen = rows[thinned(MOST_KEPT, *goods, first=steps(*goods))]
+    best = sorted(chosen.tolist(), key=lambda at: (machines[at] * seconds[at], machines[at], seconds[at]))
+    return [_candidate(trial, index, demand) for trial, index in (found[at] for at in best)]
 
 
-def _machines(trial: TrainTrial, devices: int) -> int:
-    """Whole machines of a job; a part of one takes all of it."""
-    return max(1, math.ceil(devices / trial.machines.machine.devices))
-
-
-def _paid_devices(trial: TrainTrial, devices: int) -> int:
-    """Devices that are paid for."""
-    return _machines(trial, devices) * trial.machines.machine.devices
+def _machines(trial: TrainTrial, index: int) -> int:
+    """Whole machines of a job, which pays for all of its last one."""
+    if trial.jobs is None:
+        return 0
+    return max(1, math.ceil(float(trial.jobs.layouts.devices[index]) / trial.machines.machine.devices))
 
 
 def _candidate(trial: TrainTrial, index: int, demand: TrainDemand) -> Candidate:
@@ -164,22 +178,27 @@ def _candidate(trial: TrainTrial, index: int, demand: TrainDemand) -> Candidate:
     layout = jobs.layouts.one(0)
     devices = int(jobs.layouts.devices[0])
     return Candidate(
-        id=candidate_id(demand.name, machines, layout, trial.precision, devices),
+        id=candidate_id(demand.name, machines, training_split(layout), trial.precision, devices),
         workload=demand.name,
         machine=machines.machine.name,
         accelerator=machines.accelerator.name,
         layout=layout,
         precision=trial.precision,
         devices=devices,
-        machines=_machines(trial, devices),
+        machines=_machines(trial, index),
         replicas=1,
         spares=0,
-        estimate=estimate_of(jobs, demand, trial.checked),
+        estimate=estimate_of(jobs, demand, trial.checked, machines.machine.devices),
         pools=machines.pools,
+        within=machines.within,
+        memory_slack_bytes=float(trial.slack_bytes[index]),
+        standby=max(demand.spares, spares_for(max(_machines(trial, index), 1), 1, demand.availability)),
     )
 
 
-def estimate_of(jobs: Jobs, demand: TrainDemand, checked: Profile | None) -> TrainEstimate:
+def estimate_of(
+    jobs: Jobs, demand: TrainDemand, checked: Profile | None, machine_devices: int
+) -> TrainEstimate:
     """What the job does; ``jobs`` has one layout, ``checked`` is the profile that judges its step."""
     done, steps = step_of(jobs), steps_of(demand)
     return TrainEstimate(
@@ -191,6 +210,8 @@ def estimate_of(jobs: Jobs, demand: TrainDemand, checked: Profile | None) -> Tra
         model_flops_utilisation=done.model_flops_utilisation,
         memory=done.memory,
         notes=step_notes(checked, jobs),
+        sent_bytes_per_s=row(step_sent_bytes(jobs), 0) / done.step.seconds,
+        between=between_machines(jobs, machine_devices),
     )
 
 
@@ -201,7 +222,7 @@ class Step:
     step: Estimate
     tokens_per_s: float
     model_flops_utilisation: float
-    """Useful FLOPs (causal attention, no recompute) over dense peak."""
+    """Useful FLOPs (the pairs attended to, no recompute) over dense peak."""
     memory: Memory
 
 

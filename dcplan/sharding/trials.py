@@ -169,6 +169,8 @@ class _Setup:
         chip, software = machines.accelerator, self.demand.software
         enumerated = self._layouts(machines, way)
         count = len(enumerated.layouts)
+        # Parts of a GPU have no way to each other.
+        legal = enumerated.legal & (enumerated.layouts.devices == 1) if chip.is_part else enumerated.legal
         if chip.name not in self.efficiencies:
             self.efficiencies[chip.name] = self.table.of(chip, software)
         efficiency = self.efficiencies[chip.name]
@@ -192,7 +194,7 @@ class _Setup:
             way=way,
             replicas=replicas,
             count=count,
-            legal=enumerated.legal,
+            legal=legal,
             room=np.zeros(count),
             fits=np.zeros(count, dtype=bool),
             idle_s=tuple(np.full(count, np.inf) for _ in self.demand.bounds),

@@ -6,11 +6,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 # Imported for good, not only for type checkers: a saved plan is read into these types.
-from dcplan.basis import Estimate
+from dcplan.basis import Basis, Estimate
 from dcplan.catalog.types import Accelerator, Machine
 from dcplan.demand.types import Metric
-from dcplan.perf.types import Layout, Memory
+from dcplan.perf.types import Between, Layout, Memory
 from dcplan.topology.types import PoolLinks
+
+
+class Within(StrEnum):
+    """How near to each other the machines of a gang are."""
+
+    POOL = "pool"
+    """Anywhere in one pool."""
+    RACK = "rack"
+    """Behind one switch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +33,14 @@ class MachineClass:
     """Names of the pools that open such machines."""
     machines: int | None
     """The most that one gang can have together; None is unknown."""
+    within: Within = Within.POOL
+    """How near to each other the machines of a gang must be for these links."""
+    zones: frozenset[tuple[str, str, str]] = frozenset()
+    """(provider, region, zone) of these pools; empty where nobody asked."""
+    usd_per_h: float | None = None
+    """Of a machine in the cheapest of these pools; None is unknown."""
+    elsewhere: tuple[str, ...] = ()
+    """Pools that would belong here but lie outside the countries that the workload may not leave."""
 
     @property
     def name(self) -> str:
@@ -138,10 +155,15 @@ class TrainEstimate:
     """By which it must be done; None for no deadline."""
     tokens_per_s: float
     model_flops_utilisation: float
-    """Useful FLOPs (causal attention, no recompute) over dense peak."""
+    """Useful FLOPs (the pairs attended to, no recompute) over dense peak."""
     memory: Memory
     notes: tuple[str, ...] = ()
     """What the prediction goes beyond, as in ``Predicted``."""
+    sent_bytes_per_s: float | None = None
+    """What a device sends out of its scale-up domain, on average over a step and over the devices, in one
+    direction; as well known as ``step``.  None in plans that did not tell it."""
+    between: Between | None = None
+    """What its machines exchange in a step; None on one machine, and in plans that did not tell it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +180,20 @@ class PrefillWorkers:
     """Of one of them."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrefillMachines:
+    """The machines of a unit's prefill workers where they are of another type than those that decode."""
+
+    machine: str
+    accelerator: str
+    devices: int
+    """Of one unit."""
+    machines: int
+    """Whole machines of one unit; 0 when it takes a part of one and shares the rest."""
+    pools: tuple[str, ...]
+    """Names of the pools that open such machines; a unit has both kinds in one zone."""
+
+
 def unit_text(prefill_workers: int, prefill: Layout | str, decode_workers: int, decode: Layout | str) -> str:
     """One unit in words: ``2P TP2 + 1D TP4``, or with layouts that say more."""
     return f"{prefill_workers}P {prefill} + {decode_workers}D {decode}"
@@ -171,12 +207,13 @@ class Candidate:
     """Unique in the plan: ``chat/p5.48xlarge/tp2/fp8``."""
     workload: str
     machine: str
+    """Its type; of a unit on two types the one that decodes, as for all fields of machines and devices."""
     accelerator: str
     layout: Layout
     precision: str
     """The number format: bf16, fp8, fp8-kv8..."""
     devices: int
-    """Of one replica; a training job is one replica."""
+    """Of one replica; a training job is one replica.  ``beside`` has more."""
     machines: int
     """Whole machines of one replica; 0 when it takes a part of one and shares the rest."""
     replicas: int
@@ -185,6 +222,8 @@ class Candidate:
     estimate: ServeEstimate | TrainEstimate
     pools: tuple[str, ...]
     """Names of the pools whose links the estimate holds for."""
+    within: Within = Within.POOL
+    """How near to each other the machines of one replica must be for the estimate to hold."""
     variant: str = ""
     """Of the workload's variants; empty for its model itself."""
     model: str = ""
@@ -193,6 +232,12 @@ class Candidate:
     """What is kept of the original model's score; None is unknown, which no quality floor allows."""
     prefill: PrefillWorkers | None = None
     """What computes prompts in a unit, whose decode workers have ``layout``; None: each replica does both."""
+    beside: PrefillMachines | None = None
+    """Where prompts are computed on machines of another type; None: all of a replica is on ``machine``."""
+    memory_slack_bytes: float | None = None
+    """The least memory that a device has left at the planned load; None in plans that did not tell it."""
+    standby: int = 0
+    """Whole machines of the same pool that stand by for a training job; not in ``machines``."""
 
     @property
     def shape(self) -> str:
@@ -202,9 +247,71 @@ class Candidate:
         return unit_text(self.prefill.workers, self.prefill.layout, self.prefill.decode_workers, self.layout)
 
     @property
+    def apart(self) -> PrefillMachines | None:
+        """What stands beside a replica's own machines: those for prompts, or those that stand by."""
+        if self.beside is not None or not self.standby:
+            return self.beside
+        return PrefillMachines(
+            machine=self.machine,
+            accelerator=self.accelerator,
+            devices=self.standby * (self.devices // max(self.machines, 1)),
+            machines=self.standby,
+            pools=self.pools,
+        )
+
+    @property
+    def all_devices(self) -> int:
+        """Of one replica on machines of every type."""
+        return self.devices + (self.beside.devices if self.beside else 0)
+
+    @property
+    def hardware(self) -> str:
+        """What one replica runs on, in words: ``8 x H200 (h200x8)``, of two types those for prompts first."""
+        own = f"{self.devices} x {self.accelerator} ({self.machine})"
+        if self.beside is None:
+            return own
+        return f"{self.beside.devices} x {self.beside.accelerator} ({self.beside.machine}) + {own}"
+
+    @property
     def way(self) -> str:
         """How the model is kept: ``fp8``, or ``distilled/fp8`` for a variant."""
         return f"{self.variant}/{self.precision}" if self.variant else self.precision
+
+    @property
+    def time_s(self) -> float | None:
+        """Seconds until a job is done; None for serving, which does not end."""
+        return self.estimate.duration_s if isinstance(self.estimate, TrainEstimate) else None
+
+    @property
+    def sla_share(self) -> float | None:
+        """Share of a bound of the SLA that is used, the worst, margin included; None without bounds."""
+        worst = self._worst
+        return None if worst is None else worst.estimate.seconds / worst.bound_s
+
+    @property
+    def sent_bytes_per_s(self) -> float | None:
+        """What a device sends out of its scale-up domain, on average; None where nobody knows (serving)."""
+        return self.estimate.sent_bytes_per_s if isinstance(self.estimate, TrainEstimate) else None
+
+    @property
+    def between(self) -> Between | None:
+        """What the machines of a job exchange in a step, in rank order; None where nobody knows (serving)."""
+        return self.estimate.between if isinstance(self.estimate, TrainEstimate) else None
+
+    @property
+    def time_basis(self) -> Basis | None:
+        """How well ``time_s`` or ``sla_share`` is known; None where there is neither."""
+        if isinstance(self.estimate, TrainEstimate):
+            return self.estimate.step.basis
+        worst = self._worst
+        return None if worst is None else worst.estimate.basis
+
+    @property
+    def _worst(self) -> Predicted | None:
+        """The bound of which most is used."""
+        if isinstance(self.estimate, TrainEstimate):
+            return None
+        return max(self.estimate.predicted, key=lambda p: p.estimate.seconds / p.bound_s, default=None)
 
     @property
     def hours(self) -> float | None:

@@ -15,7 +15,6 @@ import numpy as np
 from dcplan.basis import Basis
 from dcplan.perf.disaggregated import decode_rate
 from dcplan.perf.disaggregated_load import paired
-from dcplan.perf.numbers import row
 from dcplan.sharding.serve import known_bases
 from dcplan.sharding.split_load import most_decoded, most_prompts
 from dcplan.sharding.trials import together
@@ -109,7 +108,7 @@ def _prefill_rates(
     out[:, 0] = most(every, np.ones(len(room)))
     # More workers only of what will be paired: one tells which that is.
     devices = r.layouts.devices
-    chosen = np.concatenate([_frugal(devices, every[trial == one], out[:, 0]) for one in np.unique(trial)])
+    chosen = np.concatenate([frugal(devices, every[trial == one], out[:, 0]) for one in np.unique(trial)])
     rows = np.repeat(chosen, len(WORKERS))
     out[chosen] = most(rows, np.tile(WORKERS, len(chosen))).reshape(len(chosen), len(WORKERS))
     return out
@@ -125,6 +124,9 @@ class Units:
     decode_workers: Array
     devices: Array
     """That a unit is given; some may be left over."""
+    apart: Array
+    """Of these, those on the prefill workers' own machines, which are of another type; 0 where all workers
+    share machines."""
 
     def __len__(self) -> int:
         return len(self.prefill)
@@ -154,8 +156,8 @@ def units_in(sides: Sides, space: Space, keep: int) -> Units:
     equal numbers the smaller ones, so that no worker is there that the other
     side cannot feed.
     """
-    first = _frugal(sides.devices, space.prefill, sides.prefill_rate[:, 0])
-    second = _frugal(sides.devices, space.decode, sides.decode_rate)
+    first = frugal(sides.devices, space.prefill, sides.prefill_rate[:, 0])
+    second = frugal(sides.devices, space.decode, sides.decode_rate)
     found = [
         _of_size(sides, replace(space, prefill=first, decode=second), size, keep) for size in space.sizes
     ]
@@ -166,13 +168,20 @@ def joined(some: Sequence[Units]) -> Units:
     """All of them one after the other."""
     if not some:
         nothing, zero = np.zeros(0, dtype=np.intp), np.zeros(0)
-        return Units(prefill=nothing, decode=nothing, prefill_workers=zero, decode_workers=zero, devices=zero)
+        return Units(
+            prefill=nothing,
+            decode=nothing,
+            prefill_workers=zero,
+            decode_workers=zero,
+            devices=zero,
+            apart=zero,
+        )
     return Units(
         **{field.name: np.concatenate([getattr(one, field.name) for one in some]) for field in fields(Units)}
     )
 
 
-def _frugal(devices: Array, rows: Rows, rate: Array) -> Rows:
+def frugal(devices: Array, rows: Rows, rate: Array) -> Rows:
     """Of these rows those that take most with as many devices, fewest devices for a rate first."""
     rows = rows[rate[rows] > 0]
     rows = rows[np.argsort(devices[rows] / rate[rows], kind="stable")]
@@ -205,15 +214,22 @@ def _of_size(sides: Sides, space: Space, size: int, keep: int) -> Units:
         prefill_workers=WORKERS[count[i, j]],
         decode_workers=decoders[i, j, count[i, j]],
         devices=np.full(len(order), float(size)),
+        apart=np.zeros(len(order)),
     )
 
 
 def deployment(sides: Sides, units: Units) -> Disaggregated:
     """The units as the performance model takes them; inside a scale-up domain caches take its links."""
     first, second = sides.replicas.take(units.prefill), sides.replicas.take(units.decode)
-    same = sides.trial[units.prefill] == sides.trial[units.decode]
-    inside = same & (units.devices <= first.wires.domain)
+    inside = _inside(sides, units)
     return paired(first, second, units.prefill_workers, units.decode_workers, inside=inside)
+
+
+def _inside(sides: Sides, units: Units) -> Mask:
+    """Units whose caches stay inside a scale-up domain."""
+    same = sides.trial[units.prefill] == sides.trial[units.decode]
+    out: Mask = same & (units.devices <= sides.replicas.take(units.prefill).wires.domain)
+    return out
 
 
 def most_of(sides: Sides, units: Units, demand: ServeDemand) -> Array:
@@ -239,10 +255,12 @@ def alone(sides: Sides, units: Units, at: int, prefill: Replicas, decode: Replic
     return replace(deployment(sides, units.take([at])), prefill=prefill, decode=decode)
 
 
-def known_of(one: Disaggregated, devices: int) -> tuple[dict[str, Basis], dict[str, Basis]]:
-    """How well each part of both sides' predictions is known, for a single unit of so many devices."""
+def known_of(
+    one: Disaggregated, sides: Sides, units: Units, at: int
+) -> tuple[dict[str, Basis], dict[str, Basis]]:
+    """How well each part of both sides' predictions of one of the units is known; ``one`` is it alone."""
     prefill, decode = known_bases(one.prefill), known_bases(one.decode)
     wires = [one.prefill.wires, one.decode.wires]
-    outside = devices > row(one.prefill.wires.domain, 0)
-    prefill["cache transfer"] = Basis.weakest([w.out_basis if outside else w.basis for w in wires])
+    inside = bool(_inside(sides, units.take([at]))[0])
+    prefill["cache transfer"] = Basis.weakest([w.basis if inside else w.out_basis for w in wires])
     return prefill, decode

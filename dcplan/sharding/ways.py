@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING
 
-from dcplan.catalog.formats import engine_runs, formats, pattern_runs, sparse
+from dcplan.catalog.formats import DEFAULT_PRECISIONS, engine_runs, formats, pattern_runs, sparse
 from dcplan.catalog.quality import loss_of, released_in
 from dcplan.diag import Diagnostic, Related, Result, did_you_mean, error, listed
 from dcplan.perf.device import peak_flops
 from dcplan.perf.parameters import parameters_of
-from dcplan.sharding.names import PRECISIONS
+from dcplan.sharding.names import PRECISIONS, words_for
 from dcplan.sharding.types import Quality, QualityBasis, RuledOut
 
 if TYPE_CHECKING:
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from dcplan.catalog.formats import Format
     from dcplan.catalog.types import Accelerator, Model
     from dcplan.demand.types import Allowed, Floor, Pruned, ServeDemand, Variant
-
-DEFAULT_PRECISIONS = ("bf16",)
-"""Where the user lists none and sets no quality floor: fewer bits may cost quality, which nobody allowed."""
 
 SIXTEEN = ("bf16", "fp16")
 """Formats in which models are released and nothing is lost."""
@@ -218,7 +215,9 @@ def _of_format(model: Model, form: Format) -> Iterator[Quality | None]:
 
 
 def _catalogued(kind: str, name: str, model: Model) -> Quality | None:
-    """What the catalogue knows of compressing models of this size so."""
+    """What the catalogue knows of compressing models of this size so; of encoders nothing was measured."""
+    if not model.causal:
+        return None
     loss = loss_of(kind, name, float(parameters_of(model).total))
     if loss is None:
         return None
@@ -257,7 +256,7 @@ def unknown_precisions(limit: Allowed | None) -> tuple[Diagnostic, ...]:
 
 def _unreachable(demand: ServeDemand, floor: Floor, tried: list[Way]) -> Diagnostic:
     """No way that is allowed is known to keep so much."""
-    limit = demand.limits.precisions
+    limit, words = demand.limits.precisions, words_for(demand)
     known = [(way.kept, way.name) for way in tried if way.quality is not None]
     unknown = [way.name for way in tried if way.quality is None]
     best = (
@@ -270,8 +269,7 @@ def _unreachable(demand: ServeDemand, floor: Floor, tried: list[Way]) -> Diagnos
         "floor-unreachable",
         "Nothing that is allowed keeps the quality floor",
         f'"{demand.name}" must keep {100 * floor.kept:g}% of the score of {demand.model}. {best}{blank} '
-        "Lower the floor, allow bf16 in constraints.precisions, or declare under variants what your own "
-        "checkpoint keeps.",
+        f"Lower {words.floor}, or {words.permit.format('bf16')}{words.declare}.",
         path=floor.origin,
         related=() if limit is None else (Related(note="precisions allowed here", path=limit.origin),),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,8 +12,9 @@ from dcplan.diag import Diagnostic, error, plural
 from dcplan.perf.disaggregated_load import bound_parts, paired
 from dcplan.perf.numbers import total
 from dcplan.sharding.load import IDLE_BATCH
-from dcplan.sharding.serve_units import unit_sizes
+from dcplan.sharding.mixed_units import may_mix
 from dcplan.sharding.split_checks import CODE, SUMMARY, hands_over
+from dcplan.sharding.unit_sizes import unit_sizes
 from dcplan.sharding.units import sides_of
 from dcplan.units import format_duration
 
@@ -45,7 +47,8 @@ def explain_units(demand: ServeDemand, trials: Sequence[ServeTrial], fit: Sequen
         )
         return error(CODE, SUMMARY, detail, path=(*demand.origin, "disaggregated"))
     small = [(*_smallest(trial, rows), trial) for trial, rows in able]
-    if all(2 * smallest > most for smallest, most, _ in small):
+    mixes = any(may_mix(one, other) for (one, _), (other, _) in itertools.combinations(able, 2))
+    if not mixes and all(2 * smallest > most for smallest, most, _ in small):
         return _too_small(demand, small)
     sides = sides_of([trial for trial, _ in able], [rows for _, rows in able], demand)
     if sides is None:
@@ -59,7 +62,8 @@ def _smallest(trial: ServeTrial, rows: Mask) -> tuple[int, int]:
     if trial.replicas is None:
         msg = "a layout that does not run was kept. This is a bug in dcplan."
         raise RuntimeError(msg)
-    return int(trial.replicas.layouts.devices[rows].min()), max(unit_sizes(trial.machines), default=1)
+    smallest = int(trial.replicas.layouts.devices[rows].min())
+    return smallest, max(unit_sizes(trial.machines, least=2), default=1)
 
 
 def _too_small(demand: ServeDemand, small: Sequence[tuple[int, int, ServeTrial]]) -> Diagnostic:
@@ -95,7 +99,8 @@ def _too_slow(demand: ServeDemand, sides: Sides) -> Diagnostic:
             "no-layout",
             "No unit of prefill and decode workers keeps the SLA",
             f'For "{demand.name}" each bound is kept by some layout, but by no two that fit together on '
-            f"machines of one type, caches on their way between them. Relax ttft or tpot. {OTHERWISE}",
+            "machines of one type, or of two types in one zone, caches on their way between them. Relax ttft "
+            f"or tpot. {OTHERWISE}",
             path=(*demand.origin, "disaggregated"),
         )
     does = "compute and hand over prompts" if bound.metric is Metric.TTFT else "decode"

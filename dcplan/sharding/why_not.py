@@ -43,7 +43,12 @@ def why_not(  # noqa: PLR0913, PLR0917 - all that a search has
 
     What the user does not allow is tried as well, so that it shows what allowing it would bring.
     """
-    have = {(c.accelerator, c.way) for c in candidates if c.workload == demand.name}
+    have = {
+        (part.accelerator, c.way)
+        for c in candidates
+        if c.workload == demand.name
+        for part in ((c, c.beside) if c.beside else (c,))
+    }
     chips = {one.accelerator.name: one.accelerator for one in classes}
     if isinstance(demand, ServeDemand):
         ways = ways_of(demand, model, models).unwrap()

@@ -12,7 +12,7 @@ import pytest
 from dcplan.basis import Basis
 from dcplan.catalog import load_accelerators, load_catalog_model, load_machines
 from dcplan.catalog.efficiency import load_efficiencies
-from dcplan.sharding.best_serving import best_serving_layouts, on_front
+from dcplan.sharding.best_serving import FRONT, best_serving_layouts
 from dcplan.sharding.serving_question import ServingQuestion
 from dcplan.sharding.types import MachineClass
 from dcplan.topology.types import Link, PoolLinks
@@ -165,9 +165,18 @@ def test_bounds_that_only_an_idle_replica_keeps_are_told() -> None:
     assert codes <= {"no-layout"}
 
 
-def test_the_front_holds_what_nothing_beats() -> None:
-    """A row is on the front unless another is as good in everything and better in something."""
-    speed, small = np.array([3.0, 2.0, 2.0, 1.0]), np.array([1.0, 2.0, 1.0, 2.0])
+def test_the_front_trades_throughput_for_time_and_memory() -> None:
+    """It starts with the best of all, and none on it is as good as another in all three."""
+    question = ServingQuestion(prompt_tokens=1000, output_tokens=250, formats=("bf16", "fp8"))
+    found = best_serving_layouts(known("llama-3.1-70b"), h200s(1), 8, question, table=TABLE).unwrap()
+    rows = [
+        (one.output_tokens_per_s_per_device, -one.request_s, one.memory_slack_bytes) for one in found.front
+    ]
 
-    assert on_front(speed, small).tolist() == [True, True, False, False]
-    assert on_front(speed, small, np.array([0.0, 0.0, 1.0, 1.0])).tolist() == [True, True, True, True]
+    assert found.front[0].output_tokens_per_s_per_device == found.layouts[0].output_tokens_per_s_per_device
+    assert all(one.on_front for one in found.front)
+    assert 1 < len(rows) <= FRONT
+    for row in rows:
+        assert not any(
+            all(a >= b for a, b in zip(other, row, strict=True)) and other != row for other in rows
+        )

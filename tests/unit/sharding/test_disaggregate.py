@@ -127,7 +127,7 @@ def test_without_bounds_there_is_an_answer() -> None:
     [
         (replace(ASKED, engine="vlm"), 16, "unknown-engine"),
         (replace(ASKED, ttft_s=0.001), 16, "no-layout"),
-        (replace(ASKED, output_tokens=1), 16, "not-disaggregated"),
+        (replace(ASKED, output_tokens=1), 16, "answer-too-short"),
         (ASKED, 1, "no-layout"),
     ],
 )

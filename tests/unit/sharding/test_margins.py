@@ -50,6 +50,13 @@ def test_a_margin_is_what_eight_of_ten_stay_below() -> None:
     assert "120 runs of 7 kinds on H100 with vllm" in margin.reason
 
 
+def test_a_margin_of_one_kind_is_told_in_the_singular() -> None:
+    """The reason says 1 kind, not 1 kinds."""
+    margin = margin_of(replace(judged(slow80=1.2), groups=1))
+
+    assert "120 runs of 1 kind on H100 with vllm" in margin.reason
+
+
 def test_a_margin_is_as_wide_as_half_of_the_errors_at_least() -> None:
     """A quantile that is small by chance is not trusted: half of the errors tell a width, too."""
     spread = spread_of(judged(median=0.1))

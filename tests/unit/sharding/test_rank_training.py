@@ -125,7 +125,7 @@ def test_a_tensor_size_that_heads_forbid_is_told_with_those_that_go() -> None:
     assert problem.code == "no-layout"
     assert problem.summary == "No layout is legal"
     assert "heads do not split" in problem.detail
-    assert "tensor may be 1, 2, 4, 8, 16 or 32" in problem.detail
+    assert "tensor may be tp1, tp2, tp4, tp8, tp16 or tp32" in problem.detail
 
 
 def test_a_size_that_does_not_fill_the_devices_is_told() -> None:
@@ -179,14 +179,19 @@ def test_more_devices_than_there_are_is_told() -> None:
 
 
 def test_a_model_that_does_not_fit_is_told_with_where_it_does() -> None:
-    """405 B parameters do not train on eight H100s; the number on which they do does hold them."""
+    """405 B parameters do not train on eight H100s; on the number that is told they do, and on no fewer."""
     question = asked("llama-3.1-405b", 8)
     (problem,) = refused(question)
-    fits = int(problem.detail.rpartition("It fits on ")[2].rstrip(".").replace(",", ""))
+    fits = int(problem.detail.rpartition("It fits on ")[2].partition(" ")[0].replace(",", ""))
+    fewer = [
+        best_training_layouts(replace(question, devices=devices), TABLE, 1) for devices in range(16, fits, 8)
+    ]
 
     assert problem.summary == "The model does not fit"
     assert "short" in problem.detail
     assert best_training_layouts(replace(question, devices=fits), TABLE, 1).ok
+    assert not any(one.ok for one in fewer)
+    assert fits & (fits - 1)
 
 
 def test_a_peak_that_nobody_knows_is_an_error_and_no_number() -> None:

@@ -14,7 +14,9 @@ from dcplan.demand.types import (
     Metric,
 )
 from dcplan.diag import Result
+from dcplan.perf.types import Layout
 from dcplan.sharding import ServeEstimate, TrainEstimate, search, search_all
+from dcplan.sharding.names import training_split
 from dcplan.sharding.train import try_class
 
 CLASSES = [machine_class(name) for name in ("p5.48xlarge", "p4de.24xlarge", "g6.48xlarge")]
@@ -42,15 +44,22 @@ def test_candidates_keep_every_bound() -> None:
 
 
 def test_candidates_are_cheapest_first_and_none_is_dominated() -> None:
-    """Candidates come by devices in all; within a machine type more devices must buy a smaller replica."""
+    """Candidates come by devices in all, and more buy a smaller replica, more speed or more memory."""
     candidates, found = search(chat(), known("llama-3.1-8b"), CLASSES, TABLE).unwrap()
     totals = [c.replicas * c.devices for c in candidates]
 
     assert totals == sorted(totals)
     assert found.remain == len(candidates) == len({c.id for c in candidates})
     for machine in {c.machine for c in candidates}:
-        own = [c.devices for c in candidates if c.machine == machine]
-        assert own == sorted(own, reverse=True)
+        own = [
+            (-c.replicas * c.devices, -c.devices, -(c.sla_share or 0.0), c.memory_slack_bytes or 0.0)
+            for c in candidates
+            if c.machine == machine
+        ]
+        for row in own:
+            assert not any(
+                all(a >= b for a, b in zip(other, row, strict=True)) and other != row for other in own
+            )
 
 
 def test_the_search_tells_where_every_layout_went() -> None:
@@ -211,13 +220,27 @@ def test_all_workloads_are_searched() -> None:
 
 
 def test_classes_that_differ_in_links_only_have_candidates_of_their_own() -> None:
-    """The same machine behind other links is told apart by its pool."""
+    """The same machines behind other links are told apart by their pools, once a job needs several."""
     first = machine_class("p5.48xlarge")
-    second = replace(first, pools=("other/p5.48xlarge",))
-    candidates, _ = search(chat(), known("llama-3.1-8b"), [first, second], TABLE).unwrap()
+    second = machine_class("p5.48xlarge", outside_bytes_per_s=1e9)
+    second = replace(second, pools=("other/p5.48xlarge",))
+    model = known("llama-3.1-70b")
+    candidates, _ = search(pretrain(deadline_s=None), model, [first, second], TABLE).unwrap()
+    several = [c for c in candidates if c.machines > 1]
 
     assert len({c.id for c in candidates}) == len(candidates)
-    assert {c.pools for c in candidates} == {first.pools, second.pools}
+    assert {c.pools for c in several} == {first.pools, second.pools}
+
+
+def test_replicas_of_one_machine_are_alike_whatever_lies_between_machines() -> None:
+    """Classes that differ in the links between machines have candidates in common, with the pools of both."""
+    first = machine_class("p5.48xlarge")
+    second = machine_class("p5.48xlarge", outside_bytes_per_s=1e9)
+    second = replace(second, pools=("other/p5.48xlarge",))
+    candidates, _ = search(chat(), known("llama-3.1-8b"), [first, second], TABLE).unwrap()
+
+    assert {c.pools for c in candidates} == {(*first.pools, *second.pools)}
+    assert len({c.id for c in candidates}) == len(candidates)
 
 
 def test_a_stricter_bound_never_takes_less_hardware() -> None:
@@ -249,3 +272,15 @@ def test_more_machines_never_take_a_training_layout_away(batch: int) -> None:
 
     assert best == sorted(best, reverse=True)
     assert hours == sorted(hours, reverse=True)
+
+
+def test_jobs_are_told_apart_by_all_that_differs() -> None:
+    """A job's id names what is not as it is by default, so that two layouts of one split have two ids."""
+    candidates, _ = search(pretrain(), known("llama-3.1-8b"), CLASSES[:1], TABLE).unwrap()
+    plain = training_split(Layout(data=8, zero=1))
+    full = training_split(Layout(data=8, zero=1, micro_batch=2, recompute="full", schedule="gpipe"))
+
+    assert len({c.id for c in candidates}) == len(candidates)
+    assert (plain, full) == ("DP8 ZeRO-1", "DP8 ZeRO-1 MBS2 gpipe full")
+    assert {c.machines for c in candidates if c.time_s == min(c.time_s or 0.0 for c in candidates)} != {1}
+    assert all(c.memory_slack_bytes is not None and c.memory_slack_bytes >= 0 for c in candidates)

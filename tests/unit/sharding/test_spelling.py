@@ -53,3 +53,21 @@ def test_what_says_nothing_is_told(text: str) -> None:
 
     assert told.code == "unknown-layout"
     assert text.rpartition("-")[2] in told.detail
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("tp4-tp8", ("tp4", "tp8")),
+        ("tp4-tp4", ("tp4", "tp4")),
+        ("full-none", ("full", "none")),
+        ("zero-3 pp2 zero1", ("zero3", "zero1")),
+        ("gpipe-pp2-zero-bubble", ("gpipe", "zero-bubble")),
+    ],
+)
+def test_what_is_said_twice_is_an_error(text: str, pieces: tuple[str, str]) -> None:
+    """Neither the first nor the last of two pieces about the same field wins."""
+    (told,) = fields_named(text).diagnostics
+
+    assert told.summary == "A part of a layout is there twice"
+    assert all(f'"{piece}"' in told.detail for piece in pieces)
