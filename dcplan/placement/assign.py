@@ -10,16 +10,26 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from dcplan.placement.domains import Domain, zone_of
 from dcplan.placement.naming import MachineNames, ReplicaNames, by_number, number_of
 from dcplan.placement.packing import Shelf, shelves_by_pool
 from dcplan.placement.seating import Guest, Table, fullest_first, seat_all
-from dcplan.placement.types import Assignment, Choice, MachineSlot, Pool, Problem, ReplicaSlot, Solution
+from dcplan.placement.types import (
+    Assignment,
+    Beside,
+    Choice,
+    MachineSlot,
+    Pool,
+    Problem,
+    ReplicaSlot,
+    Solution,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 Key = tuple[str, str, str]
-"""Workload, choice, pool: replicas with equal keys are interchangeable."""
+"""Workload, choice, pool: replicas (or parts beside) with equal keys are interchangeable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +44,29 @@ class _Setting:
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """One replica of the new assignment, and what it is today, if it is one of today's."""
+    """One part of a replica of the new assignment, and what it is today, if it is one of today's."""
 
     name: str
     key: Key
-    today: ReplicaSlot | None
+    part: Choice | Beside
+    today: _Seat | None
+
+    @property
+    def beside(self) -> bool:
+        """Whether it is the part beside."""
+        return isinstance(self.part, Beside)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seat:
+    """Machines and devices of one part of a replica."""
+
+    machines: tuple[str, ...]
+    devices: tuple[int, ...]
+
+
+Seats = dict[tuple[str, bool], _Seat]
+"""By the replica's name and whether it is its part beside."""
 
 
 @dataclass(slots=True)
@@ -68,26 +96,44 @@ def assign(solution: Solution, problem: Problem, current: Assignment) -> Assignm
         machines={machine.name: machine for machine in current.machines},
     )
     members = _members(solution, current, setting)
-    whole = [m for m in members if setting.choices[m.key[1]].machines > 0]
-    owned = {m.name for m in whole if _has_its_machines(m, setting)}
-    rooms = _rooms([m for m in members if setting.choices[m.key[1]].machines == 0], problem, setting)
+    there = [*members, *_members_beside(members, solution, current, setting)]
+    whole = [m for m in there if m.part.machines > 0]
+    owned = {(m.name, m.beside) for m in whole if _has_its_machines(m, setting)}
+    rooms = _rooms([m for m in there if m.part.machines == 0], problem, setting)
     kept = {table.name for room in rooms for table in room.tables}
-    kept.update(name for m in whole if m.name in owned and m.today for name in m.today.machines)
+    kept.update(name for m in whole if (m.name, m.beside) in owned and m.today for name in m.today.machines)
     names = MachineNames(problem.pools, current.machines, kept)
-    replicas = [_place_whole(m, setting, names if m.name not in owned else None) for m in whole]
-    machines = [
-        MachineSlot(name=name, pool=m.key[2], exclusive_to=m.name)
-        for m, replica in zip(whole, replicas, strict=True)
-        for name in replica.machines
-    ]
+    seats: Seats = {}
+    machines: list[MachineSlot] = []
+    for m in whole:
+        key = m.name, m.beside
+        seats[key] = seat = _place_whole(m, setting, names if key not in owned else None)
+        machines += [MachineSlot(name=name, pool=m.key[2], exclusive_to=m.name) for name in seat.machines]
     for room in rooms:
         _fill(room, names)
         machines += [MachineSlot(name=table.name, pool=room.pool.id) for table in room.tables]
-        replicas += [_seated(table, guest) for table in room.tables for guest in table.guests]
+        for table in room.tables:
+            for guest, devices in table.guests.items():
+                seats[guest.name, guest.beside] = _Seat((table.name,), devices)
     order = {workload.name: i for i, workload in enumerate(problem.workloads)}
+    replicas = [_slot(m, seats) for m in members]
     return Assignment(
         machines=tuple(sorted(machines, key=lambda m: by_number(m.name))),
         replicas=tuple(sorted(replicas, key=lambda r: (order[r.workload], number_of(r.name)))),
+    )
+
+
+def _slot(member: _Member, seats: Seats) -> ReplicaSlot:
+    """A replica with the seats of its parts."""
+    own, beside = seats[member.name, False], seats.get((member.name, True), _Seat((), ()))
+    return ReplicaSlot(
+        name=member.name,
+        workload=member.key[0],
+        choice=member.key[1],
+        machines=own.machines,
+        devices=own.devices,
+        beside_machines=beside.machines,
+        beside_devices=beside.devices,
     )
 
 
@@ -104,9 +150,76 @@ def _members(solution: Solution, current: Assignment, setting: _Setting) -> list
     names = ReplicaNames(slot.name for slots in today.values() for slot in slots)
     members: list[_Member] = []
     for key, count in wanted.items():
-        members += [_Member(slot.name, key, slot) for slot in today[key]]
-        members += [_Member(names.give(key[0]), key, None) for _ in range(count - len(today[key]))]
+        part = setting.choices[key[1]]
+        members += [_Member(s.name, key, part, _Seat(s.machines, s.devices)) for s in today[key]]
+        members += [_Member(names.give(key[0]), key, part, None) for _ in range(count - len(today[key]))]
     return members
+
+
+def _members_beside(
+    members: list[_Member], solution: Solution, current: Assignment, setting: _Setting
+) -> list[_Member]:
+    """The parts beside of these replicas: today's stay where the counts allow, new ones take what is left."""
+    pairs = [(m, part) for m in members if (part := setting.choices[m.key[1]].beside) is not None]
+    today = {slot.name: slot for slot in current.replicas}
+    left = _Left(solution, setting)
+    found: list[_Member] = []
+    waiting: list[tuple[_Member, Beside]] = []
+    for m, part in pairs:
+        slot = today[m.name] if m.today else None
+        machine = setting.machines.get(slot.beside_machines[0]) if slot and slot.beside_machines else None
+        if slot and machine and left.stays(m.key, machine.pool):
+            seat = _Seat(slot.beside_machines, slot.beside_devices)
+            found.append(_Member(m.name, (*m.key[:2], machine.pool), part, seat))
+        else:
+            waiting.append((m, part))
+    # On-demand machines are for those replicas that are on such themselves, so they choose first.
+    for m, part in sorted(waiting, key=lambda pair: setting.pools[pair[0].key[2]].spot):
+        found.append(_Member(m.name, (*m.key[:2], left.take(m.key)), part, None))
+    return found
+
+
+class _Left:
+    """Parts beside that no replica has yet.
+
+    Of the replicas of a zone no more than need be have one part on spot machines and the other not: so
+    the spot share counts them.
+    """
+
+    def __init__(self, solution: Solution, setting: _Setting) -> None:
+        self._pools = setting.pools
+        self._count = {(a.choice, a.pool): a.replicas for a in solution.beside}
+        self._of: defaultdict[tuple[str, Domain], list[str]] = defaultdict(list)
+        self._odd: Counter[tuple[str, Domain]] = Counter()
+        """Replicas on spot machines less parts beside on such: so many pairs are unlike."""
+        for a in solution.beside:
+            place = a.choice, zone_of(setting.pools[a.pool])
+            self._of[place].append(a.pool)
+            self._odd[place] -= a.replicas * setting.pools[a.pool].spot
+        for a in solution.allotments:
+            self._odd[a.choice, zone_of(setting.pools[a.pool])] += a.replicas * setting.pools[a.pool].spot
+
+    def stays(self, key: Key, pool: str) -> bool:
+        """Whether the replica's part may stay in ``pool``, which it then has."""
+        _, choice, own = key
+        if self._count.get((choice, pool), 0) <= 0:
+            return False
+        place = choice, zone_of(self._pools[own])
+        unlike = self._pools[own].spot - self._pools[pool].spot
+        if zone_of(self._pools[pool]) != place[1] or unlike * self._odd[place] < abs(unlike):
+            return False
+        self._odd[place] -= unlike
+        self._count[choice, pool] -= 1
+        return True
+
+    def take(self, key: Key) -> str:
+        """A pool for the replica's part: of the zone, and as spot as the replica, if there is one."""
+        _, choice, own = key
+        spot = self._pools[own].spot
+        there = [p for p in self._of[choice, zone_of(self._pools[own])] if self._count[choice, p] > 0]
+        pool = min(there, key=lambda p: (self._pools[p].spot != spot, p))
+        self._count[choice, pool] -= 1
+        return pool
 
 
 def _trim(today: dict[Key, list[ReplicaSlot]], wanted: Mapping[Key, int]) -> None:
@@ -132,21 +245,20 @@ def _trim(today: dict[Key, list[ReplicaSlot]], wanted: Mapping[Key, int]) -> Non
 
 def _has_its_machines(member: _Member, setting: _Setting) -> bool:
     """Today's machines of a gang are as many as it needs, in its pool, and its own."""
-    if member.today is None or len(member.today.machines) != setting.choices[member.key[1]].machines:
+    if member.today is None or len(member.today.machines) != member.part.machines:
         return False
     slots = [setting.machines.get(name) for name in member.today.machines]
     return all(slot and slot.pool == member.key[2] and slot.exclusive_to == member.name for slot in slots)
 
 
-def _place_whole(member: _Member, setting: _Setting, names: MachineNames | None) -> ReplicaSlot:
-    """A replica on whole machines: today's, or new ones out of ``names``."""
-    workload, choice, pool = member.key
+def _place_whole(member: _Member, setting: _Setting, names: MachineNames | None) -> _Seat:
+    """A part on whole machines: today's, or new ones out of ``names``."""
+    pool = member.key[2]
     if names is not None:
-        machines = tuple(names.give(pool, setting.choices[choice].machines))
+        machines = tuple(names.give(pool, member.part.machines))
     else:
         machines = member.today.machines if member.today else ()
-    devices = tuple(range(setting.pools[pool].devices))
-    return ReplicaSlot(name=member.name, workload=workload, choice=choice, machines=machines, devices=devices)
+    return _Seat(machines, tuple(range(setting.pools[pool].devices)))
 
 
 def _rooms(members: Iterable[_Member], problem: Problem, setting: _Setting) -> list[_Room]:
@@ -163,17 +275,16 @@ def _rooms_of(
 ) -> list[_Room]:
     """The rooms of one pool.  A machine on which two shelves sit today goes to the one with more guests."""
     shelf_of = {size: i for i, shelf in enumerate(shelves) for size in shelf.sizes}
-    guests = {m.name: Guest(m.name, m.key[0], m.key[1], setting.choices[m.key[1]].devices) for m in members}
     votes: defaultdict[str, Counter[int]] = defaultdict(Counter)
     for m in members:
         if m.today:
-            votes[m.today.machines[0]][shelf_of[guests[m.name].size]] += 1
+            votes[m.today.machines[0]][shelf_of[m.part.devices]] += 1
     owner = {name: min(count, key=lambda i: (-count[i], i)) for name, count in votes.items()}
     volume: Counter[int] = Counter()
     tables: dict[str, Table] = {}
     rooms = [_Room(setting.pools[pool], 0) for _ in shelves]
     for m in members:
-        guest, shelf = guests[m.name], shelf_of[guests[m.name].size]
+        guest, shelf = Guest(m.name, m.part.devices, m.beside), shelf_of[m.part.devices]
         volume[shelf] += guest.size
         if not (
             m.today and owner[m.today.machines[0]] == shelf and _sits(m.today, guest, tables, pool, setting)
@@ -187,7 +298,7 @@ def _rooms_of(
     return [room for room in rooms if room.machines > 0]
 
 
-def _sits(slot: ReplicaSlot, guest: Guest, tables: dict[str, Table], pool: str, setting: _Setting) -> bool:
+def _sits(slot: _Seat, guest: Guest, tables: dict[str, Table], pool: str, setting: _Setting) -> bool:
     """Seat a guest where it sits today, if that seat is still one."""
     machine = setting.machines[slot.machines[0]]
     if machine.exclusive_to is not None or len(slot.machines) != 1:
@@ -215,13 +326,3 @@ def _fill(room: _Room, names: MachineNames) -> None:
         room.tables.append(Table(name, set(range(room.pool.devices))))
     room.tables.sort(key=lambda table: by_number(table.name))
     seat_all(room.tables, room.waiting)
-
-
-def _seated(table: Table, guest: Guest) -> ReplicaSlot:
-    return ReplicaSlot(
-        name=guest.name,
-        workload=guest.workload,
-        choice=guest.choice,
-        machines=(table.name,),
-        devices=table.guests[guest],
-    )

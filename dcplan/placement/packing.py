@@ -52,7 +52,8 @@ def shelves_by_pool(problem: Problem) -> dict[str, tuple[Shelf, ...]]:
     """The shelves of every pool, from all sharing choices that may use it, taken or not."""
     sizes: defaultdict[str, set[int]] = defaultdict(set)
     for choice in problem.choices:
-        if choice.machines == 0:
-            for pool in choice.pools:
-                sizes[pool].add(choice.devices)
+        for part in choice.parts:
+            if part.machines == 0:
+                for pool in part.pools:
+                    sizes[pool].add(part.devices)
     return {pool.id: shelves_of(sizes[pool.id], pool.devices) for pool in problem.pools}

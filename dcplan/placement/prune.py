@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from typing import TYPE_CHECKING
 
+from dcplan.placement.pairs import Pairs, joined, possible
+from dcplan.placement.permitted import permitted, weighed
 from dcplan.placement.scale import money_down, money_up
-from dcplan.placement.types import Choice, Pool, Problem
+from dcplan.placement.timing import bought_alike, timely
 
-Pairs: TypeAlias = Mapping[str, tuple[Pool, ...]]
-"""Choice id to the pools it may use; a choice without pools is not there."""
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
-
-def possible(problem: Problem) -> Pairs:
-    """Every choice with the pools whose machines are large enough for a replica."""
-    pools = {pool.id: pool for pool in problem.pools}
-    found: dict[str, tuple[Pool, ...]] = {}
-    for choice in problem.choices:
-        fits = tuple(
-            pools[p]
-            for p in sorted(set(choice.pools))
-            if p in pools and (choice.machines > 0 or choice.devices <= pools[p].devices)
-        )
-        if fits and choice.replicas > 0:
-            found[choice.id] = fits
-    return found
+    from dcplan.placement.types import Beside, Choice, Pool, Problem
 
 
 def useful(problem: Problem) -> Pairs:
@@ -35,72 +23,81 @@ def useful(problem: Problem) -> Pairs:
         pool.id: None if budget is None else _at_most(budget, money_up(pool.usd_per_h))
         for pool in problem.pools
     }
-    pairs = possible(problem)
+    pairs = timely(problem, permitted(problem, possible(problem)))
     keep = {pool.id for pool in problem.pools} - _dominated(problem, pairs)
-    by_id = {choice.id: choice for choice in problem.choices}
-    left: dict[str, tuple[Pool, ...]] = {}
-    for choice, pools in pairs.items():
-        kept = tuple(p for p in pools if p.id in keep and _holds_some(by_id[choice], p, affordable[p.id]))
-        if kept and _holds_all(by_id[choice], kept):
-            left[choice] = kept
-    return left
+    mixing = {w.name for w in problem.workloads if w.fleet is not None}
+    # ``pairs`` holds the tuples of pools, so that their ids stay theirs; most choices share them.
+    fits: dict[tuple[int, int, int, int], tuple[Pool, ...]] = {}
+    left: list[tuple[Choice, list[tuple[Pool, ...]]]] = []
+    for choice in problem.choices:
+        if choice.id not in pairs.own:
+            continue
+        parts: list[tuple[Pool, ...]] = []
+        for part, pools in pairs.of(choice):
+            gang = choice.replicas if choice.one_pool and part is choice else 1
+            key = (id(pools), part.machines, part.devices, gang)
+            if key not in fits:
+                fits[key] = tuple(
+                    p for p in pools if p.id in keep and _holds_some(part, gang, p, affordable[p.id])
+                )
+            kept = fits[key]
+            together = 1 if choice.workload in mixing else choice.replicas
+            parts.append(kept if _holds_all(part, together, kept) else ())
+        left.append((choice, parts))
+    return joined(left)
 
 
 def _at_most(budget: int, price: int) -> int | None:
     return budget // price if price > 0 else None
 
 
-def _holds_some(choice: Choice, pool: Pool, affordable: int | None) -> bool:
-    """The pool has, and the budget pays, the machines of one replica (of a gang: of all)."""
-    need = max(choice.machines, 1)
-    if choice.one_pool:
-        need = _machines(choice, pool)
+def _holds_some(part: Choice | Beside, gang: int, pool: Pool, affordable: int | None) -> bool:
+    """The pool has, and the budget pays, the machines of so many replicas that must be in one pool."""
+    need = part.machines * gang if part.machines > 0 else -(-gang // (pool.devices // part.devices))
     return all(limit is None or need <= limit for limit in (pool.machines, affordable))
 
 
-def _machines(choice: Choice, pool: Pool) -> int:
-    """Fewest machines of the pool that hold all replicas."""
-    if choice.machines > 0:
-        return choice.machines * choice.replicas
-    return -(-choice.replicas // (pool.devices // choice.devices))
-
-
-def _holds_all(choice: Choice, pools: Iterable[Pool]) -> bool:
+def _holds_all(part: Choice | Beside, replicas: int, pools: Iterable[Pool]) -> bool:
     """The pools together have room for all replicas."""
     room = 0
     for pool in pools:
         if pool.machines is None:
             return True
-        if choice.machines > 0:
-            room += pool.machines // choice.machines
+        if part.machines > 0:
+            room += pool.machines // part.machines
         else:
-            room += pool.machines * (pool.devices // choice.devices)
-    return room >= choice.replicas
+            room += pool.machines * (pool.devices // part.devices)
+    return room >= replicas
 
 
 def _dominated(problem: Problem, pairs: Pairs) -> set[str]:
     """Pools whose whole use could move to another at no more cost and against no rule.
 
-    The other pool takes the same choices, has machines for everything, is no
+    The other pool takes the same choices, has machines (and racks) for everything, is no
     dearer, and lies in the same place (or no rule asks for places).  Pools in
-    use today stay, because moving away from them counts.
+    use today stay, because moving away from them counts, and so do those that are pinned.
     """
-    users: defaultdict[str, list[str]] = defaultdict(list)
-    for choice, pools in pairs.items():
+    users: defaultdict[str, list[tuple[str, bool]]] = defaultdict(list)
+    for choice, beside, pools in pairs.users():
         for pool in pools:
-            users[pool.id].append(choice)
-    places_matter = any(w.spread or w.affinity for w in problem.workloads)
-    today = {allotment.pool for allotment in problem.current}
+            users[pool.id].append((choice, beside))
+    places_matter = bool(pairs.beside) or any(
+        w.spread or w.affinity or w.survive or w.pins for w in problem.workloads
+    )
+    today = {allotment.pool for allotment in (*problem.current, *problem.current_beside)}
+    today |= {pin.place for w in problem.workloads for pin in w.pins if pin.kind == "pool"}
+    crowded = {rule.pool for rule in problem.racks}
     alike: defaultdict[tuple[object, ...], list[Pool]] = defaultdict(list)
+    bought = bought_alike(problem)
     for pool in problem.pools:
         place = (pool.provider, pool.region, pool.zone) if places_matter else ()
-        alike[(tuple(users[pool.id]), pool.devices, place)].append(pool)
+        alike[(tuple(users[pool.id]), pool.devices, place, bought(pool), weighed(problem, pool))].append(pool)
     need = _most_machines(problem, pairs)
     dominated: set[str] = set()
     for group in alike.values():
         best: dict[bool, tuple[float, str]] = {}
         for pool in group:
-            if pool.machines is None or pool.machines >= need:
+            if pool.id not in crowded and (pool.machines is None or pool.machines >= need):
                 mark = (pool.usd_per_h, pool.id)
                 best[pool.spot] = min(best.get(pool.spot, mark), mark)
         for pool in group:
@@ -113,9 +110,11 @@ def _dominated(problem: Problem, pairs: Pairs) -> set[str]:
 
 def _most_machines(problem: Problem, pairs: Pairs) -> int:
     """No sensible placement has more machines than this, whatever it chooses."""
+    mixing = {w.name for w in problem.workloads if w.fleet is not None}
     most: dict[str, int] = {}
     for choice in problem.choices:
-        if choice.id in pairs:
-            machines = max(choice.machines, 1) * choice.replicas
-            most[choice.workload] = max(most.get(choice.workload, 0), machines)
+        if choice.id in pairs.own:
+            machines = sum(max(part.machines, 1) for part in choice.parts) * choice.most
+            before = most.get(choice.workload, 0)
+            most[choice.workload] = before + machines if choice.workload in mixing else max(before, machines)
     return sum(most.values())

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MICRO = 1_000_000
 """Money is counted in micro-dollars."""
 
+MIB = 1 << 20
+"""Bytes."""
+
 LARGEST_SUM = 1 << 58
 """CP-SAT refuses objectives whose value may leave 64-bit integers; this leaves room for its own sums."""
 
@@ -38,14 +41,34 @@ def money_down(usd: float) -> int:
     return math.floor(exact(usd) * MICRO)
 
 
+def micro_up(amount: float) -> int:
+    """Millionths of something that is taken: kilograms, watts."""
+    return math.ceil(exact(amount) * MICRO)
+
+
+def micro_down(amount: float) -> int:
+    """Millionths of something that there is."""
+    return math.floor(exact(amount) * MICRO)
+
+
 def paid_up(usd_per_h: float, hours: float) -> int:
     """Micro-dollars that one machine costs over ``hours``."""
     return math.ceil(exact(usd_per_h) * exact(hours) * MICRO)
 
 
+def shared_up(usd_per_h: float, replicas: int, hours: float = 1.0) -> int:
+    """Micro-dollars of one of so many replicas that share a cost equally, over ``hours``."""
+    return math.ceil(exact(usd_per_h) * exact(hours) * MICRO / replicas)
+
+
 def part_down(share: float, count: int) -> int:
     """How many of ``count`` a share allows."""
     return math.floor(exact(share) * count)
+
+
+def part_up(share: float, count: int) -> int:
+    """How many of ``count`` a share asks for."""
+    return math.ceil(exact(share) * count)
 
 
 def part_each(count: int, domains: int) -> int:
@@ -56,6 +79,11 @@ def part_each(count: int, domains: int) -> int:
 def usd(micro: int) -> float:
     """Micro-dollars as dollars."""
     return micro / MICRO
+
+
+def whole_mib(count_bytes: float) -> int:
+    """Bytes in MiB, rounded: finer differences of predicted memory mean nothing."""
+    return round(count_bytes / MIB)
 
 
 def coarse_unit(terms: Iterable[int]) -> int:

@@ -15,17 +15,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """One replica that needs some devices of one machine."""
+    """One replica (or its part beside) that needs some devices of one machine."""
 
     name: str
-    workload: str
-    choice: str
     size: int
+    beside: bool = False
 
     @property
-    def turn(self) -> tuple[int, tuple[str, int]]:
+    def turn(self) -> tuple[int, tuple[str, int], bool]:
         """Larger guests first, then by name."""
-        return -self.size, by_number(self.name)
+        return -self.size, by_number(self.name), self.beside
 
 
 @dataclass(slots=True)

@@ -11,6 +11,16 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from dcplan.placement.types import Allotment, Choice, Pool, Problem, Solution, Workload
+from dcplan.placement.verify_fleets import carries
+from dcplan.placement.verify_goals import goal_violations
+from dcplan.placement.verify_places import egress_usd_per_h, place_violations
+from dcplan.placement.verify_purchases import (
+    in_time,
+    paid_usd_per_h,
+    replicas_are_right,
+    survives,
+    within_quotas,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,24 +46,35 @@ def violations(problem: Problem, solution: Solution) -> tuple[str, ...]:
         for a in solution.allotments
         if a.pool not in pools or a.choice not in choices or a.pool not in choices[a.choice].pools
     ]
+    unknown += [
+        f"unknown choice or pool beside {a.workload}: {a.choice} in {a.pool}"
+        for a in solution.beside
+        if a.pool not in pools or a.choice not in choices or a.pool not in _pools_beside(choices[a.choice])
+    ]
     if unknown:
         return tuple(unknown)
-    sites = {
-        w.name: [
-            (choices[a.choice], pools[a.pool], a.replicas)
-            for a in solution.allotments
-            if a.workload == w.name
-        ]
-        for w in problem.workloads
-    }
+
+    def sites_of(allotments: tuple[Allotment, ...]) -> dict[str, list[Site]]:
+        there: dict[str, list[Site]] = {w.name: [] for w in problem.workloads}
+        for a in allotments:
+            there[a.workload].append((choices[a.choice], pools[a.pool], a.replicas))
+        return there
+
+    sites, beside = sites_of(solution.allotments), sites_of(solution.beside)
     found: list[str] = []
     for workload in problem.workloads:
         found += _complete(workload, sites[workload.name])
+        found += _beside(workload, sites[workload.name], beside[workload.name])
         found += _spread(workload, sites[workload.name])
         found += _affinity(workload, sites)
-        found += _spot(workload, sites[workload.name])
+        found += _spot(workload, sites[workload.name], beside[workload.name])
+        found += survives(workload, sites[workload.name], beside[workload.name])
+    found += goal_violations(problem, solution)
+    found += in_time(problem, solution)
+    found += within_quotas(problem, {use.pool: use.machines for use in solution.pools})
     found += _machines(solution, pools, choices)
     found += _money(problem, solution, pools)
+    found += place_violations(problem, solution)
     return tuple(found)
 
 
@@ -63,6 +84,11 @@ Site = tuple[Choice, Pool, int]
 def _complete(workload: Workload, sites: list[Site]) -> Iterator[str]:
     """One choice, all its replicas, and a gang in one pool."""
     taken = {choice.id for choice, _, _ in sites}
+    if not taken and not workload.required:
+        return
+    if taken and workload.fleet is not None:
+        yield from carries(workload, sites)
+        return
     if len(taken) != 1:
         yield f"{workload.name} takes {len(taken)} choices instead of one"
         return
@@ -71,10 +97,36 @@ def _complete(workload: Workload, sites: list[Site]) -> Iterator[str]:
         yield f"{workload.name} takes a choice of {choice.workload}"
     if any(replicas <= 0 for _, _, replicas in sites):
         yield f"{workload.name} has an allotment without replicas"
-    if sum(replicas for _, _, replicas in sites) != choice.replicas:
-        yield f"{workload.name} has not the {choice.replicas} replicas of {choice.id}"
+    yield from replicas_are_right(workload, choice, sum(replicas for _, _, replicas in sites))
     if choice.one_pool and len({pool.id for _, pool, _ in sites}) > 1:
         yield f"{workload.name} must be in one pool"
+
+
+def _pools_beside(choice: Choice) -> tuple[str, ...]:
+    return () if choice.beside is None else choice.beside.pools
+
+
+def _beside(workload: Workload, sites: list[Site], beside: list[Site]) -> Iterator[str]:
+    """Every replica whose choice has a part beside finds one in its zone, and none is left over."""
+    waiting: Counter[tuple[str, ...]] = Counter()
+    taken = {choice.id for choice, _, _ in sites}
+    for choice, pool, replicas in sites:
+        if choice.beside is not None:
+            waiting[choice.id, *_home(choice, pool)] += replicas
+    for choice, pool, replicas in beside:
+        waiting[choice.id, *_home(choice, pool)] -= replicas
+        if choice.id not in taken:
+            yield f"{workload.name} has parts of {choice.id}, which it does not take"
+        if replicas <= 0:
+            yield f"{workload.name} has an allotment beside without parts"
+    for zone, left in waiting.items():
+        if left:
+            yield f"{workload.name} has {left} replicas more than parts beside in {zone[-1]}"
+
+
+def _home(choice: Choice, pool: Pool) -> tuple[str, ...]:
+    """Where both parts of a replica are: a zone, or the very pool for machines that stand by."""
+    return (pool.id,) if choice.beside and choice.beside.same_pool else _where(pool, "zone")
 
 
 def _where(pool: Pool, over: str) -> tuple[str, ...]:
@@ -83,6 +135,8 @@ def _where(pool: Pool, over: str) -> tuple[str, ...]:
 
 
 def _spread(workload: Workload, sites: list[Site]) -> Iterator[str]:
+    if not sites:
+        return
     total = sum(replicas for _, _, replicas in sites)
     for rule in workload.spread:
         held: Counter[tuple[str, ...]] = Counter()
@@ -105,13 +159,28 @@ def _affinity(workload: Workload, sites: dict[str, list[Site]]) -> Iterator[str]
             yield f"{workload.name} sits in a {rule.at} without {rule.other}"
 
 
-def _spot(workload: Workload, sites: list[Site]) -> Iterator[str]:
+def _spot(workload: Workload, sites: list[Site], beside: list[Site]) -> Iterator[str]:
+    """Of two parts of a replica it is enough that one is on a spot machine; such parts belong together.
+
+    Replicas of a mixed fleet count by what they carry.
+    """
     if workload.spot is None:
         return
-    total = sum(replicas for _, _, replicas in sites)
-    on_spot = sum(replicas for _, pool, replicas in sites if pool.spot)
-    if on_spot > Fraction(str(workload.spot.share)) * total:
-        yield f"{workload.name} has {on_spot} of {total} replicas on spot machines"
+    mixed = workload.fleet is not None
+    total = sum(n * (choice.weight if mixed else 1) for choice, _, n in sites)
+    on_spot: Counter[tuple[str, tuple[str, ...], bool]] = Counter()
+    for side in (sites, beside):
+        for choice, pool, n in side:
+            if pool.spot:
+                key = (choice.id, _where(pool, "zone"), side is beside)
+                on_spot[key] += n * (choice.weight if mixed else 1)
+    used = sum(
+        max(on_spot[choice, zone, False], on_spot[choice, zone, True])
+        for choice, zone in {key[:2] for key in on_spot}
+    )
+    if used > Fraction(str(workload.spot.share)) * total:
+        what = "parts of its load" if mixed else "replicas"
+        yield f"{workload.name} has {used} of {total} {what} on spot machines"
 
 
 def _machines(solution: Solution, pools: dict[str, Pool], choices: dict[str, Choice]) -> Iterator[str]:
@@ -119,25 +188,36 @@ def _machines(solution: Solution, pools: dict[str, Pool], choices: dict[str, Cho
     counted = {use.pool: use.machines for use in solution.pools}
     if len(counted) < len(solution.pools):
         yield "a pool is counted twice"
-    by_pool: dict[str, list[Allotment]] = {pool: [] for pool in counted}
-    for allotment in solution.allotments:
-        by_pool.setdefault(allotment.pool, []).append(allotment)
-    for name, allotments in by_pool.items():
+    by_pool: dict[str, list[tuple[int, int, int]]] = {pool: [] for pool in counted}
+    for pool_id, machines, devices, count, _ in _taken(solution, choices):
+        by_pool.setdefault(pool_id, []).append((machines, devices, count))
+    for name, parts in by_pool.items():
         pool = pools.get(name)
         if pool is None:
             yield f"machines of an unknown pool {name}"
             continue
-        whole = sum(choices[a.choice].machines * a.replicas for a in allotments)
+        whole = sum(machines * count for machines, _, count in parts)
         sizes: Counter[int] = Counter()
-        for a in allotments:
-            if choices[a.choice].machines == 0:
-                sizes[choices[a.choice].devices] += a.replicas
+        for machines, devices, count in parts:
+            if machines == 0:
+                sizes[devices] += count
         if any(size > pool.devices for size in sizes):
             yield f"a replica is larger than a machine of {name}"
         elif whole + _packed(sizes, pool.devices) > counted.get(name, 0):
             yield f"the replicas in {name} do not fit on {counted.get(name, 0)} machines"
         if pool.machines is not None and counted.get(name, 0) > pool.machines:
             yield f"{name} has {pool.machines} machines, not {counted[name]}"
+
+
+def _taken(solution: Solution, choices: dict[str, Choice]) -> Iterator[tuple[str, int, int, int, float]]:
+    """(pool, machines, devices, how often, hours) of all that stands somewhere."""
+    for a in solution.allotments:
+        choice = choices[a.choice]
+        yield a.pool, choice.machines, choice.devices, a.replicas, choice.hours
+    for a in solution.beside:
+        choice = choices[a.choice]
+        if choice.beside is not None:
+            yield a.pool, choice.beside.machines, choice.beside.devices, a.replicas, choice.hours
 
 
 def _packed(sizes: Counter[int], devices: int) -> int:
@@ -179,8 +259,13 @@ def _money(problem: Problem, solution: Solution, pools: dict[str, Pool]) -> Iter
     bill = sum((Fraction(str(pools[use.pool].usd_per_h)) * use.machines for use in known), start=Fraction(0))
     if abs(float(bill) - solution.usd_per_h) > NEAR_USD:
         yield f"the machines cost ${float(bill):.2f}/h, not ${solution.usd_per_h:.2f}/h"
-    if problem.budget is not None and bill > Fraction(str(problem.budget.usd_per_h)):
-        yield f"${float(bill):.2f}/h is over the budget"
+    sent = egress_usd_per_h(problem, solution)
+    if abs(float(sent) - solution.egress_usd_per_h) > NEAR_USD:
+        yield f"the traffic costs ${float(sent):.2f}/h, not ${solution.egress_usd_per_h:.2f}/h"
+    bill += sent
+    spent = bill + paid_usd_per_h(problem)
+    if problem.budget is not None and spent > Fraction(str(problem.budget.usd_per_h)):
+        yield f"${float(spent):.2f}/h is over the budget"
     report = solution.report
     if report.bound_usd > report.objective_usd:
         yield "the bound lies above the cost"
@@ -193,12 +278,17 @@ def _cost(problem: Problem, solution: Solution) -> float:
     """Dollars over the time that is paid for."""
     choices = {choice.id: choice for choice in problem.choices}
     price = {pool.id: pool.usd_per_h for pool in problem.pools}
-    horizon = max((c.hours for c in problem.choices if c.machines == 0), default=0.0)
+    horizon = max(
+        (c.hours for c in problem.choices if 0 in {c.machines, c.beside.machines if c.beside else 1}),
+        default=0.0,
+    )
     left = {use.pool: use.machines for use in solution.pools if use.pool in price}
     total = 0.0
+    for pool, each, _, count, hours in _taken(solution, choices):
+        left[pool] = left.get(pool, 0) - each * count
+        total += price[pool] * hours * each * count
+    traffic = {w.name: w.egress_usd_per_h for w in problem.workloads}
     for a in solution.allotments:
         choice = choices[a.choice]
-        machines = choice.machines * a.replicas
-        left[a.pool] = left.get(a.pool, 0) - machines
-        total += price[a.pool] * choice.hours * machines
+        total += traffic[a.workload].get(a.pool, 0.0) * choice.hours * a.replicas / choice.replicas
     return total + sum(price[pool] * count * horizon for pool, count in left.items())

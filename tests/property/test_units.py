@@ -13,8 +13,9 @@ from asked import TABLE, known, machine_class
 from dcplan.demand.types import Disaggregated, ServeDemand
 from dcplan.perf.disaggregated import decode_rate, prefill_rate
 from dcplan.sharding import MachineClass, search
-from dcplan.sharding.serve_units import PAIRS, unit_sizes
+from dcplan.sharding.serve_units import PAIRS
 from dcplan.sharding.trials import try_classes
+from dcplan.sharding.unit_sizes import unit_sizes
 from dcplan.sharding.units import Sides, Space, Units, deployment, most_of, sides_of, units_in
 from dcplan.sharding.ways import ways_of
 
@@ -49,7 +50,9 @@ def units_of(demand: ServeDemand, model: str, name: str) -> tuple[Sides, Units] 
     if sides is None:
         return None
     rows = sides.of(0)
-    return sides, units_in(sides, Space(prefill=rows, decode=rows, sizes=unit_sizes(machines)), PAIRS)
+    return sides, units_in(
+        sides, Space(prefill=rows, decode=rows, sizes=unit_sizes(machines, least=2)), PAIRS
+    )
 
 
 @given(model=models, name=names, times=bounds)

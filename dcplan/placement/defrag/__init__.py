@@ -5,6 +5,7 @@ Knows: OR-Tools through ``cpsat``, only where the cheapest choice does not work 
 Never: files, clocks, processes that it was not given.
 """
 
+from dcplan.placement.defrag.after import after
 from dcplan.placement.defrag.solve import defragment
 from dcplan.placement.defrag.standing import WITHIN, standing
 from dcplan.placement.defrag.types import Defragmentation, FreeSlice, Goal, Move, Standing
@@ -17,6 +18,7 @@ __all__ = [
     "Goal",
     "Move",
     "Standing",
+    "after",
     "defragment",
     "standing",
     "verify",

@@ -60,8 +60,8 @@ def defragment(
         "fewer-slices",
         "Fewer slices are freed than asked for",
         f"{plural(goal.slices, 'slice')} take {plural(len(best.plan.moves), 'move')}, and -max-moves allows "
-        f"{goal.max_moves:,}. With that many, {len(fewer.slices):,} are free afterwards. Allow more moves, "
-        "or ask for fewer or smaller slices.",
+        f"{goal.max_moves:,}, after which {plural(len(fewer.slices), 'slice')} can be free. Allow more "
+        "moves, or ask for fewer or smaller slices.",
     )
     return Result(replace(fewer, asked=goal.slices), (told, *_of_note(fewer)))
 

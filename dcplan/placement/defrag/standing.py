@@ -22,10 +22,16 @@ def standing(fleet: Fleet, jobs: Sequence[Job], goal: Goal, within: str = "rack"
     """Number machines and jobs, group the parts of each job by domain, and check what runs today.
 
     ``within`` is one of ``WITHIN``.  Jobs that run nowhere are left out with a
-    warning.  Errors: a job on a machine that is not in the inventory or on
+    warning.  Errors: an inventory of what is free, a job on a machine that is not in it or on
     another number of machines than it has parts, a job listed twice, a machine
     that is overfull.
     """
+    if fleet.leftover:
+        detail = (
+            "The list of machines tells what is free of them, and what runs there is to be moved. Give the "
+            "machines with all that they have: devices, cpu_milli (or vcpus), memory_mib (or memory)."
+        )
+        return Result(None, (error("running-in-what-is-free", "What runs would count twice", detail),))
     index = {node.name: at for at, node in enumerate(fleet.nodes)}
     domains, domain_of = _domains(fleet.nodes, goal, within)
     found = [*_twice(jobs), *_misplaced(jobs, index)]

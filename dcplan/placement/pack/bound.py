@@ -5,13 +5,15 @@ between machines are ignored; shared accelerators keep theirs, by a flow of
 arcs (Valério de Carvalho, "Exact solution of bin-packing problems using
 column generation and branch-and-bound", Annals of Operations Research 86,
 1999): a path from 0 to 1,000 thousandths is one accelerator, an arc is a
-share or waste.  One graph serves all classes.  Every packing is a solution
+share or waste, and an accelerator that others share already starts at what
+they take.  One graph serves all classes.  Every packing is a solution
 of this linear program, so its optimum is a bound.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from itertools import pairwise
 
 import numpy as np
@@ -58,9 +60,9 @@ class _Fluid:
         self.entries: list[tuple[int, int, float]] = []
         for _ in instance.shapes:
             self._row(-math.inf, 0.0)
-        for k, count in enumerate(instance.count.tolist()):
+        for k in range(len(instance.classes)):
             for resource, unit in enumerate((CPU_UNIT, MEMORY_UNIT, 1.0)):
-                self._row(-math.inf, count * instance.room[resource, k] / unit)
+                self._row(-math.inf, instance.total[resource, k] / unit)
         for column, group in enumerate(instance.groups):
             self.entries.append((group.shape, column, float(group.parts)))
         self._flow()
@@ -106,7 +108,8 @@ class _Fluid:
         self.size_row: dict[int, int] = {}
         if not shares:
             return
-        points = reachable(shares)
+        partial = self.instance.partial
+        points = reachable(shares, {WHOLE_DEVICE_MILLI - free for free in partial})
         balance = {point: self._row(0.0, 0.0) for point in points}
         for share in shares:
             self.size_row[share] = self._row(0.0, math.inf)
@@ -116,8 +119,12 @@ class _Fluid:
                     self.entries.append((self.size_row[share], arc, 1.0))
         for here, there in pairwise(points):
             self._arc(balance[here], balance[there])
-        for k, count in enumerate(self.instance.count.tolist()):
-            used = self._column(count * self.instance.room[2, k])
+        for free, there in partial.items():
+            used = self._column(float(there))
+            self.entries.append((balance[WHOLE_DEVICE_MILLI - free], used, 1.0))
+            self.entries.append((balance[WHOLE_DEVICE_MILLI], used, -1.0))
+        for k in range(len(self.instance.classes)):
+            used = self._column(self.instance.total[2, k])
             self.entries.append((balance[0], used, 1.0))
             self.entries.append((balance[WHOLE_DEVICE_MILLI], used, -1.0))
             self.entries.append((self._class_row(k, 2), used, 1.0))
@@ -131,7 +138,7 @@ class _Fluid:
     def _places(self) -> None:
         """Parts of each shape in each class."""
         instance = self.instance
-        for shape, node_class in np.argwhere(instance.fits).tolist():
+        for shape, node_class in np.argwhere(instance.may_fit).tolist():
             most = int(instance.demand[shape])
             if self.whole_parts:
                 held = _per_node(instance, shape, node_class)
@@ -149,10 +156,10 @@ class _Fluid:
                 self.entries.append((self.size_row[int(instance.share[shape])], place, -1.0))
 
 
-def reachable(shares: list[int]) -> list[int]:
-    """Sums of these thousandths up to a whole accelerator, with 0 and the whole; ascending."""
+def reachable(shares: list[int], starts: Collection[int] = ()) -> list[int]:
+    """Sums of these thousandths on top of 0 or of a start, up to a whole accelerator; ascending."""
     sums = np.zeros(WHOLE_DEVICE_MILLI + 1, bool)
-    sums[0] = True
+    sums[[0, *starts]] = True
     for share in shares:
         for point in range(share, WHOLE_DEVICE_MILLI + 1):
             sums[point] |= sums[point - share]
@@ -161,13 +168,16 @@ def reachable(shares: list[int]) -> list[int]:
 
 
 def _per_node(instance: Instance, shape: int, node_class: int) -> int:
-    """Parts of a shape that one machine of a class holds, with nothing else on it."""
+    """Parts of a shape that one machine of a class holds at most, with nothing else of ours on it."""
+    room, share = instance.most[node_class], int(instance.share[shape])
     most = [
-        instance.room[r, node_class] // instance.need[r, shape] for r in (0, 1) if instance.need[r, shape]
+        there // need
+        for there, need in zip((room.cpu_milli, room.memory_mib), instance.need[:2, shape], strict=True)
+        if need
     ]
-    devices = int(instance.room[2, node_class])
     if instance.whole[shape]:
-        most.append(devices // int(instance.whole[shape]))
-    elif instance.share[shape]:
-        most.append(devices * (WHOLE_DEVICE_MILLI // int(instance.share[shape])))
+        most.append(room.devices // int(instance.whole[shape]))
+    elif share:
+        free = (*(WHOLE_DEVICE_MILLI for _ in range(room.devices)), *room.partial)
+        most.append(sum(one // share for one in free))
     return int(min(most, default=instance.demand[shape]))

@@ -15,6 +15,8 @@ SHARES_TRIED = 40
 """Shapes with a share that are looked at, those that lose least first."""
 SETS_WIDTH = 300
 SETS_KEPT = 120
+SETS_ON_PARTIAL = 30
+"""Fewer, as less fits."""
 NOISE = 1e-3
 """Of an accelerator's worth: breaks ties, of which good prices make many, differently each time."""
 
@@ -76,7 +78,7 @@ def units_for(wanted: Wanted, profit: Floats, device_price: float) -> Units:
     units = Units(counts, devices, device_price * devices - profit[whole])
     if not len(shared):
         return units
-    sets = _sets(wanted, shared, profit, device_price).best(SETS_KEPT, wanted.random)
+    sets = _sets(wanted, shared, profit, device_price, WHOLE_DEVICE_MILLI).best(SETS_KEPT, wanted.random)
     return Units(
         np.concatenate([units.counts, sets.counts]),
         np.concatenate([units.devices, sets.devices]),
@@ -84,7 +86,26 @@ def units_for(wanted: Wanted, profit: Floats, device_price: float) -> Units:
     )
 
 
-def _sets(wanted: Wanted, shared: Ints, profit: Floats, device_price: float) -> Units:
+def units_on(wanted: Wanted, profit: Floats, device_price: float, free_milli: int) -> Units:
+    """Sets of shares, and nothing at all, for an accelerator with so much free; they need no idle one."""
+    instance = wanted.instance
+    shared = wanted.usable[instance.share[wanted.usable] > 0]
+    nothing = Units(
+        np.zeros((1, len(profit)), np.int16),
+        np.zeros(1, np.int64),
+        np.array([device_price * free_milli / WHOLE_DEVICE_MILLI]),
+    )
+    if not len(shared) or instance.share[shared].min() > free_milli:
+        return nothing
+    sets = _sets(wanted, shared, profit, device_price, free_milli).best(SETS_ON_PARTIAL, wanted.random)
+    return Units(
+        np.concatenate([nothing.counts, sets.counts]),
+        np.zeros(len(sets.loss) + 1, np.int64),
+        np.concatenate([nothing.loss, sets.loss]),
+    )
+
+
+def _sets(wanted: Wanted, shared: Ints, profit: Floats, device_price: float, free_milli: int) -> Units:
     """Sets of shares on one accelerator: one more share at a time, the best ``SETS_WIDTH`` kept each time."""
     instance, random = wanted.instance, wanted.random
     loss_of = device_price * instance.share[shared] / WHOLE_DEVICE_MILLI - profit[shared]
@@ -95,7 +116,7 @@ def _sets(wanted: Wanted, shared: Ints, profit: Floats, device_price: float) -> 
     used, loss, last = np.zeros(1, np.int64), np.zeros(1), np.zeros(1, np.int64)
     found, losses = [], []
     while len(counts):
-        open_ = (used[:, None] + share <= WHOLE_DEVICE_MILLI) & (order >= last[:, None])
+        open_ = (used[:, None] + share <= free_milli) & (order >= last[:, None])
         open_ &= counts < wanted.left[shared]
         label, added = np.nonzero(open_)
         new_loss = loss[label] + loss_of[added]
@@ -106,7 +127,7 @@ def _sets(wanted: Wanted, shared: Ints, profit: Floats, device_price: float) -> 
         counts[np.arange(len(label)), added] += 1
         used, loss, last = used[label] + share[added], new_loss, added
         found.append(counts)
-        losses.append(loss + device_price * (WHOLE_DEVICE_MILLI - used) / WHOLE_DEVICE_MILLI)
+        losses.append(loss + device_price * (free_milli - used) / WHOLE_DEVICE_MILLI)
     all_counts = np.concatenate(found)
     spread = np.zeros((len(all_counts), len(profit)), np.int16)
     spread[:, shared] = all_counts

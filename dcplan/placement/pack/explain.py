@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 
 from dcplan.diag import did_you_mean, listed, plural
-from dcplan.placement.pack.types import RESOURCES, Bound, Instance, Refusal, Shape
+from dcplan.placement.pack.classes import fits_empty
+from dcplan.placement.pack.types import RESOURCES, Bound, Instance, NodeClass, Refusal, Shape
 
 
 def refusals(instance: Instance, bound: Bound, refused: Iterable[int]) -> tuple[Refusal, ...]:
@@ -26,10 +27,9 @@ def refusals(instance: Instance, bound: Bound, refused: Iterable[int]) -> tuple[
 
 def _reason(instance: Instance, bound: Bound, index: int) -> tuple[str, str, str]:
     group = instance.groups[index]
-    fits = np.flatnonzero(instance.fits[group.shape])
+    fits = np.flatnonzero(instance.may_fit[group.shape])
     if not len(fits):
-        resource, says = _impossible(instance, instance.shapes[group.shape])
-        return "impossible", resource, says
+        return _nowhere(instance, instance.shapes[group.shape])
     holds = sum(int(instance.count[k]) for k in fits)
     if group.parts > 1 and not bound.slot_worth[group.shape]:
         says = f"Its {group.parts} parts did not all find room; a gang is placed whole or not at all."
@@ -49,10 +49,24 @@ def _reason(instance: Instance, bound: Bound, index: int) -> tuple[str, str, str
     return "room", resource, says
 
 
-def _impossible(instance: Instance, shape: Shape) -> tuple[str, str]:
-    """Which need no machine meets, or that none meets all at once."""
-    models = sorted({c.model for c in instance.classes if c.devices})
-    here = [c for c in instance.classes if not shape.models or c.model in shape.models]
+def _nowhere(instance: Instance, shape: Shape) -> tuple[str, str, str]:
+    """A part that fits no machine: not even an empty one, or none beside what runs."""
+    empty = {
+        NodeClass(n.cpu_milli, n.memory_mib, n.devices, n.model if n.devices else "") for n in instance.nodes
+    }
+    if not any(fits_empty(shape, machine) for machine in empty):
+        return ("impossible", *_impossible(empty, shape))
+    says = (
+        "Each machine that it may run on is too full of what runs already. dcplan defrag moves things "
+        "together, and -move places what runs anew, too."
+    )
+    return "room", RESOURCES[2] if shape.accelerators else RESOURCES[0], says
+
+
+def _impossible(machines: Collection[NodeClass], shape: Shape) -> tuple[str, str]:
+    """Which need no empty machine meets, or that none meets all at once."""
+    models = sorted({c.model for c in machines if c.devices})
+    here = [c for c in machines if not shape.models or c.model in shape.models]
     if shape.models and not here:
         hint = did_you_mean(shape.models[0], models) or (f"It has {listed(models)}." if models else "")
         says = (

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dcplan.demand.jobs import WHOLE_DEVICE_MILLI
 from dcplan.placement.lp import Floats, Ints
-from dcplan.placement.pack.columns import MOST, NOISE, WORTHLESS, Counts, Units, Wanted, units_for
+from dcplan.placement.pack.columns import MOST, NOISE, WORTHLESS, Counts, Units, Wanted, units_for, units_on
 from dcplan.placement.pack.relaxed import resource_prices
 from dcplan.placement.pack.types import Pattern, Unit
 
@@ -39,6 +40,9 @@ class _Labels:
     """Equal for equal sets of units: the sum of one random number a unit."""
     before: Ints
     unit: Ints
+    units: Units
+    slot: int
+    """Of the shared accelerator that this step looked at; -1: idle ones."""
 
 
 def best_patterns(wanted: Wanted, keep: int) -> list[tuple[float, Pattern]]:
@@ -47,15 +51,24 @@ def best_patterns(wanted: Wanted, keep: int) -> list[tuple[float, Pattern]]:
     if not len(usable):
         return []
     instance = wanted.instance
-    scale = np.maximum(instance.room[:, wanted.node_class], 1.0)
+    room = instance.room[:, wanted.node_class].copy()
+    partial = instance.classes[wanted.node_class].partial
+    room[2] += sum(partial) / WHOLE_DEVICE_MILLI
+    scale = np.where(room > 0, room, 1.0)
     prices = resource_prices(instance.need[:, usable] / scale[:, None], wanted.worth[usable]) / scale
     profit = wanted.worth - prices[:2] @ instance.need[:2]
     units = units_for(wanted, profit, prices[2]).best(UNITS_TRIED, wanted.random)
-    return _finished(wanted, units, prices, _filled(wanted, units, prices), keep)
+    steps = [_empty(wanted, units)]
+    for slot, free_milli in enumerate(partial):
+        on_it = units_on(wanted, profit, prices[2], free_milli)
+        if len(on_it.loss) > 1:
+            steps += _filled(wanted, on_it, prices, steps[-1], slot)
+    steps += _filled(wanted, units, prices, steps[-1], -1)
+    return _finished(wanted, prices, steps, keep)
 
 
-def _empty(wanted: Wanted) -> _Labels:
-    """The machine without anything on it."""
+def _empty(wanted: Wanted, units: Units) -> _Labels:
+    """The machine without anything of ours on it."""
     room, none = wanted.instance.room[:, wanted.node_class], np.zeros(1, np.int64)
     return _Labels(
         cpu=room[:1],
@@ -66,19 +79,20 @@ def _empty(wanted: Wanted) -> _Labels:
         mark=np.zeros(1),
         before=none,
         unit=none,
+        units=units,
+        slot=-1,
     )
 
 
-def _filled(wanted: Wanted, units: Units, prices: Floats) -> list[_Labels]:
-    """Half-filled machines after none, one, two ... units."""
-    labels = _empty(wanted)
-    steps = [labels]
+def _filled(wanted: Wanted, units: Units, prices: Floats, labels: _Labels, slot: int) -> list[_Labels]:
+    """``labels`` with one unit more, two more ...; with at most one on the shared accelerator ``slot``."""
+    steps: list[_Labels] = []
     if not len(units.loss):
         return steps
     need = wanted.instance.need
     cost = (units.counts @ need[0], units.counts @ need[1], units.devices)
     gain, marks = units.counts @ wanted.worth, wanted.random.random(len(units.loss))
-    for _ in range(int(labels.devices[0])):
+    for _ in range(int(labels.devices.max()) if slot < 0 else 1):
         rests = (labels.cpu, labels.memory, labels.devices)
         fits = [c <= rest[:, None] for c, rest in zip(cost, rests, strict=True)]
         before, unit = np.nonzero(fits[0] & fits[1] & fits[2])
@@ -105,6 +119,8 @@ def _filled(wanted: Wanted, units: Units, prices: Floats) -> list[_Labels]:
             mark=labels.mark[before[chosen]] + marks[unit[chosen]],
             before=before[chosen],
             unit=unit[chosen],
+            units=units,
+            slot=slot,
         )
         steps.append(labels)
     return steps
@@ -117,9 +133,7 @@ def _top(rank: Floats, most: int) -> Ints:
     return np.argpartition(-rank, most)[:most]
 
 
-def _finished(
-    wanted: Wanted, units: Units, prices: Floats, steps: list[_Labels], keep: int
-) -> list[tuple[float, Pattern]]:
+def _finished(wanted: Wanted, prices: Floats, steps: list[_Labels], keep: int) -> list[tuple[float, Pattern]]:
     """The best of all steps, with parts that need no accelerator on top, those worth most a room first."""
     instance, node_class, worth = wanted.instance, wanted.node_class, wanted.worth
     step = np.repeat(np.arange(len(steps)), [len(s.worth) for s in steps])
@@ -145,21 +159,21 @@ def _finished(
     return [
         (
             float(total[i]),
-            Pattern(node_class, counts[i].astype(np.int64), _traced(units, steps, step[i], place[i])),
+            Pattern(node_class, counts[i].astype(np.int64), _traced(steps, step[i], place[i])),
         )
         for i in best
         if total[i] > WORTHLESS
     ]
 
 
-def _traced(units: Units, steps: list[_Labels], step: int, place: int) -> tuple[Unit, ...]:
+def _traced(steps: list[_Labels], step: int, place: int) -> tuple[Unit, ...]:
     """The units of a half-filled machine, found by going back through the steps."""
     traced = []
     while step:
         labels = steps[step]
-        unit = int(labels.unit[place])
-        shapes = np.flatnonzero(units.counts[unit])
-        parts = tuple((int(s), int(units.counts[unit, s])) for s in shapes)
-        traced.append(Unit(int(units.devices[unit]), parts))
+        unit, counts = int(labels.unit[place]), labels.units.counts
+        parts = tuple((int(s), int(counts[unit, s])) for s in np.flatnonzero(counts[unit]))
+        if parts:
+            traced.append(Unit(int(labels.units.devices[unit]), parts, labels.slot))
         place, step = int(labels.before[place]), step - 1
     return tuple(reversed(traced))

@@ -24,7 +24,10 @@ class NodeClass:
     cpu_milli: int
     memory_mib: int
     devices: int
+    """Idle ones."""
     model: str
+    partial: tuple[int, ...] = ()
+    """Free thousandths of each accelerator that others share already, most first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +58,24 @@ class Group:
     """Of one such job, in accelerators times the weight of its priority."""
 
 
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Where one part of a job runs."""
+
+    job: int
+    part: int
+    node: int
+    devices: tuple[int, ...]
+    """Accelerators of the machine, counted from 0; none for a part that needs none."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """A packing problem by kind: T shapes, K classes."""
+    """A packing problem by kind: T shapes, K classes.
+
+    Machines of a class have at least its room: exactly that, unless so many
+    differ that classes were joined.
+    """
 
     nodes: tuple[FleetNode, ...]
     jobs: tuple[Job, ...]
@@ -73,18 +91,23 @@ class Instance:
     need: Floats
     """(3, T) CPU in millicores, memory in MiB, accelerators (a share counts as its part of one)."""
     room: Floats
-    """(3, K) the same of one machine."""
+    """(3, K) the same of one machine; accelerators are idle ones."""
     whole: Ints
     """(T) whole accelerators of a part."""
     share: Ints
     """(T) thousandths of one accelerator of a part that shares one."""
     fits: Bools
-    """(T, K) whether a part fits an empty machine of the class."""
-
-    @property
-    def devices(self) -> int:
-        """Accelerators of the fleet."""
-        return int((self.room[2] * self.count).sum())
+    """(T, K) whether a part fits a machine of the class."""
+    most: tuple[NodeClass, ...]
+    """Of each class, more than what any of its machines has of anything."""
+    may_fit: Bools
+    """(T, K) whether a part may fit some machine of the class."""
+    total: Floats
+    """(3, K) room of all machines of a class."""
+    partial: Mapping[int, int]
+    """Free thousandths of shared accelerators, and how many accelerators of the fleet have so many."""
+    running: tuple[Seat, ...] = ()
+    """What stays where it is; ``room`` and ``total`` are what it leaves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +117,8 @@ class Unit:
     devices: int
     parts: tuple[tuple[int, int], ...]
     """Shapes, and how many parts of each."""
+    slot: int = -1
+    """Which of ``NodeClass.partial`` it stands on; -1: on idle accelerators."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,17 +174,6 @@ class Search:
     random: np.random.Generator
 
 
-@dataclass(frozen=True, slots=True)
-class Seat:
-    """Where one part of a job runs."""
-
-    job: int
-    part: int
-    node: int
-    devices: tuple[int, ...]
-    """Accelerators of the machine, counted from 0; none for a part that needs none."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """A job that is not placed, and why."""
@@ -188,9 +202,19 @@ class Packing:
     allocated: float
     """Accelerators that are given out."""
     bound: float
-    """Accelerators that any packing could give out at most: proven."""
+    """Accelerators that any packing could give out at most in which ``staying`` stay: proven."""
     counters: Mapping[str, int]
     """Classes, shapes, patterns, rounds: how it went."""
+    staying: frozenset[int] = frozenset()
+    """Jobs that run already and keep their machines."""
+
+    @property
+    def moved(self) -> int:
+        """Parts of jobs that run today and would run on another machine."""
+        return sum(
+            bool(self.jobs[s.job].on) and self.nodes[s.node].name != self.jobs[s.job].on[s.part]
+            for s in self.seats
+        )
 
     @property
     def unallocated_share(self) -> float | None:

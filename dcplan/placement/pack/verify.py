@@ -18,12 +18,14 @@ def verify(fleet: Fleet, jobs: Sequence[Job], packing: Packing) -> tuple[str, ..
 
     Each job is placed with all its parts or refused; parts are on allowed
     models; no machine gives out more CPU or memory than it has; no
-    accelerator is given out more than once; the total is right.
+    accelerator is given out more than once; what stays is where it was; the
+    total is right.
     """
     return (
         *_all_or_none(jobs, packing),
         *_parts(fleet, jobs, packing.seats),
         *_machines(fleet, jobs, packing.seats),
+        *_staying(fleet, jobs, packing),
         *_total(jobs, packing),
     )
 
@@ -78,6 +80,18 @@ def _machines(fleet: Fleet, jobs: Sequence[Job], seats: Sequence[Seat]) -> Itera
 def _over(node: FleetNode, what: str, given: int, there: int) -> Iterator[str]:
     if given > there:
         yield f'"{node.name}" gives out {given} {what} and has {there}.'
+
+
+def _staying(fleet: Fleet, jobs: Sequence[Job], packing: Packing) -> Iterator[str]:
+    seated = {seat.job for seat in packing.seats}
+    for index in sorted(packing.staying):
+        if index not in seated or not jobs[index].on:
+            yield f'"{jobs[index].name}" is said to stay and runs nowhere.'
+    for seat in packing.seats:
+        if seat.job in packing.staying and jobs[seat.job].on:
+            name, was, now = jobs[seat.job].name, jobs[seat.job].on[seat.part], fleet.nodes[seat.node].name
+            if was != now:
+                yield f'Part {seat.part} of "{name}" stays on "{was}" and has a seat on "{now}".'
 
 
 def _total(jobs: Sequence[Job], packing: Packing) -> Iterator[str]:

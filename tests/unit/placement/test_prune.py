@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dcplan.placement import Allotment, BudgetRule, Pool, Problem, SpreadRule, Workload
-from dcplan.placement.prune import possible, useful
+from dcplan.placement import Allotment, Beside, BudgetRule, Pool, Problem, SpreadRule, Workload
+from dcplan.placement.pairs import possible
+from dcplan.placement.prune import useful
+from dcplan.placement.types import RackRule
 from placement_problems import choice, pool
 
 CHAT = Workload(name="chat", origin=("chat",))
@@ -19,7 +21,7 @@ def problem(*pools: Pool, replicas: int = 3) -> Problem:
 
 def left(problem: Problem) -> list[str]:
     """Names of the pools that the one choice may still use."""
-    return [p.id for p in useful(problem).get("c", ())]
+    return [p.id for p in useful(problem).own.get("c", ())]
 
 
 def test_a_dearer_pool_is_dominated() -> None:
@@ -30,6 +32,13 @@ def test_a_dearer_pool_is_dominated() -> None:
 def test_a_small_cheap_pool_dominates_nothing() -> None:
     """Two machines are not enough for three."""
     assert left(problem(pool("a", machines=2), pool("b", usd_per_h=2.0))) == ["a", "b"]
+
+
+def test_a_pool_whose_racks_are_crowded_dominates_nothing() -> None:
+    """What its racks do not hold must be able to go to the dear one."""
+    rule = RackRule(pool="a", choices=("c",), at_most=0)
+
+    assert left(replace(problem(pool("a"), pool("b", usd_per_h=2.0)), racks=(rule,))) == ["a", "b"]
 
 
 def test_places_matter_when_a_rule_asks_for_them() -> None:
@@ -56,9 +65,37 @@ def test_hopeless_pairs_go_but_stay_possible() -> None:
     )
 
     assert left(asked) == ["c"]
-    assert [p.id for p in possible(asked)["c"]] == ["a", "b", "c"]
+    assert [p.id for p in possible(asked).own["c"]] == ["a", "b", "c"]
 
 
 def test_a_choice_without_room_goes_altogether() -> None:
     """Two pools of one machine do not hold three."""
     assert left(problem(pool("a", machines=1), pool("b", machines=1))) == []
+
+
+def test_both_parts_of_a_replica_must_find_a_zone() -> None:
+    """Pools in zones without a pool for the other part go, and so does a choice that is left with none."""
+    pools = (pool("own-a"), pool("own-b", zone="z1"), pool("other-b", zone="z1"), pool("other-c", zone="z2"))
+    way = choice(
+        "chat",
+        ("own-a", "own-b"),
+        2,
+        id="c",
+        beside=Beside(pools=("other-b", "other-c"), devices=8, machines=1),
+    )
+    asked = Problem(workloads=(CHAT,), pools=pools, choices=(way,))
+    apart = replace(asked, pools=tuple(p for p in pools if p.id != "own-b"))
+
+    assert left(asked) == ["own-b"]
+    assert [p.id for p in useful(asked).beside["c"]] == ["other-b"]
+    assert possible(apart).own == possible(apart).beside == {}
+
+
+def test_a_cheaper_pool_in_another_zone_does_not_replace_one_that_a_part_needs() -> None:
+    """Where replicas have parts beside, a pool is only as good as its zone."""
+    pools = (pool("own-a"), pool("own-b", zone="z1", usd_per_h=9.0), pool("other-b", zone="z1", machines=2))
+    way = choice(
+        "chat", ("own-a", "own-b"), 2, id="c", beside=Beside(pools=("other-b",), devices=8, machines=1)
+    )
+
+    assert left(Problem(workloads=(CHAT,), pools=pools, choices=(way,))) == ["own-b"]

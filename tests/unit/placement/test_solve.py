@@ -56,6 +56,49 @@ def test_ties_go_to_the_first_name() -> None:
     assert where(solve(backwards).unwrap()) == {("c", "a"): 6}
 
 
+def tight_and_roomy(**more: object) -> Problem:
+    """Two choices of equal cost on as many machines; the one whose name comes last leaves more memory."""
+    first = choice("chat", ("a",), 2, id="a-tight", slack_bytes=2.0**30)
+    last = choice("chat", ("a",), 2, id="b-roomy", slack_bytes=2.0**33)
+    return replace(Problem(workloads=(CHAT,), pools=(hired("a"),), choices=(first, last)), **more)  # type: ignore[arg-type]
+
+
+def test_of_equal_choices_the_one_that_leaves_more_memory_is_taken() -> None:
+    """Room costs nothing here, so it comes before names."""
+    problem = tight_and_roomy()
+
+    assert where(solve(problem).unwrap()) == {("b-roomy", "a"): 2}
+    assert where(solve(replace(problem, choices=problem.choices[::-1])).unwrap()) == {("b-roomy", "a"): 2}
+
+
+def test_what_runs_stays_although_another_choice_leaves_more_memory() -> None:
+    """Moves come before room."""
+    today = Allotment(workload="chat", choice="a-tight", pool="a", replicas=2)
+
+    assert where(solve(tight_and_roomy(current=(today,))).unwrap()) == {("a-tight", "a"): 2}
+
+
+def test_memory_that_is_not_known_is_no_reason() -> None:
+    """A choice of unknown slack comes after one with any, and names decide where none is known."""
+    tight, roomy = tight_and_roomy().choices
+    unknown = replace(tight, slack_bytes=None)
+    some = tight_and_roomy(choices=(unknown, roomy))
+    none = tight_and_roomy(choices=(unknown, replace(roomy, slack_bytes=None)))
+
+    assert where(solve(some).unwrap()) == {("b-roomy", "a"): 2}
+    assert where(solve(none).unwrap()) == {("a-tight", "a"): 2}
+
+
+def test_room_is_not_worth_money() -> None:
+    """A cent is more than any memory."""
+    tight, roomy = tight_and_roomy().choices
+    problem = tight_and_roomy(
+        pools=(hired("a"), hired("b", usd_per_h=2.51)), choices=(tight, replace(roomy, pools=("b",)))
+    )
+
+    assert where(solve(problem).unwrap()) == {("a-tight", "a"): 2}
+
+
 def test_todays_placement_wins_ties() -> None:
     """What runs in the pool whose name comes last stays there."""
     today = (Allotment(workload="chat", choice="c", pool="b", replicas=6),)

@@ -9,6 +9,7 @@ import pytest
 from dcplan.placement import (
     AffinityRule,
     Allotment,
+    Beside,
     BudgetRule,
     PoolUse,
     Problem,
@@ -109,6 +110,58 @@ def test_miscounted_machines_and_money_are_caught() -> None:
     assert "the machines cost" in "; ".join(violations(PROBLEM, replace(solution, usd_per_h=1.0)))
     assert "the placement costs" in "; ".join(violations(PROBLEM, replace(solution, report=cost)))
     assert "the bound lies above the cost" in violations(PROBLEM, replace(solution, report=bound))
+
+
+PAIR = Problem(
+    workloads=(Workload(name="chat", origin=("chat",), spot=SpotRule(share=0.5, origin=None)),),
+    pools=(
+        pool("d", zone="z0"),
+        pool("d-far", zone="z1"),
+        pool("p", zone="z0"),
+        pool("p-spot", zone="z0", spot=True, usd_per_h=5.0),
+        pool("p-far", zone="z1"),
+    ),
+    choices=(
+        choice(
+            "chat", ("d", "d-far"), 4, beside=Beside(pools=("p", "p-far", "p-spot"), devices=4, machines=0)
+        ),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("beside", "words"),
+    [
+        ((("p", 4),), ""),
+        ((("p", 2), ("p-spot", 2)), ""),
+        ((("p", 3),), "has 1 replicas more than parts beside in z0"),
+        ((("p", 3), ("p-far", 1)), "has -1 replicas more than parts beside in z1"),
+        ((("p", 1), ("p-spot", 3)), "3 of 4 replicas on spot"),
+        ((("p", 5), ("p", -1)), "an allotment beside without parts"),
+        ((("d", 4),), "unknown choice or pool beside chat"),
+    ],
+)
+def test_misplaced_parts_beside_are_caught(beside: tuple[tuple[str, int], ...], words: str) -> None:
+    """As many as replicas, in their zones, on spot machines no more than allowed."""
+    parts = tuple(Allotment(workload="chat", choice="chat-way", pool=p, replicas=n) for p, n in beside)
+    solution = replace(
+        solve(PAIR).unwrap(),
+        allotments=(Allotment(workload="chat", choice="chat-way", pool="d", replicas=4),),
+        beside=parts,
+        pools=tuple(PoolUse(pool=p.id, machines=9) for p in PAIR.pools),
+    )
+    found = [one for one in violations(PAIR, solution) if " cost" not in one]
+
+    assert (words in "; ".join(found)) if words else not found
+
+
+def test_machines_of_parts_beside_are_counted() -> None:
+    """What the solver finds passes; without the machines of the parts beside it does not."""
+    solution = solve(PAIR).unwrap()
+    own = tuple(use for use in solution.pools if use.pool.startswith("d"))
+
+    assert violations(PAIR, solution) == ()
+    assert "do not fit on 0 machines" in "; ".join(violations(PAIR, replace(solution, pools=own)))
 
 
 def test_a_broken_solution_is_our_bug() -> None:
