@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, TypeAdapter
 
 from dcplan import units
-from dcplan.config.document import Strict
+from dcplan.config.strict import Strict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

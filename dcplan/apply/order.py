@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from dcplan.resources import Change, JsonValue, Resource
 
 
+SEATS = (("machines", "devices"), ("prefill_machines", "prefill_devices"))
+"""Attributes that say on which machines something runs and on which of their devices."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Step:
     """One call of a change."""
@@ -96,10 +100,14 @@ def _devices(resource: Resource | None) -> list[tuple[str, JsonValue, JsonValue]
     """Provider, machine and number of each device that a replica or job runs on; none for other things."""
     if resource is None:
         return []
-    machines, devices = (resource.attributes.get(key) for key in ("machines", "devices"))
-    if not isinstance(machines, list | tuple) or not isinstance(devices, list | tuple):
-        return []
-    return [(resource.address.provider, machine, device) for machine in machines for device in devices]
+    seats: list[tuple[str, JsonValue, JsonValue]] = []
+    for on, which in SEATS:
+        machines, devices = resource.attributes.get(on), resource.attributes.get(which)
+        if isinstance(machines, list | tuple) and isinstance(devices, list | tuple):
+            seats += [
+                (resource.address.provider, machine, device) for machine in machines for device in devices
+            ]
+    return seats
 
 
 def _let_go(change: Change, order: dict[Step, set[Step]]) -> None:

@@ -90,9 +90,9 @@ def training_options(function: F) -> F:
         click.option(
             "-framework",
             "--framework",
-            default="megatron",
-            show_default=True,
-            help="Training framework: megatron, fsdp, maxtext, deepspeed.",
+            default="",
+            help="Training framework: megatron (also without any), fsdp, maxtext (also without any on TPUs), "
+            "deepspeed.",
         ),
     )
     return asking_options(_all(function, *options))
@@ -115,9 +115,9 @@ def serving_options(function: F) -> F:
             "--output",
             "output_tokens",
             required=True,
-            type=click.IntRange(min=2),
+            type=click.IntRange(min=1),
             metavar="TOKENS",
-            help="Tokens of an answer, two or more: the first is the TTFT's.",
+            help="Tokens of an answer, two or more: the first is the TTFT's; 1 for an encoder's.",
         ),
         click.option(
             "-ttft", "--ttft", "ttft_s", type=Duration(), metavar="TIME", help="Longest TTFT, such as 500ms."

@@ -26,6 +26,8 @@ COMMANDS = {
     "explain": "Tell why a workload runs as it does, and what else was considered.",
     "estimate": "Predict one layout of one model, part by part; no document is needed.",
     "search": "Find the best layouts of one model on so many accelerators; no document is needed.",
+    "pack": "Place a list of jobs on machines that already stand, with a proven bound.",
+    "defrag": "Free whole slices or racks of an existing data centre with the fewest moves.",
     "calibrate": "Fit the figures that predictions rest on to your own measurements.",
     "measure": "Time this machine, and write the measurements that calibrate takes.",
     "schema": "Print the JSON Schema of a file that dcplan reads or writes.",

@@ -14,10 +14,14 @@ from dcplan.cli.exit_codes import ERROR
 
 if TYPE_CHECKING:
     from dcplan.diag import Diagnostics
+    from dcplan.workflow.executors import Fanout
     from dcplan.workflow.types import Project
 
 FORMAT_VERSION = "1.0"
 """Of all JSON that commands print; the first number changes when a reader could break."""
+
+EXECUTOR = "serial|processes[=N]|dask=ADDRESS"
+"""Who may be named to work out questions."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -72,6 +76,21 @@ def acting_options(function: F) -> F:
 
 
 json_option = click.option("-json", "--json", "as_json", is_flag=True, help="Print JSON for programs.")
+
+
+def executor_option(help_: str) -> Callable[[F], F]:
+    """``-executor``: who works out questions that do not depend on each other."""
+    return click.option("-executor", "--executor", metavar=EXECUTOR, help=help_)
+
+
+def fanout_of(executor: str) -> Fanout:
+    """Who is named by ``-executor``; a name that means nobody ends the command."""
+    from dcplan.workflow.executors import read_fanout  # noqa: PLC0415 - only for those who name one
+
+    try:
+        return read_fanout(executor)
+    except ValueError as problem:
+        raise click.BadParameter(str(problem), param_hint="--executor") from None
 
 
 def project_of(files: tuple[Path, ...], variables: tuple[str, ...], var_files: tuple[Path, ...]) -> Project:

@@ -33,6 +33,7 @@ DATACENTER = """\
 # Your racks: what stands where, how it is joined, what an hour of a machine costs you.
 name: fra1
 region: eu-frankfurt
+site: {country: germany, place: frankfurt, carbon: 280g/kWh, pue: 1.25}    # for residency, users and CO2e
 
 machines:
   h100x8: {accelerator: H100, devices: 8, vcpus: 192, memory: 2TiB, network: 3200Gbit/s,

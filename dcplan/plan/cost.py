@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dcplan.placement.types import Allotment, Pool, Solution
-    from dcplan.sharding.types import Candidate
+    from dcplan.sharding.types import Candidate, PrefillMachines
 
 
 def usd_per_h_of(
@@ -21,26 +21,26 @@ def usd_per_h_of(
     """
     whole: dict[str, int] = defaultdict(int)
     shared_devices: dict[str, int] = defaultdict(int)
-    for a in solution.allotments:
-        candidate = candidates[a.choice]
-        if candidate.machines:
-            whole[a.pool] += candidate.machines * a.replicas
+    parts: list[tuple[Allotment, Candidate | PrefillMachines]] = [
+        *((a, candidates[a.choice]) for a in solution.allotments),
+        *((a, beside) for a in solution.beside if (beside := candidates[a.choice].apart) is not None),
+    ]
+    for a, part in parts:
+        if part.machines:
+            whole[a.pool] += part.machines * a.replicas
         else:
-            shared_devices[a.pool] += candidate.devices * a.replicas
+            shared_devices[a.pool] += part.devices * a.replicas
     machines = {use.pool: use.machines for use in solution.pools}
     costs: dict[str, float] = defaultdict(float)
-    for a in solution.allotments:
-        candidate, price = candidates[a.choice], pools[a.pool].usd_per_h
-        if candidate.machines:
-            costs[a.workload] += candidate.machines * a.replicas * price
+    for a, part in parts:
+        price = pools[a.pool].usd_per_h
+        if part.machines:
+            costs[a.workload] += part.machines * a.replicas * price
         else:
             shared = machines[a.pool] - whole[a.pool]
-            costs[a.workload] += shared * price * _share(a, candidate, shared_devices[a.pool])
+            share = part.devices * a.replicas / shared_devices[a.pool]
+            costs[a.workload] += shared * price * share
     return dict(costs)
-
-
-def _share(a: Allotment, candidate: Candidate, devices: int) -> float:
-    return candidate.devices * a.replicas / devices
 
 
 def usd_for_job(usd_per_h: float, candidate: Candidate) -> float | None:

@@ -27,17 +27,36 @@ def assignment_of(resources: Iterable[Resource]) -> Assignment:
         attributes = resource.attributes
         pool = attributes.get("pool")
         if isinstance(pool, str):
-            owner = attributes.get("exclusive_to")
+            owner, rack = attributes.get("exclusive_to"), attributes.get("rack")
             machines.append(
                 MachineSlot(
                     name=resource.address.name,
                     pool=pool,
                     exclusive_to=owner if isinstance(owner, str) else None,
+                    rack=rack if isinstance(rack, str) else None,
                 )
             )
         elif "machines" in attributes and "devices" in attributes:
             replicas.append(_replica(resource))
     return Assignment(machines=tuple(machines), replicas=tuple(replicas))
+
+
+def racks_of(resources: Iterable[Resource]) -> dict[str, str]:
+    """Machine to the rack in which it stands, where its provider tells."""
+    return {
+        resource.address.name: rack
+        for resource in resources
+        if "pool" in resource.attributes and isinstance(rack := resource.outputs.get("rack"), str)
+    }
+
+
+def places_of(resources: Iterable[Resource]) -> dict[str, str]:
+    """Machine to the place in its rack where it stands, where its provider tells."""
+    return {
+        resource.address.name: node
+        for resource in resources
+        if "pool" in resource.attributes and isinstance(node := resource.outputs.get("node"), str)
+    }
 
 
 def known_again(assignment: Assignment, candidates: Iterable[Candidate]) -> Assignment:
@@ -46,26 +65,49 @@ def known_again(assignment: Assignment, candidates: Iterable[Candidate]) -> Assi
     A choice is kept by its plain id; which of several with other links it is,
     follows from the pool.
     """
-    ids = {(plain_id(c.id), pool): c.id for c in candidates for pool in c.pools}
+    ids = {
+        (plain_id(c.id), pool, other): c.id
+        for c in candidates
+        for pool in c.pools
+        for other in _others(c, pool)
+    }
     pool_of = {m.name: m.pool for m in assignment.machines}
 
     def choice(slot: ReplicaSlot) -> str:
-        pool = pool_of.get(slot.machines[0], "") if slot.machines else ""
-        return ids.get((plain_id(slot.choice), pool), slot.choice)
+        pool, other = (
+            pool_of.get(machines[0], "") if machines else ""
+            for machines in (slot.machines, slot.beside_machines)
+        )
+        return ids.get((plain_id(slot.choice), pool, other), slot.choice)
 
     return replace(assignment, replicas=tuple(replace(r, choice=choice(r)) for r in assignment.replicas))
+
+
+def _others(candidate: Candidate, pool: str) -> tuple[str, ...]:
+    """Pools in which what stands beside a replica of ``pool`` may be; one empty name without such."""
+    if candidate.beside is not None:
+        return candidate.beside.pools
+    # What stands by is in the same pool, and today there may be none yet.
+    return (pool, "") if candidate.standby else ("", pool)
 
 
 def _replica(resource: Resource) -> ReplicaSlot:
     settings = resource.attributes.get("settings")
     choice = settings.get("choice") if isinstance(settings, dict) else None
+    beside = resource.attributes.get("prefill_machines") or resource.attributes.get("standby")
     return ReplicaSlot(
         name=resource.address.name,
         workload=str(resource.attributes.get("workload", "")),
         choice=str(choice or ""),
         machines=tuple(str(m) for m in _items(resource.attributes["machines"])),
-        devices=tuple(int(d) for d in _items(resource.attributes["devices"]) if isinstance(d, int)),
+        devices=_indices(resource.attributes["devices"]),
+        beside_machines=tuple(str(m) for m in _items(beside)),
+        beside_devices=_indices(resource.attributes.get("prefill_devices")),
     )
+
+
+def _indices(value: JsonValue) -> tuple[int, ...]:
+    return tuple(int(d) for d in _items(value) if isinstance(d, int))
 
 
 def _items(value: JsonValue) -> list[JsonValue]:
@@ -74,11 +116,22 @@ def _items(value: JsonValue) -> list[JsonValue]:
 
 def allotments_of(assignment: Assignment) -> tuple[Allotment, ...]:
     """How many replicas of which choice run in which pool."""
+    return _counted(assignment, [(r, r.machines) for r in assignment.replicas])
+
+
+def beside_of(assignment: Assignment) -> tuple[Allotment, ...]:
+    """How many parts beside of which choice run in which pool."""
+    return _counted(assignment, [(r, r.beside_machines) for r in assignment.replicas])
+
+
+def _counted(
+    assignment: Assignment, parts: Iterable[tuple[ReplicaSlot, tuple[str, ...]]]
+) -> tuple[Allotment, ...]:
     pool_of = {m.name: m.pool for m in assignment.machines}
     counts = Counter(
-        (r.workload, r.choice, pool_of[r.machines[0]])
-        for r in assignment.replicas
-        if r.machines and r.machines[0] in pool_of
+        (r.workload, r.choice, pool_of[machines[0]])
+        for r, machines in parts
+        if machines and machines[0] in pool_of
     )
     return tuple(
         Allotment(workload=workload, choice=choice, pool=pool, replicas=count)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -36,12 +36,14 @@ def diff(
     desired: ResourceGraph,
     kinds: Kinds,
     found: Mapping[Address, Found | None] | None = None,
+    left_out: Container[str] = (),
 ) -> Diff:
     """The changes that turn ``prior`` into ``desired``.
 
     ``found`` is what the providers have for each prior resource (None: gone);
     without it the state is believed.  What differs from the *cloud* is changed,
-    so drift is mended by the same words as an edit.
+    so drift is mended by the same words as an edit.  What is deleted of the
+    workloads in ``left_out`` is so because others come first.
     """
     changes: dict[Address, Change] = {}
     for address in sorted(prior.keys() | desired.resources.keys(), key=_by_address):
@@ -52,6 +54,7 @@ def diff(
         if change is not None:
             changes[address] = change
     _follow_replacements(changes, prior, desired, kinds)
+    _preempt(changes, prior, left_out)
     unchanged = sum(1 for a in desired.resources if a not in changes)
     return Diff(changes=tuple(changes[a] for a in sorted(changes, key=_by_address)), unchanged=unchanged)
 
@@ -142,6 +145,19 @@ def _follow_replacements(
                 reason=Reason.GROUND,
             )
             todo.append(address)
+
+
+def _preempt(
+    changes: dict[Address, Change], prior: Mapping[Address, Resource], left_out: Container[str]
+) -> None:
+    """Say why replicas of workloads that are left out go, and the machines that they had to themselves."""
+    workload_of = {a.name: r.attributes["workload"] for a, r in prior.items() if "workload" in r.attributes}
+    for address, change in changes.items():
+        if change.reason is Reason.NOT_WANTED and change.before is not None:
+            attributes = change.before.attributes
+            owner = workload_of.get(str(attributes.get("exclusive_to")))
+            if attributes.get("workload", owner) in left_out:
+                changes[address] = replace(change, reason=Reason.PREEMPTED)
 
 
 def _only_points(kinds: Kinds, address: Address) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dcplan.catalog import check_accelerators, load_accelerators, resolve_models
+from dcplan.catalog import check_accelerators, check_asked, load_accelerators, resolve_models
+from dcplan.catalog.partitions import load_partitions
+from dcplan.catalog.places import places_told, round_trips_told
 from dcplan.config import default_paths, load_document
 from dcplan.demand import derive
 from dcplan.diag import Result, error, has_errors
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from dcplan.catalog import Model
     from dcplan.catalog.efficiency import Efficiencies
+    from dcplan.catalog.types import Place
     from dcplan.config import Document, Loaded
     from dcplan.demand import Demand
     from dcplan.diag import Diagnostics
@@ -53,6 +56,7 @@ class _Rooms:
     providers: Result[dict[str, Provider]]
     accelerators: Diagnostics
     profiles: Result[tuple[Efficiencies, ...]]
+    places: Result[dict[str, Place]]
 
     @property
     def diagnostics(self) -> Diagnostics:
@@ -63,7 +67,16 @@ class _Rooms:
             *self.demand.diagnostics,
             *self.providers.diagnostics,
             *self.profiles.diagnostics,
+            *self.places.diagnostics,
+            *self._asked,
         )
+
+    @property
+    def _asked(self) -> Diagnostics:
+        """What workloads ask that their models cannot do, as far as both are known."""
+        if self.models.value is None or self.demand.value is None:
+            return ()
+        return check_asked(self.demand.value, self.models.value)
 
 
 def _rooms(document: Document, root: Path) -> _Rooms:
@@ -73,6 +86,7 @@ def _rooms(document: Document, root: Path) -> _Rooms:
         providers=open_providers(document.providers, root),
         accelerators=check_accelerators(document),
         profiles=profiles_of(document, root),
+        places=places_told(document),
     )
 
 
@@ -102,10 +116,12 @@ def check(project: Project) -> Result[Checked]:
         Checked(
             loaded=loaded.value,
             models=rooms.models.unwrap(),
-            accelerators=load_accelerators(),
+            accelerators={**load_accelerators(), **load_partitions()},
             demand=rooms.demand.unwrap(),
             providers=rooms.providers.unwrap(),
             efficiencies=next(iter(rooms.profiles.unwrap()), None),
+            places=rooms.places.unwrap(),
+            round_trips=round_trips_told(document),
         ),
         diagnostics,
     )

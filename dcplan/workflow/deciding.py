@@ -1,19 +1,17 @@
-"""Decide: search layouts, place them, name the machines.  No clock, no network, no file."""
+"""Decide: search layouts, place them, say what each provider shall hold.  No clock, no network, no file."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from dcplan.diag import Diagnostic, Result, has_errors
-from dcplan.placement.assign import assign
-from dcplan.placement.problem import pools_of, state_problem
-from dcplan.placement.solve import solve
-from dcplan.plan.current import allotments_of, assignment_of, known_again
+from dcplan.placement.left_out import left_out
 from dcplan.plan.lower import lower
 from dcplan.resources import Resource, ResourceGraph
 from dcplan.sharding.classes import classes_for
 from dcplan.sharding.search import search_all
-from dcplan.workflow.types import Checked, Decided, Gathered, Progress
+from dcplan.workflow.placing import place
+from dcplan.workflow.types import AS_ALWAYS, Checked, Decided, Gathered, Progress, Tuning
 
 if TYPE_CHECKING:
     from dcplan.demand import WorkloadDemand
@@ -22,24 +20,26 @@ if TYPE_CHECKING:
     from dcplan.state.types import State
 
 
-def decide(checked: Checked, gathered: Gathered, state: State, progress: Progress) -> Result[Decided]:
+def decide(
+    checked: Checked,
+    gathered: Gathered,
+    state: State,
+    progress: Progress,
+    tuning: Tuning = AS_ALWAYS,
+) -> Result[Decided]:
     """The solution of the document on what is offered, as close to ``state`` as its cost allows."""
     classes: dict[str, tuple[MachineClass, ...]] = {}
-    searched = _search(checked, gathered, progress, classes)
+    searched = search_layouts(checked, gathered, progress, classes)
     if searched.value is None:
         return Result(None, searched.diagnostics)
-    candidates = searched.value.candidates
     progress("placing")
-    current = known_again(assignment_of(state.resources.values()), candidates)
-    pools = pools_of(gathered.catalog.offerings, gathered.catalog.machines)
-    problem = state_problem(checked.demand, candidates, pools, allotments_of(current))
-    solved = solve(problem)
-    said = (*searched.diagnostics, *solved.diagnostics)
-    if solved.value is None:
+    placed = place(checked, gathered, searched.value.candidates, classes, state, tuning)
+    said = (*searched.diagnostics, *placed.diagnostics)
+    if placed.value is None:
         return Result(None, said)
-    assignment = assign(solved.value, problem, current)
+    candidates = placed.value.candidates
     offerings = {o.pool: o for o in gathered.catalog.offerings}
-    placements = lower(checked.demand, {c.id: c for c in candidates}, assignment, offerings)
+    placements = lower(checked.demand, {c.id: c for c in candidates}, placed.value.assignment, offerings)
     graph = _graph(checked, placements)
     if graph.value is None:
         return Result(None, (*said, *graph.diagnostics))
@@ -48,16 +48,18 @@ def decide(checked: Checked, gathered: Gathered, state: State, progress: Progres
             candidates=candidates,
             searches=searched.value.searches,
             classes=classes,
-            pools={p.id: p for p in pools},
-            problem=problem,
-            solution=solved.value,
+            pools={p.id: p for p in placed.value.pools},
+            problem=placed.value.problem,
+            solution=placed.value.solution,
             graph=graph.value,
+            left_out=left_out(placed.value.problem, placed.value.solution),
+            ranks=placed.value.ranks,
         ),
         (*said, *graph.diagnostics),
     )
 
 
-def _search(
+def search_layouts(
     checked: Checked,
     gathered: Gathered,
     progress: Progress,

@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from dcplan.diag import Diagnostic, Result, error, has_errors
+from dcplan.plan.bought import bought_ahead
 from dcplan.plan.diff import Kinds, diff
+from dcplan.plan.footprint import footprint_of
 from dcplan.plan.make import make_plan, placed_workloads
 from dcplan.plan.types import Digests
 from dcplan.provider.errors import ProviderError
@@ -16,7 +18,7 @@ from dcplan.resources import Address, ResourceGraph
 from dcplan.state import StateError, open_store
 from dcplan.state.types import State
 from dcplan.workflow.checking import check
-from dcplan.workflow.types import Checked, Planned, Progress, Project, StateView, silent
+from dcplan.workflow.types import AS_ALWAYS, Checked, Planned, Progress, Project, StateView, Tuning, silent
 
 if TYPE_CHECKING:
     from dcplan.plan.types import Plan
@@ -25,7 +27,9 @@ if TYPE_CHECKING:
     from dcplan.workflow.types import Decided, Gathered
 
 
-def plan(project: Project, *, refresh: bool = True, progress: Progress = silent) -> Result[Planned]:
+def plan(
+    project: Project, *, refresh: bool = True, progress: Progress = silent, tuning: Tuning = AS_ALWAYS
+) -> Result[Planned]:
     """The plan from today's state to what the document wants.  Takes no lock, changes nothing."""
     from dcplan.workflow.deciding import decide  # noqa: PLC0415 - solver and networkx: only plans need them
     from dcplan.workflow.gathering import gather  # noqa: PLC0415 - as above
@@ -39,11 +43,11 @@ def plan(project: Project, *, refresh: bool = True, progress: Progress = silent)
     if view.value is None:
         return Result(None, (*checked.diagnostics, *view.diagnostics))
     progress("asking the providers what they offer")
-    gathered = gather(checked.value, view.value.state.lineage)
+    gathered = gather(checked.value, view.value.state.lineage, datetime.now(UTC).timestamp())
     said = (*checked.diagnostics, *view.diagnostics, *place(gathered.diagnostics))
     if gathered.value is None:
         return Result(None, said)
-    decided = decide(checked.value, gathered.value, view.value.state, progress)
+    decided = decide(checked.value, gathered.value, view.value.state, progress, tuning)
     said = (*said, *place(decided.diagnostics))
     if decided.value is None:
         return Result(None, said)
@@ -159,14 +163,30 @@ def _make(  # noqa: PLR0913, PLR0917 - the values of all stages
     found: Mapping[Address, Found | None] | None,
 ) -> Plan:
     state = view.state
+    from dcplan.workflow.fleets import mixes_of  # noqa: PLC0415 - as ``plan``
+
     workloads = placed_workloads(
-        checked.demand, decided.solution, decided.candidates, decided.searches, decided.pools
+        checked.demand,
+        decided.solution,
+        decided.candidates,
+        decided.searches,
+        decided.pools,
+        {w.name: w for w in decided.problem.workloads},
+        mixes_of(checked, decided),
+        {one.workload: one for one in decided.ranks},
+        decided.classes,
     )
     return make_plan(
         project=checked.demand.project,
         mode="apply",
         created_at=_now(),
-        diff=diff(state.resources, decided.graph, kinds_of(checked.providers), found),
+        diff=diff(
+            state.resources,
+            decided.graph,
+            kinds_of(checked.providers),
+            found,
+            {one.workload for one in decided.left_out},
+        ),
         state=state,
         inputs=_digests(checked, gathered.digest, state),
         interrupted=view.interrupted,
@@ -175,6 +195,9 @@ def _make(  # noqa: PLR0913, PLR0917 - the values of all stages
         before_usd_per_h=_cost_today(state, gathered),
         solution=decided.solution,
         workloads=workloads,
+        left_out=decided.left_out,
+        footprint=footprint_of(decided.solution.pools, decided.pools),
+        bought_ahead=bought_ahead(decided.problem.paid, decided.solution, gathered.at_s),
     )
 
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from dcplan.catalog.efficiency import ANY
 from dcplan.catalog.formats import engines
+from dcplan.catalog.types import AcceleratorKind
 from dcplan.demand.types import Disaggregated
-from dcplan.diag import Diagnostic, Result, did_you_mean, error, has_errors, listed
+from dcplan.diag import Diagnostic, Result, did_you_mean, error, has_errors, listed, warning
 from dcplan.perf.types import Layout
 from dcplan.sharding.filling import ServingLayout
 from dcplan.sharding.one_serving import one_serving_layout
-from dcplan.sharding.question import TrainingQuestion
+from dcplan.sharding.question import TrainingQuestion, lacks
 from dcplan.sharding.rank_serving import ServingRanking, ranked_serving_layouts
 from dcplan.sharding.rank_training import RankedLayout, TrainingRanking, best_training_layouts
 from dcplan.sharding.serving_question import ServingQuestion
@@ -37,6 +38,12 @@ SERVED = ("tensor", "pipeline", "data", "expert", "expert_tensor")
 MOST = 10**7
 """Tokens of a sequence or sequences of a step: more is a slip of the hand, and all divisors are tried."""
 
+FRAMEWORK = "megatron"
+"""What trains where nobody names a framework."""
+
+FRAMEWORKS = {AcceleratorKind.TPU: "maxtext"}
+"""The same on chips that it does not run on."""
+
 SPLIT = ("tensor", "pipeline", "data", "expert", "expert_tensor", "context")
 """Fields of a layout that say how devices are shared out."""
 
@@ -49,6 +56,8 @@ class Answer(Generic[T]):
     found: T
     prefill: MachineClass | None = None
     """Other machines for prefill workers."""
+    framework: str = ""
+    """What trains; empty where nothing does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +69,8 @@ class Training:
     sequence_tokens: int
     global_batch_sequences: int
     precision: str
-    framework: str
+    framework: str = ""
+    """Empty: ``megatron``, or what stands in for it on the accelerator."""
     profiles: Sequence[Path] = ()
 
 
@@ -164,35 +174,47 @@ def search_training(asking: Training, devices: int, top: int) -> Result[Answer[T
     """The fastest training layouts on exactly ``devices`` accelerators."""
     about = asked(asking.model, asking.hardware, devices)
     table = efficiencies_with(asking.profiles)
+    asking = _with_framework(asking, about.value)
     said = (*about.diagnostics, *table.diagnostics, *_not_trainable(asking, table.value))
     if about.value is None or table.value is None or has_errors(said):
         return Result(None, said)
     ranked = best_training_layouts(_question(asking, about.value, devices), table.value, top)
+    said = (*said, *ranked.diagnostics)
     if ranked.value is None:
-        return Result(None, (*said, *ranked.diagnostics))
-    return Result(Answer(asked=about.value, found=ranked.value), (*said, *ranked.diagnostics))
+        return Result(None, said)
+    return Result(Answer(asked=about.value, found=ranked.value, framework=asking.framework), said)
 
 
 def estimate_training(asking: Training, layout: str) -> Result[Answer[RankedLayout]]:
     """One step of the layout that ``layout`` spells, such as tp8-pp2-dp4.
 
     A size that it leaves out is 1; of what else it leaves open, micro-batch,
-    schedule, recomputing and ZeRO, the fastest that fits is taken.
+    schedule, recomputing and ZeRO, the fastest that fits is taken of what the
+    framework has.  A layout that it is not known to run is predicted all the same,
+    with the warning ``beyond-framework``.
     """
     spelled = fields_named(layout)
     sizes = dict.fromkeys(SPLIT, 1) | (spelled.value or {})
     devices = math.prod(int(sizes[name]) for name in ("tensor", "pipeline", "context", "data"))
     about = asked(asking.model, asking.hardware, devices)
     table = efficiencies_with(asking.profiles)
+    asking = _with_framework(asking, about.value)
     said = (*spelled.diagnostics, *about.diagnostics, *table.diagnostics)
     said = (*said, *_not_trainable(asking, table.value))
     if spelled.value is None or about.value is None or table.value is None or has_errors(said):
         return Result(None, said)
     pins = {name: (value,) for name, value in sizes.items()}
-    ranked = best_training_layouts(_question(asking, about.value, devices, pins), table.value, 1)
+    question = _question(asking, about.value, devices, pins)
+    ranked = best_training_layouts(question, table.value, 1)
     if ranked.value is None:
-        return Result(None, (*said, *ranked.diagnostics))
-    return Result(Answer(asked=about.value, found=ranked.value.best[0]), (*said, *ranked.diagnostics))
+        # What the framework lacks may be all that keeps the layout from being legal.
+        ranked = best_training_layouts(replace(question, beyond_software=True), table.value, 1)
+    said = (*said, *ranked.diagnostics)
+    if ranked.value is None:
+        return Result(None, said)
+    best = ranked.value.best[0]
+    said = (*said, *_beyond(asking.framework, best.layout))
+    return Result(Answer(asked=about.value, found=best, framework=asking.framework), said)
 
 
 def _question(
@@ -209,10 +231,28 @@ def _question(
         global_batch_sequences=asking.global_batch_sequences,
         precision=asking.precision,
         software=asking.framework,
-        # A layout that was spelled out is evaluated, whoever can run it.
-        beyond_software=pins is not None,
         pins=pins or {},
     )
+
+
+def _with_framework(asking: Training, about: Asked | None) -> Training:
+    """The same with a framework, where none was named."""
+    if asking.framework:
+        return asking
+    usual = FRAMEWORK if about is None else FRAMEWORKS.get(about.machines.accelerator.kind, FRAMEWORK)
+    return replace(asking, framework=usual)
+
+
+def _beyond(framework: str, layout: Layout) -> tuple[Diagnostic, ...]:
+    """A warning for a layout that the framework is not known to run."""
+    lacking = lacks(framework, layout)
+    if not lacking:
+        return ()
+    detail = (
+        f"{framework} is not known to have {listed(lacking)}. The step is predicted all the same, with its "
+        "figures. Leave that out of the layout, or name a framework that has it with -framework."
+    )
+    return (warning("beyond-framework", "The framework is not known to run this layout", detail),)
 
 
 def _not_served(fields: Mapping[str, int | str], model: Model) -> tuple[Diagnostic, ...]:

@@ -10,9 +10,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dcplan.apply import ApplyReport
     from dcplan.catalog.efficiency import Efficiencies
-    from dcplan.catalog.types import Accelerator, Catalog, Model
+    from dcplan.catalog.purchase import Quota
+    from dcplan.catalog.site import ZoneSite
+    from dcplan.catalog.types import Accelerator, Catalog, Model, Place
     from dcplan.config import Loaded
+    from dcplan.demand.goals import Goal
     from dcplan.demand.types import Demand
+    from dcplan.placement.aims import Ceiling, LeftOut
+    from dcplan.placement.rank_types import RankMap
     from dcplan.placement.types import Pool, Problem, Solution
     from dcplan.plan.types import Plan
     from dcplan.provider.protocol import Provider
@@ -43,6 +48,22 @@ class Project:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tuning:
+    """How the solver is asked, where the document does not say it."""
+
+    seed: int = 0
+    timeout_s: float | None = None
+    """Wall time for the solver; None: a fixed amount of work, so that equal questions have equal answers."""
+    goals: tuple[Goal, ...] = ()
+    """In place of the document's."""
+    ceilings: tuple[Ceiling, ...] = ()
+
+
+AS_ALWAYS = Tuning()
+"""The document's goals, and nothing asked besides."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
     """A document that holds together."""
 
@@ -53,6 +74,10 @@ class Checked:
     providers: Mapping[str, Provider]
     efficiencies: Efficiencies | None = None
     """Figures with those of the document's profiles among them; None: those that ship with dcplan."""
+    places: Mapping[str, Place] = field(default_factory=dict)
+    """What the document tells of regions, by ``provider:region``."""
+    round_trips: Mapping[frozenset[str], float] = field(default_factory=dict)
+    """What the document tells of round trips, seconds, by both ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +88,13 @@ class Gathered:
     topology: Topology
     digest: str
     """sha256 of machines, prices and availability."""
+    free: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Machines that nobody holds, by pool and rack (``zone/block/rack``), where racks are known."""
+    sites: tuple[ZoneSite, ...] = ()
+    quotas: tuple[Quota, ...] = ()
+    """Of accounts, as their providers or the document tell."""
+    at_s: float = 0.0
+    """When it was gathered, Unix time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +109,10 @@ class Decided:
     problem: Problem
     solution: Solution
     graph: ResourceGraph
+    left_out: tuple[LeftOut, ...] = ()
+    """What need not run, and does not fit."""
+    ranks: tuple[RankMap, ...] = ()
+    """Where the ranks of jobs are, as far as racks are known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -159,10 +159,83 @@ def test_the_command_that_follows_a_search_asks_the_same_question() -> None:
 
 
 def test_requests_that_wait_are_not_memory_left_over() -> None:
-    """More requests than the cache holds are said to lack memory; nothing negative is left."""
-    asked = ("estimate", "serve", "llama-3.1-70b", *SERVE, "-layout", "tp4", "-concurrency", "1000")
-    shown = dcplan(*asked)
+    """More requests than the cache holds wait outside: caches take what there is and no more."""
+    asked = ("estimate", "serve", "llama-3.1-70b", *SERVE, "-layout", "tp4", "-concurrency")
+    shown, tight, free = dcplan(*asked, "1000"), data_of(*asked, "1000"), data_of(*asked, "400")
+    waited, served = (one["found"]["ttft"]["estimate"]["seconds"] for one in (tight, free))
 
-    assert shown.exit_code == 0
-    assert "more than the device has" in shown.stdout
-    assert "  -" not in shown.stdout
+    assert "at a time, and 1,000 are sent: the others" in " ".join(shown.stderr.split())
+    assert 0 <= tight["found"]["memory_slack_bytes"] < free["found"]["memory_slack_bytes"]
+    assert sum(tight["found"]["memory"].values()) <= tight["machine"]["accelerator"]["memory_bytes"]
+    assert waited > 2 * served
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says", "never"),
+    [
+        (
+            ("search", "serve", "llama-3.1-405b", "-on", "H100", *SERVE[2:], "-devices", "8"),
+            ("name it with -format", "hardware with more memory with -on"),
+            ("constraints", "pool"),
+        ),
+        (
+            (
+                "search",
+                "serve",
+                "llama-3.1-70b",
+                *SERVE,
+                "-devices",
+                "8",
+                "-format",
+                "int4",
+                "-floor",
+                "0.9999",
+            ),
+            ("Lower -floor, or allow bf16 with -format",),
+            ("constraints", "variants"),
+        ),
+        (
+            ("estimate", "train", "llama-3.1-8b", *TRAIN, "-layout", "tp8-pp64"),
+            ("with tp8 and pp64.",),
+            ("tensor 8", "etp8"),
+        ),
+    ],
+)
+def test_who_asks_with_options_is_told_of_options(
+    arguments: tuple[str, ...], says: tuple[str, ...], never: tuple[str, ...]
+) -> None:
+    """Without a document no key of one is named, and a layout is called as it was spelled."""
+    told = " ".join(dcplan(*arguments).stderr.split())
+
+    assert all(one in told for one in says), told
+    assert not any(one in told for one in never), told
+
+
+def test_what_nobody_spells_out_is_what_the_framework_has() -> None:
+    """Megatron has no ZeRO-2 or 3 in a pipeline and no zero bubble: neither is taken unless asked for."""
+    asked = ("estimate", "train", "llama-3.1-8b", *TRAIN, "-format", "fp8", "-layout")
+    usual = data_of(*asked, "tp4-pp2-dp2")
+    wanted = data_of(*asked, "tp4-pp2-dp2-zero3-zero-bubble")
+
+    assert usual["found"]["layout"]["zero"] < 2
+    assert usual["found"]["layout"]["schedule"] == "1f1b"
+    assert [one["code"] for one in usual["diagnostics"]] == []
+    assert [one["code"] for one in wanted["diagnostics"]] == ["beyond-framework"]
+    assert "ZeRO-3 in a pipeline" in wanted["diagnostics"][0]["detail"]
+    assert wanted["found"]["layout"]["zero"] == 3
+
+
+def test_maxtext_stands_in_where_megatron_does_not_run() -> None:
+    """On TPUs MaxText trains unless another framework is named, and the answer says so."""
+    asked = ("estimate", "train", "llama-3.1-8b", "-on", "TPU-v5p", "-sequence", "8192", "-batch", "128",
+             "-layout", "tp2-dp4")  # fmt: skip
+    shown, usual, named = dcplan(*asked), data_of(*asked), data_of(*asked, "-framework", "megatron")
+    on_gpus = data_of("estimate", "train", "llama-3.1-8b", *TRAIN, "-layout", "tp2-dp4")
+
+    assert (usual["framework"], named["framework"], on_gpus["framework"]) == (
+        "maxtext",
+        "megatron",
+        "megatron",
+    )
+    assert "megatron does not run on TPU-v5p: maxtext was taken" in " ".join(shown.stdout.split())
+    assert usual["found"]["step"] != named["found"]["step"]

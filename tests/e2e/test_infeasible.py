@@ -124,3 +124,29 @@ def test_an_impossible_wish_leaves_what_runs_alone(applied: Small) -> None:
 
     assert done.exit_code == 1
     assert applied.objects() == before == applied.known()
+
+
+def test_a_line_that_leaves_out_the_machines_that_are_short_is_named(small: Small) -> None:
+    """One hall of two is allowed, and the load needs both."""
+    path = small.folder / "dcplan.yaml"
+    path.write_text(path.read_text() + "    constraints:\n      zones: [hall-a]\n")
+    text = refusal(small, "-var", "load=100/s")
+
+    assert f"dcplan.yaml:{line_of(small, 'zones')}:" in text
+    assert 'Only hall-a may be used for "chat". With 1 more pool that this line leaves out' in text
+
+
+def test_two_workloads_that_cannot_be_placed_are_told_in_one_run(small: Small) -> None:
+    """One asks for more zones than there are, the other for more machines."""
+    path = small.folder / "dcplan.yaml"
+    text = path.read_text()
+    chat = text[text.index("  chat:") :]
+    talk = chat.replace("chat", "talk").replace("${var.load}", "3000/s")
+    path.write_text(f"{text}    constraints:\n      spread: {{over: zone, at_least: 3}}\n{talk}")
+    said = refusal(small)
+
+    assert said.count("error: No placement satisfies every rule") == 2
+    assert f"dcplan.yaml:{line_of(small, 'spread')}:" in said
+    assert f"dcplan.yaml:{line_of(small, '  talk:')}:" in said
+    assert re.search(r"\d+ machines short in pool hall-[ab]/main/l40sx2", said)
+    assert said.endswith("2 errors.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from dcplan.cli.exit_codes import CHANGES
 from dcplan.cli.options import (
     document_options,
     echo_json,
+    executor_option,
+    fanout_of,
     json_option,
     project_of,
     show_diagnostics,
@@ -19,6 +22,8 @@ from dcplan.cli.options import (
 
 if TYPE_CHECKING:
     from dcplan.plan.types import Plan
+    from dcplan.workflow.executors import Fanout
+    from dcplan.workflow.types import Project, Tuning
 
 
 @click.command()
@@ -37,6 +42,28 @@ if TYPE_CHECKING:
 @click.option(
     "-detailed-exitcode", "--detailed-exitcode", is_flag=True, help="Exit 0 without changes, 2 with changes."
 )
+@click.option(
+    "-timeout",
+    "--timeout",
+    metavar="DURATION",
+    help="Time for the solver, as in 30s; the best by then is planned.",
+)
+@click.option("-seed", "--seed", type=click.IntRange(0), default=0, help="Of the solver's search; default 0.")
+@click.option(
+    "-pareto",
+    "--pareto",
+    metavar="ONE,OTHER",
+    help="Show what two of cost, carbon, time, latency and moves trade against each other; plans nothing.",
+)
+@click.option(
+    "-points",
+    "--points",
+    type=click.IntRange(2, 50),
+    default=8,
+    show_default=True,
+    help="Of --pareto, at most.",
+)
+@executor_option("Who solves the plans of --pareto; default serial.")
 @json_option
 def command(  # noqa: PLR0913 - one parameter an option
     files: tuple[Path, ...],
@@ -47,16 +74,32 @@ def command(  # noqa: PLR0913 - one parameter an option
     destroy: bool,
     refresh: str,
     detailed_exitcode: bool,
+    timeout: str | None,
+    seed: int,
+    pareto: str | None,
+    points: int,
+    executor: str | None,
     as_json: bool,
 ) -> None:
     """Work out what to run where, and show what would change.  Changes nothing, takes no lock."""
     from dcplan.cli.progress import progress_line  # noqa: PLC0415 - --help stays light
     from dcplan.workflow.planning import plan, plan_destroy  # noqa: PLC0415 - as above
+    from dcplan.workflow.types import Tuning  # noqa: PLC0415 - as above
 
     project = project_of(files, variables, var_files)
+    tuning = Tuning(seed=seed, timeout_s=_seconds(timeout))
+    if pareto is not None:
+        if destroy or out is not None:
+            raise click.UsageError("--pareto shows plans and makes none: leave -out and -destroy out.")
+        _show_front(project, pareto, points, tuning, fanout_of(executor or "serial"), as_json=as_json)
+        return
+    if executor is not None:
+        raise click.UsageError("--executor solves the plans of --pareto: name two measures, or leave it out.")
     with progress_line(quiet=as_json) as progress:
         planned = (
-            plan_destroy(project) if destroy else plan(project, refresh=refresh == "true", progress=progress)
+            plan_destroy(project)
+            if destroy
+            else plan(project, refresh=refresh == "true", progress=progress, tuning=tuning)
         )
     if planned.value is None:
         stop_with(planned.diagnostics, as_json=as_json)
@@ -76,6 +119,50 @@ def command(  # noqa: PLR0913 - one parameter an option
             click.echo(f"Saved to {out}. Apply exactly this with: dcplan apply {out}")
     if detailed_exitcode and (made.changes or made.interrupted):
         raise SystemExit(CHANGES)
+
+
+def _seconds(timeout: str | None) -> float | None:
+    """The time of ``--timeout``; what cannot be read ends the command."""
+    from dcplan.units import UnitError, parse_duration_s  # noqa: PLC0415 - only for a timeout
+
+    if timeout is None:
+        return None
+    try:
+        seconds = parse_duration_s(timeout)
+    except UnitError as problem:
+        raise click.BadParameter(str(problem), param_hint="--timeout") from None
+    if seconds <= 0:
+        raise click.BadParameter("the solver needs some time, for example 30s", param_hint="--timeout")
+    return seconds
+
+
+def _show_front(  # noqa: PLR0913 - the options of a sweep
+    project: Project, pareto: str, points: int, tuning: Tuning, fanout: Fanout, *, as_json: bool
+) -> None:
+    """What two measures trade against each other."""
+    from dcplan.cli.progress import progress_line  # noqa: PLC0415 - only for a sweep
+    from dcplan.cli.views import pareto as view  # noqa: PLC0415 - as above
+    from dcplan.diag import did_you_mean  # noqa: PLC0415 - as above
+    from dcplan.workflow.executors import helped  # noqa: PLC0415 - as above
+    from dcplan.workflow.pareto import MEASURES, front  # noqa: PLC0415 - as above
+
+    names = [name.strip() for name in pareto.split(",")]
+    for name in names:
+        if name not in MEASURES:
+            hint = did_you_mean(name, MEASURES) or f"There are: {', '.join(MEASURES)}."
+            raise click.BadParameter(f"{name!r} cannot be minimised. {hint}", param_hint="--pareto")
+    if len(names) != 2 or len(set(names)) != 2:  # noqa: PLR2004 - one against the other
+        raise click.BadParameter("name two measures, as in cost,carbon", param_hint="--pareto")
+    with progress_line(quiet=as_json) as progress:
+        sweep = partial(front, project, (names[0], names[1]), points=points, progress=progress, tuning=tuning)
+        found = helped(fanout, lambda helpers: sweep(helpers=helpers))
+    if found.value is None:
+        stop_with(found.diagnostics, as_json=as_json)
+    if as_json:
+        echo_json(view.as_data(found.value), found.diagnostics)
+        return
+    show_diagnostics(found.diagnostics, as_json=False, more=True)
+    click.echo(view.as_text(found.value))
 
 
 def _save(made: Plan, out: Path, *, as_json: bool) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
-from dcplan.cli.asking import serving_options, show_answer, training_options
-from dcplan.cli.options import json_option
+from dcplan.cli.asking import Duration, serving_options, show_answer, training_options
+from dcplan.cli.options import echo_json, json_option, show_diagnostics, stop_with
 
 DEVICES = click.option(
     "-devices",
@@ -103,3 +104,77 @@ def serve(disaggregated: str, devices: int, top: int, *, as_json: bool, **asked:
         progress("searching")
         found = search_serving(asking, devices, top)
     show_answer(found, lambda answer: view.serving_text(answer, asking, devices), as_json=as_json)
+
+
+@command.command(short_help="Layers over unlike machines.")
+@click.argument("model")
+@click.option(
+    "-on",
+    "--on",
+    "hardware",
+    required=True,
+    metavar="LIST",
+    help="Machines: accelerator x devices of one : how many, such as H100x8:2,L40Sx8:4.",
+)
+@click.option(
+    "-prompt",
+    "--prompt",
+    "prompt_tokens",
+    default=1000,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Tokens of a prompt.",
+)
+@click.option(
+    "-output",
+    "--output",
+    "output_tokens",
+    default=300,
+    show_default=True,
+    type=click.IntRange(min=2),
+    help="Tokens of an answer.",
+)
+@click.option(
+    "-latency-cap",
+    "--latency-cap",
+    "-tpot",
+    "--tpot",
+    "latency_cap_s",
+    type=Duration(),
+    metavar="TIME",
+    help="Longest time of one token through all stages (its TPOT), such as 200ms.",
+)
+@click.option(
+    "-stages", "--stages", "most_stages", type=click.IntRange(min=1), metavar="N", help="Stages at the most."
+)
+@click.option("-format", "--format", "precision", default="bf16", show_default=True, help="Number format.")
+@click.option("-engine", "--engine", default="vllm", show_default=True, help="vllm, sglang or trtllm.")
+@click.option(
+    "-profile",
+    "--profile",
+    "profiles",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Your own figures, written by dcplan calibrate.",
+)
+@json_option
+def pipeline(*, as_json: bool, **asked: Any) -> None:
+    """Find which layers of MODEL each of several unlike machines should hold, so that most tokens pass.
+
+    MODEL is a name of the catalogue, or a config.json of Hugging Face.
+    """
+    from dcplan.cli.progress import progress_line  # noqa: PLC0415 - --help stays light
+    from dcplan.cli.views import pipelines as view  # noqa: PLC0415 - as above
+    from dcplan.workflow.pipelines import Asking, search_pipeline  # noqa: PLC0415 - as above
+
+    asking = Asking(**asked)
+    with progress_line(quiet=as_json) as progress:
+        progress("searching")
+        found = search_pipeline(asking)
+    if found.value is None:
+        stop_with(found.diagnostics, as_json=as_json)
+    if as_json:
+        echo_json(view.as_data(found.value), found.diagnostics)
+        return
+    show_diagnostics(found.diagnostics, as_json=False, more=True)
+    click.echo(view.pipeline_text(found.value, asking))

@@ -61,8 +61,9 @@ def show(address: str, *, as_json: bool) -> None:
     click.echo(click.style(address, bold=True))
     for title, part in (("asked for", "attributes"), ("answered by the provider", "outputs")):
         click.echo(f"  {title}")
+        column = max((len(name) for name in data[part]), default=0) + 2
         for name, value in sorted(data[part].items()):
-            click.echo(f"    {name:<14}{value if isinstance(value, str) else json.dumps(value)}")
+            click.echo(f"    {name:<{column}}{value if isinstance(value, str) else json.dumps(value)}")
     if data["needs"]:
         click.echo("  needs")
         click.echo("\n".join(f"    {need}" for need in data["needs"]))

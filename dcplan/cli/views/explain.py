@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from io import StringIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
-from dcplan.cli.views.plan import WIDTH, percent
+from dcplan.cli.views.fleets import kind_text
+from dcplan.cli.views.parts import memory_text, parts_text
+from dcplan.cli.views.plan import WIDTH
 from dcplan.cli.views.width import width, wrapped
-from dcplan.sharding.types import Candidate, ServeEstimate, TrainEstimate
+from dcplan.sharding.types import Candidate, PrefillMachines, ServeEstimate, TrainEstimate
 from dcplan.units import format_bytes, format_duration, format_usd_per_h
+from dcplan.workflow.explaining import front_of
 
 if TYPE_CHECKING:
-    from dcplan.basis import Estimate
-    from dcplan.perf.types import Memory
     from dcplan.plan.types import PlacedWorkload
     from dcplan.sharding.why_not import WhyNot
     from dcplan.workflow.types import Decided
@@ -26,6 +26,12 @@ TABLE = 142
 """Width of the table of alternatives, where there is room."""
 SHOWN = 10
 """Alternatives that are listed, cheapest first."""
+ALTERNATIVES = (
+    "Layouts that keep the promise, cheapest first; * none is better in cost, time and memory at once"
+)
+
+Priced: TypeAlias = "list[tuple[Candidate, float]]"
+"""Candidates with dollars per hour."""
 
 
 def as_text(placed: PlacedWorkload, decided: Decided, against: Sequence[WhyNot]) -> str:
@@ -36,7 +42,7 @@ def as_text(placed: PlacedWorkload, decided: Decided, against: Sequence[WhyNot])
         "\n".join(
             [
                 wrapped(f"Wanted: {placed.demand}", WIDTH, indent="  "),
-                wrapped(f"Chosen: {described(candidate)}", WIDTH, indent="  "),
+                *(wrapped(f"Chosen: {text}", WIDTH, indent="  ") for text in chosen(placed)),
                 *_quality(candidate),
                 wrapped(f"Layouts: {placed.search}", WIDTH, indent="  "),
             ]
@@ -93,11 +99,17 @@ def _against(against: Sequence[WhyNot]) -> str:
     return "Not among them, and why\n" + "\n".join(shown)
 
 
+def chosen(placed: PlacedWorkload) -> list[str]:
+    """What runs: one line, or one for each kind of a mixed fleet; the first is explained."""
+    if placed.mix is None:
+        return [described(placed.candidate)]
+    return [kind_text(kind) for kind in placed.mix.kinds]
+
+
 def described(candidate: Candidate) -> str:
     """``6 replicas of TP4, fp8, on h100x8``."""
-    devices = f"{candidate.devices} x {candidate.accelerator} ({candidate.machine})"
     shape = counted(candidate) if candidate.replicas > 1 else candidate.shape
-    return f"{shape}, {candidate.way}, on {devices}"
+    return f"{shape}, {candidate.way}, on {candidate.hardware}"
 
 
 def counted(candidate: Candidate) -> str:
@@ -106,52 +118,44 @@ def counted(candidate: Candidate) -> str:
     return f"{candidate.replicas} x {shape}"
 
 
-def parts_text(title: str, estimate: Estimate) -> str:
-    """The parts of a time under its title, largest first, each with its basis."""
-    lines = [title]
-    for part in sorted(estimate.parts, key=lambda p: -p.seconds):
-        if part.seconds > 0:
-            share = part.seconds / estimate.seconds if estimate.seconds else 0.0
-            lines.append(
-                f"  {part.name:<28}{format_duration(part.seconds):>10}{percent(share):>8}  {part.basis.value}"
-            )
-    return "\n".join(lines)
-
-
-def memory_text(memory: Memory) -> str:
-    """What the memory of the fullest device goes to."""
-    lines = [f"Memory of the fullest device: {format_bytes(memory.total_bytes)}"]
-    for name, value in asdict(memory).items():
-        if value:
-            word = name.removesuffix("_bytes").replace("_", " ")
-            lines.append(f"  {word:<28}{format_bytes(value):>10}")
-    return "\n".join(lines)
-
-
 def _alternatives(placed: PlacedWorkload, decided: Decided) -> str:
     from rich.console import Console  # noqa: PLC0415 - only where a table is drawn
     from rich.table import Table  # noqa: PLC0415 - as above
 
     ranked = alternatives(placed.name, decided)
+    front = front_of(ranked)
+    shown = _shown(ranked, front)
+    taken = {a.choice for a in placed.allotments}
     room = width(TABLE)
     table = Table(box=None, pad_edge=False, title=None)
-    for name in ("", "layout", "on", "predicted", "costs at least"):
+    for name in ("", "layout", "on", "predicted", "memory left", "costs at least"):
         # On a narrow terminal cells go on below; elsewhere a row is a line.
         table.add_column(name, no_wrap=room == TABLE)
-    for candidate, cost in ranked[:SHOWN]:
-        mark = "->" if candidate.id == placed.candidate.id else ""
+    for candidate, cost in shown:
+        mark = ("->" if candidate.id in taken else "") + ("*" if candidate.id in front else "")
         table.add_row(
             mark,
             f"{counted(candidate)}, {candidate.way}",
-            f"{candidate.devices} x {candidate.accelerator} ({candidate.machine})",
+            candidate.hardware,
             predicted(candidate),
+            "" if candidate.memory_slack_bytes is None else format_bytes(candidate.memory_slack_bytes),
             f"{format_usd_per_h(cost)}{_for(candidate)}",
         )
     out = StringIO()
     Console(file=out, width=room - 2, no_color=True).print(table)
-    more = f"\n  and {len(ranked) - SHOWN} more" if len(ranked) > SHOWN else ""
+    more = f"\n  and {len(ranked) - len(shown)} more" if len(ranked) > len(shown) else ""
     rows = "\n".join(f"  {line.rstrip()}" for line in out.getvalue().splitlines())
-    return f"Layouts that keep the promise, cheapest first\n{rows}{more}"
+    return f"{wrapped(ALTERNATIVES, WIDTH)}\n{rows}{more}"
+
+
+def _shown(ranked: Priced, front: frozenset[str]) -> Priced:
+    """The cheapest, and with them those of the front that are fastest and that leave most memory."""
+    ends = [one for one, _ in ranked if one.id in front]
+    wanted = {one.id for one, _ in ranked[:SHOWN]}
+    if ends:
+        wanted.add(min(ends, key=lambda one: one.time_s or one.sla_share or 0.0).id)
+        wanted.add(max(ends, key=lambda one: one.memory_slack_bytes or 0.0).id)
+    return [(one, cost) for one, cost in ranked if one.id in wanted]
 
 
 def predicted(candidate: Candidate) -> str:
@@ -169,7 +173,7 @@ def _for(candidate: Candidate) -> str:
     return "" if candidate.hours is None else f" for {format_duration(candidate.hours * 3600)}"
 
 
-def alternatives(workload: str, decided: Decided) -> list[tuple[Candidate, float]]:
+def alternatives(workload: str, decided: Decided) -> Priced:
     """The candidates of a workload with what each would cost per hour in its cheapest pool, cheapest first.
 
     Training is ranked by the cost of the whole job.
@@ -178,15 +182,20 @@ def alternatives(workload: str, decided: Decided) -> list[tuple[Candidate, float
     for candidate in decided.candidates:
         if candidate.workload != workload:
             continue
-        prices = [decided.pools[p].usd_per_h for p in candidate.pools if p in decided.pools]
-        if not prices:
-            continue
-        devices = next(decided.pools[p].devices for p in candidate.pools if p in decided.pools)
-        machines = candidate.machines * candidate.replicas or math.ceil(
-            candidate.devices * candidate.replicas / devices
-        )
-        priced.append((candidate, machines * min(prices)))
+        parts = (candidate, candidate.apart) if candidate.apart else (candidate,)
+        costs = [_least_usd_per_h(part, candidate.replicas, decided) for part in parts]
+        if None not in costs:
+            priced.append((candidate, sum(cost for cost in costs if cost is not None)))
     return sorted(priced, key=lambda pair: (pair[1] * (pair[0].hours or 1.0), pair[0].id))
+
+
+def _least_usd_per_h(part: Candidate | PrefillMachines, replicas: int, decided: Decided) -> float | None:
+    """What the machines of one type cost in their cheapest pool; None where there is no pool."""
+    pools = [decided.pools[p] for p in part.pools if p in decided.pools]
+    if not pools:
+        return None
+    machines = part.machines * replicas or math.ceil(part.devices * replicas / pools[0].devices)
+    return machines * min(pool.usd_per_h for pool in pools)
 
 
 def as_data(
@@ -202,7 +211,18 @@ def as_data(
             {
                 "chosen": w,
                 "alternatives": [
-                    {"candidate": c, "usd_per_h": cost} for c, cost in alternatives(w.name, decided)
+                    {
+                        "candidate": c,
+                        "usd_per_h": cost,
+                        "time_s": c.time_s,
+                        "sla_share": c.sla_share,
+                        "time_basis": c.time_basis,
+                        "memory_slack_bytes": c.memory_slack_bytes,
+                        "on_front": c.id in front,
+                    }
+                    for ranked in [alternatives(w.name, decided)]
+                    for front in [front_of(ranked)]
+                    for c, cost in ranked
                 ],
                 "why_not": list(against[w.name]),
             }

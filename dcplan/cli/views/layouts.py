@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dcplan.basis import Basis
-from dcplan.cli.views.explain import memory_text, parts_text
-from dcplan.cli.views.plan import percent
+from dcplan.cli.views.parts import memory_text, parts_text, percent
 from dcplan.cli.views.width import width, wrapped
 from dcplan.diag import plural
 from dcplan.sharding.spelling import spelled
 from dcplan.units import format_bytes, format_bytes_per_s, format_count, format_duration
+from dcplan.workflow.searching import FRAMEWORK
 
 if TYPE_CHECKING:
     from dcplan.sharding.filling import ServingLayout
@@ -52,11 +52,11 @@ def training_text(answer: Answer[TrainingRanking], asking: Training) -> str:
     return "\n\n".join(
         [
             _title(
-                answer.asked, found.best[0].devices, f"training in {asking.precision}, {asking.framework}"
+                answer.asked, found.best[0].devices, f"training in {asking.precision}, {answer.framework}"
             ),
             wrapped(f"Layouts: {found.search}", WIDTH, indent="  "),
             "Fastest first, each split with the best of its options\n" + table_text(columns, rows),
-            *_notes("Notes on the first", found.best[0].notes),
+            *_notes("Notes on the first", (*_assumed(answer, asking), *found.best[0].notes)),
             _next("train", asking, found.best[0]),
         ]
     )
@@ -72,17 +72,19 @@ def serving_text(answer: Answer[ServingRanking], asking: Serving, devices: int) 
             one.precision,
             str(one.concurrency),
             format_duration(one.ttft.estimate.seconds),
-            format_duration(one.tpot.estimate.seconds),
+            "-" if one.tpot is None else format_duration(one.tpot.estimate.seconds),
             format_count(one.output_tokens_per_s_per_device),
             format_bytes(one.memory.total_bytes),
-            Basis.weakest([one.ttft.estimate.basis, one.tpot.estimate.basis]).value,
+            Basis.weakest([said.estimate.basis for said in one.predicted]).value,
         )
         for one in found.layouts
     ]
-    columns = ("kind", "layout", "format", "at a time", "TTFT", "TPOT", "tokens/s each", "memory", "basis")
+    answers = _answers(found.layouts[0])
+    each = answers.split()[-1]
+    columns = ("kind", "layout", "format", "at a time", "TTFT", "TPOT", f"{each}/s each", "memory", "basis")
     searches = {"Aggregated": found.aggregated, "Disaggregated": found.disaggregated}
     told = [wrapped(f"{name}: {one}", WIDTH, indent="  ") for name, one in searches.items() if one]
-    heading = "Most output tokens an accelerator first; requests at a time are of one replica or unit"
+    heading = f"Most {answers} an accelerator first; requests at a time are of one replica or unit"
     if any(one.kind == "disaggregated" for one in found.layouts):
         heading += ", in which P workers compute prompts and D workers decode"
     return "\n\n".join(
@@ -93,6 +95,11 @@ def serving_text(answer: Answer[ServingRanking], asking: Serving, devices: int) 
             *_notes("Notes on the first", found.layouts[0].notes),
         ]
     )
+
+
+def _answers(one: ServingLayout | DisaggregatedLayout) -> str:
+    """What comes out: tokens, of an encoder one answer a request."""
+    return "output tokens" if one.tpot is not None else "answers"
 
 
 def _counted(one: ServingLayout | DisaggregatedLayout, devices: int) -> str:
@@ -106,7 +113,7 @@ def _counted(one: ServingLayout | DisaggregatedLayout, devices: int) -> str:
 def one_training_text(answer: Answer[RankedLayout], asking: Training) -> str:
     """One training layout, part by part."""
     one = answer.found
-    about = f"{one.layout}, {options_of(one)}, {asking.precision}, {asking.framework}"
+    about = f"{one.layout}, {options_of(one)}, {asking.precision}, {answer.framework}"
     rate = format_count(one.step.tokens_per_s)
     each = format_count(one.step.tokens_per_s / one.devices)
     return "\n\n".join(
@@ -115,10 +122,10 @@ def one_training_text(answer: Answer[RankedLayout], asking: Training) -> str:
             parts_text(f"Step: {format_duration(one.step.step.seconds)}", one.step.step),
             (
                 f"{rate} tokens/s, {each} an accelerator; MFU "
-                f"{percent(one.step.model_flops_utilisation)} (causal attention counted, recomputing not)"
+                f"{percent(one.step.model_flops_utilisation)} (attention as it is masked, recomputing not)"
             ),
             memory_text(one.step.memory) + f"\n  {percent(one.memory_share)} of the device's",
-            *_notes("Notes", one.notes),
+            *_notes("Notes", (*_assumed(answer, asking), *one.notes)),
         ]
     )
 
@@ -129,18 +136,26 @@ def one_serving_text(answer: Answer[ServingLayout]) -> str:
     about = f"{one.layout}, {one.precision}, {one.engine}, {plural(one.concurrency, 'request')} at a time"
     times = [
         parts_text(f"{one_of.metric.value.upper()}: {_against(one_of)}", one_of.estimate)
-        for one_of in (one.ttft, one.tpot)
+        for one_of in one.predicted
     ]
     each = format_count(one.output_tokens_per_s_per_device)
     return "\n\n".join(
         [
             _title(answer.asked, one.devices, about),
             *times,
-            f"{format_count(one.output_tokens_per_s)} output tokens/s, {each} an accelerator",
+            f"{format_count(one.output_tokens_per_s)} {_answers(one)}/s, {each} an accelerator",
             memory_text(one.memory) + f"\n  {_room(one)}",
             *_notes("Notes", one.notes),
         ]
     )
+
+
+def _assumed(answer: Answer[Any], asking: Training) -> tuple[str, ...]:
+    """Which framework was taken where none was named and it is not the usual one."""
+    if asking.framework or answer.framework == FRAMEWORK:
+        return ()
+    chip = answer.asked.machines.accelerator.name
+    return (f"no framework was named, and {FRAMEWORK} does not run on {chip}: {answer.framework} was taken",)
 
 
 def _notes(head: str, notes: Sequence[str]) -> list[str]:
@@ -150,9 +165,7 @@ def _notes(head: str, notes: Sequence[str]) -> list[str]:
 
 
 def _room(one: ServingLayout) -> str:
-    """What memory is left, or lacking for all these requests at once."""
-    if one.memory_slack_bytes < 0:
-        return f"{format_bytes(-one.memory_slack_bytes)} more than the device has: some requests wait"
+    """What memory is left."""
     return f"{format_bytes(one.memory_slack_bytes)} of the device's are left"
 
 
@@ -169,9 +182,11 @@ def as_data(answer: Answer[Any]) -> dict[str, object]:
     """The same for programs."""
     from pydantic import TypeAdapter  # noqa: PLC0415 - only for programs
 
-    data = {"machine": answer.asked.machines, "found": answer.found}
+    data: dict[str, Any] = {"machine": answer.asked.machines, "found": answer.found}
     if answer.prefill is not None:
         data["prefill_machine"] = answer.prefill
+    if answer.framework:
+        data["framework"] = answer.framework
     plain: dict[str, object] = TypeAdapter(dict[str, Any]).dump_python(data, mode="json")
     return plain
 
@@ -226,6 +241,7 @@ def _linked(machines: MachineClass) -> str:
     inside = format_bytes_per_s(links.scale_up.bytes_per_s)
     outside = format_bytes_per_s(links.scale_out.bytes_per_s)
     within = f"{inside} within {links.scale_up_domain} devices, {outside} a device beyond"
+    within += f" ({machines.machine.transport})"
     return f"{machines.machine.name}: {within}"
 
 
@@ -235,7 +251,7 @@ def _next(purpose: str, asking: Training, best: RankedLayout) -> str:
     words += ["-layout", spelled(best.layout), "-sequence", str(asking.sequence_tokens)]
     words += ["-batch", str(asking.global_batch_sequences)]
     words += ["-format", asking.precision] if asking.precision != "bf16" else []
-    words += ["-framework", asking.framework] if asking.framework != "megatron" else []
+    words += ["-framework", asking.framework] if asking.framework else []
     for profile in asking.profiles:
         words += ["-profile", str(profile)]
     return f"All parts of the first: {shlex.join(words)}"

@@ -7,6 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dcplan.cli.views.bought import paid_text, spares_text, survives_text
+from dcplan.cli.views.fleets import kind_text, mix_text
+from dcplan.cli.views.parts import percent
+from dcplan.cli.views.places import footprint_text, trips_text
+from dcplan.cli.views.proofs import report_text
+from dcplan.cli.views.ranks import ranks_text
 from dcplan.cli.views.width import wrapped
 from dcplan.diag import plural
 from dcplan.resources import Action, Change, Reason
@@ -15,14 +21,16 @@ from dcplan.units import (
     format_bytes,
     format_count,
     format_duration,
-    format_percent,
     format_usd,
     format_usd_per_h,
 )
 
 if TYPE_CHECKING:
     from dcplan.basis import Estimate
+    from dcplan.placement.aims import LeftOut
+    from dcplan.placement.types import Allotment
     from dcplan.plan.types import PlacedWorkload, Plan
+    from dcplan.resources import JsonValue
     from dcplan.sharding.types import TrainEstimate
     from dcplan.workflow.types import StateView
 
@@ -46,6 +54,7 @@ def as_text(plan: Plan) -> str:
     if plan.interrupted:
         parts.append(_interrupted(plan.interrupted))
     parts += [workload_text(w) for w in plan.workloads]
+    parts += [left_out_text(one) for one in plan.left_out]
     parts.append(changes_text(plan))
     parts.append(summary_text(plan))
     return "\n\n".join(parts)
@@ -73,17 +82,44 @@ def _interrupted(operations: tuple[str, ...]) -> str:
 def workload_text(placed: PlacedWorkload) -> str:
     """One workload: where and how it runs, what is predicted against what is promised, what it costs."""
     candidate = placed.candidate
-    rows = [("runs as", _runs_as(placed)), ("in", _places(placed))]
+    rows = [("runs as", mix_text(placed.mix) if placed.mix else _runs_as(placed)), ("in", _places(placed))]
+    rows += _network_rows(placed)
+    if placed.bought:
+        rows.append(("bought", placed.bought))
+    if placed.survives:
+        rows.append(("survives", survives_text(placed.survives)))
     if candidate.quality is not None and (candidate.quality.kept < 1 or candidate.variant):
         rows.append(("quality", str(candidate.quality)))
-    if isinstance(candidate.estimate, ServeEstimate):
+    if placed.mix:
+        for kind in placed.mix.kinds:
+            rows.append(("kind", kind_text(kind)))
+            if isinstance(kind.candidate.estimate, ServeEstimate):
+                rows += _serve_rows(kind.candidate.estimate, apart=kind.candidate.prefill is not None)
+    elif isinstance(candidate.estimate, ServeEstimate):
         rows += _serve_rows(candidate.estimate, apart=candidate.prefill is not None)
     else:
         rows += _train_rows(candidate.estimate)
+    if placed.users:
+        rows.append(("users", trips_text(placed.users)))
     rows.append(("costs", _cost(placed)))
     rows.append(("layouts", placed.search))
     title = click.style(placed.name, bold=True) + f"  {placed.kind} {placed.model}"
     return "\n".join([title, *(_row(name, text) for name, text in [("for", placed.demand), *rows])])
+
+
+def _network_rows(placed: PlacedWorkload) -> list[tuple[str, str]]:
+    """What joins the machines of a gang, and which of its ranks are where."""
+    rows = [("network", placed.network)] if placed.network else []
+    return rows if placed.ranks is None else [*rows, ("ranks", ranks_text(placed.ranks))]
+
+
+def left_out_text(one: LeftOut) -> str:
+    """A workload that does not run: its priority, and what is short."""
+    title = click.style(one.workload, bold=True) + f"  left out, priority {one.priority}"
+    rows = [("why", one.why)]
+    if one.replicas_today:
+        rows.append(("today", f"{plural(one.replicas_today, 'replica')} of it run and are destroyed"))
+    return "\n".join([title, *(_row(name, text) for name, text in rows)])
 
 
 def _row(name: str, text: str) -> str:
@@ -91,24 +127,24 @@ def _row(name: str, text: str) -> str:
     return wrapped(f"  {name:<{NAMES}}{text}", WIDTH, indent=" " * (NAMES + 2))
 
 
-def percent(fraction: float) -> str:
-    """``97.3%``: a share that was reckoned, so more digits would say nothing."""
-    return format_percent(round(fraction, 3))
-
-
 def _runs_as(placed: PlacedWorkload) -> str:
     candidate = placed.candidate
-    spares = f" ({plural(candidate.spares, 'spare')} for availability)" if candidate.spares else ""
     word = "replica" if candidate.prefill is None else "unit"
-    unit = plural(candidate.replicas, word) + spares if placed.kind == "serve" else "one job"
+    unit = plural(candidate.replicas, word) + spares_text(placed) if placed.kind == "serve" else "one job"
     devices = f"{candidate.devices} x {candidate.accelerator}"
-    return f"{unit} of {candidate.shape}, {candidate.way}, on {devices}"
+    if candidate.beside is not None:
+        devices = f"{candidate.beside.devices} x {candidate.beside.accelerator} + {devices}"
+    by = f", {plural(candidate.standby, 'machine')} standing by" if candidate.standby else ""
+    return f"{unit} of {candidate.shape}, {candidate.way}, on {devices}{by}"
 
 
 def _places(placed: PlacedWorkload) -> str:
-    where = ", ".join(
-        f"{a.pool} ({a.replicas})" if len(placed.allotments) > 1 else a.pool for a in placed.allotments
-    )
+    def listed(allotments: tuple[Allotment, ...]) -> str:
+        return ", ".join(f"{a.pool} ({a.replicas})" if len(allotments) > 1 else a.pool for a in allotments)
+
+    where = listed(placed.allotments)
+    if placed.beside and not placed.candidate.standby:
+        where = f"prompts in {listed(placed.beside)}; tokens in {where}"
     return f"{', '.join(placed.regions)}: {where}"
 
 
@@ -119,8 +155,8 @@ def _serve_rows(estimate: ServeEstimate, *, apart: bool) -> list[tuple[str, str]
         name = f"{p.metric.value.upper()} p{p.quantile * 100:g}"
         rows.append((name, f"{seconds} of {bound} allowed  [{largest_parts(p.estimate)}]"))
     word = "unit" if apart else "replica"
-    rates = f"{estimate.requests_per_s:.2f} of {estimate.max_requests_per_s:.2f} requests/s a {word}"
-    used = f"{percent(estimate.utilisation)} used, {estimate.batch} sequences at once"
+    rates = f"{estimate.requests_per_s:,.2f} of {estimate.max_requests_per_s:,.2f} requests/s a {word}"
+    used = f"{percent(estimate.utilisation)} used, {plural(estimate.batch, 'sequence')} at once"
     used += " on each decode worker" if apart else ""
     memory = estimate.memory
     split = f"weights {format_bytes(memory.weights_bytes)}, KV cache {format_bytes(memory.kv_cache_bytes)}"
@@ -153,6 +189,8 @@ def _cost(placed: PlacedWorkload) -> str:
     if placed.usd_per_h is None or placed.usd_per_month is None:
         return "unknown"
     cost = f"{format_usd_per_h(placed.usd_per_h)}, {format_usd(placed.usd_per_month)} a month"
+    if placed.egress_usd_per_h:
+        cost += f", and {format_usd_per_h(placed.egress_usd_per_h)} for traffic"
     return (
         cost if placed.usd_for_job is None else f"{cost}, {format_usd(placed.usd_for_job)} for the whole job"
     )
@@ -204,9 +242,15 @@ def _detail(change: Change) -> str:
         return f"  {shown.attributes['machine']} in {shown.attributes['zone']}"
     machines = shown.attributes.get("machines")
     if isinstance(machines, list | tuple) and machines:
-        more = f" and {len(machines) - 1} more" if len(machines) > 1 else ""
-        return f"  on {machines[0]}{more}"
+        prompts = shown.attributes.get("prefill_machines")
+        beside = f", prompts on {_first(prompts)}" if isinstance(prompts, list | tuple) and prompts else ""
+        return f"  on {_first(machines)}{beside}"
     return ""
+
+
+def _first(machines: list[JsonValue] | tuple[JsonValue, ...]) -> str:
+    more = f" and {len(machines) - 1} more" if len(machines) > 1 else ""
+    return f"{machines[0]}{more}"
 
 
 def summary_text(plan: Plan) -> str:
@@ -216,18 +260,13 @@ def summary_text(plan: Plan) -> str:
     lines = [click.style("Plan: ", bold=True) + ", ".join(words) + f"; {plan.unchanged:,} unchanged."]
     if plan.usd_per_h is not None:
         before = "" if plan.before_usd_per_h is None else f", now {format_usd_per_h(plan.before_usd_per_h)}"
-        lines.append(f"Cost: {format_usd_per_h(plan.usd_per_h)}{before}.")
+        sent = f", and {format_usd_per_h(plan.egress_usd_per_h)} for traffic" if plan.egress_usd_per_h else ""
+        lines.append(f"Cost: {format_usd_per_h(plan.usd_per_h)}{sent}{before}.")
+    lines += paid_text(plan.bought_ahead)
+    if plan.footprint is not None and plan.pools:
+        lines.append(wrapped(footprint_text(plan.footprint), WIDTH))
     if plan.solver is not None:
-        s = plan.solver
-        proof = (
-            "Proven the cheapest of the layouts considered"
-            if s.gap <= 0
-            else f"At most {s.gap:.2%} above the least cost of the layouts considered"
-        )
-        objective, bound = format_usd(s.objective_usd), format_usd(s.bound_usd)
-        how = f"{s.solver}, seed {s.seed}, {format_duration(s.wall_s)}"
-        text = f"{proof}: {objective} over the time paid for, bound {bound}, gap {s.gap:.2%} ({how})."
-        lines.append(wrapped(text, WIDTH))
+        lines.append(report_text(plan.solver))
     return "\n".join(lines)
 
 

@@ -86,6 +86,19 @@ def test_a_device_is_left_before_something_else_comes_to_it() -> None:
     assert order[Step(_at("new-1"), Action.CREATE)] == set()
 
 
+def test_devices_that_compute_prompts_are_left_first_as_well() -> None:
+    """A unit whose prefill workers come to a device waits for what leaves it, and the other way round."""
+    unit = replace(
+        _of("unit", "m", "n"),
+        attributes={"machines": ["n"], "devices": [0], "prefill_machines": ["m"], "prefill_devices": [1, 2]},
+    )
+    comes = order_of([_change(Action.DELETE, _seated("old", 2), None), _change(Action.CREATE, None, unit)])
+    goes = order_of([_change(Action.DELETE, unit, None), _change(Action.CREATE, None, _seated("new", 1))])
+
+    assert comes[Step(_at("unit"), Action.CREATE)] == {Step(_at("old"), Action.DELETE)}
+    assert goes[Step(_at("new"), Action.CREATE)] == {Step(_at("unit"), Action.DELETE)}
+
+
 def test_replicas_that_swap_devices_and_their_endpoint_make_no_circle() -> None:
     """Both go, then both come; the endpoint, which drops a third whose device is needed, comes last."""
     found = _sequence(

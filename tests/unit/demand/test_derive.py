@@ -159,3 +159,19 @@ def test_the_framework_of_a_training_is_its_software() -> None:
 
     assert isinstance(workload, TrainDemand)
     assert workload.software == "maxtext"
+
+
+def test_ways_to_buy_and_losses_to_survive_are_a_workloads_own_or_the_projects() -> None:
+    """The workload's line wins; an empty list of losses takes back what the project says."""
+    project = {"purchase": ["owned"], "survive": ["zone", "zone"]}
+    plain = derive(a_document(a_service(), constraints=project), ROOT).unwrap().workloads[0].limits
+    told = a_service(constraints={"purchase": ["spot", "owned"], "survive": [], "spot_share": 1.0})
+    own = derive(a_document(told, constraints=project), ROOT).unwrap().workloads[0].limits
+
+    assert plain.purchase is not None
+    assert (plain.purchase.names, plain.purchase.origin) == (("owned",), ("constraints", "purchase"))
+    assert plain.survive is not None
+    assert (plain.survive.units, plain.survive.origin) == (("zone",), ("constraints", "survive"))
+    assert own.purchase is not None
+    assert own.purchase.origin == ("workloads", "w", "constraints", "purchase")
+    assert own.survive is None

@@ -137,3 +137,17 @@ def test_drift_is_mended() -> None:
     (change,) = diff(prior(a_machine()), ResourceGraph.of([a_machine()]), KINDS, seen).changes
 
     assert (change.action, change.reason, change.changed) == (Action.UPDATE, Reason.DRIFTED, ("colour",))
+
+
+def test_what_gives_way_is_told_apart_from_what_nobody_wants() -> None:
+    """Replicas of a workload that is left out, and machines of their own, go for a reason of their own."""
+    low = Resource(address=at("replica", "low-0"), attributes={"workload": "low"})
+    own = Resource(address=at("machine", "own"), attributes={"exclusive_to": "low-0"})
+    old = Resource(address=at("replica", "old-0"), attributes={"workload": "old"})
+    changes = diff(prior(low, own, old), ResourceGraph.of(()), KINDS, left_out={"low"}).changes
+
+    assert {c.address.name: c.reason for c in changes} == {
+        "low-0": Reason.PREEMPTED,
+        "own": Reason.PREEMPTED,
+        "old-0": Reason.NOT_WANTED,
+    }

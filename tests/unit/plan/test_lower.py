@@ -19,13 +19,20 @@ from dcplan.placement.types import (
     SolverReport,
 )
 from dcplan.plan.cost import usd_for_job, usd_per_h_of
-from dcplan.plan.current import allotments_of, assignment_of, known_again
+from dcplan.plan.current import allotments_of, assignment_of, beside_of, known_again
+from dcplan.plan.diff import diff
 from dcplan.plan.lower import lower, settings_of
 from dcplan.provider.local.kinds import KINDS
 from dcplan.provider.lowering import lower as to_resources
-from dcplan.resources import Resource
+from dcplan.resources import Resource, ResourceGraph
 from dcplan.sharding.names import told_apart
-from dcplan.sharding.types import Candidate, PrefillWorkers, ServeEstimate, TrainEstimate
+from dcplan.sharding.types import (
+    Candidate,
+    PrefillMachines,
+    PrefillWorkers,
+    ServeEstimate,
+    TrainEstimate,
+)
 
 POOL = "z/b/h100x8"
 MEMORY = Memory(weights_bytes=1.0, activations_bytes=1.0)
@@ -245,3 +252,75 @@ def test_a_unit_is_started_with_both_layouts() -> None:
     assert settings["workers"] == 1
     assert settings["prefill"] == {"layout": {"tensor": 2, **sizes}, "workers": 2}
     assert not {"workers", "prefill"} & set(plain)
+
+
+OTHER = "z/b/h200x8"
+MACHINES = PrefillMachines(machine="h200x8", accelerator="H200", devices=4, machines=0, pools=(OTHER,))
+UNIT = replace(
+    CHAT,
+    prefill=PrefillWorkers(layout=Layout(tensor=2), devices=2, workers=2, decode_workers=1, decode_devices=2),
+    beside=MACHINES,
+)
+MIXED = Assignment(
+    machines=(MachineSlot(name="z-h100x8-2", pool=POOL), MachineSlot(name="z-h200x8-0", pool=OTHER)),
+    replicas=tuple(
+        replace(
+            ASSIGNMENT.replicas[i],
+            beside_machines=("z-h200x8-0",),
+            beside_devices=tuple(range(4 * i, 4 * i + 4)),
+        )
+        for i in range(2)
+    ),
+)
+
+
+def test_a_unit_on_two_types_of_machines_is_read_back_as_it_was() -> None:
+    """It needs both machines, says which devices compute its prompts, and is known again by both pools."""
+    offerings = {POOL: OFFERING, OTHER: replace(OFFERING, machine="h200x8")}
+    elsewhere = replace(UNIT, id=told_apart(UNIT.id, "x"), beside=replace(MACHINES, pools=("x",)))
+    placement = lower(DEMAND, {UNIT.id: UNIT}, MIXED, offerings)["local"]
+    lowered = to_resources(placement, provider="local", machine_kind="machine", kinds=KINDS)
+    back = assignment_of(lowered)
+    unit = next(r for r in lowered if r.address.name == "chat-1")
+
+    assert back == MIXED
+    assert known_again(back, (elsewhere, UNIT)) == MIXED
+    assert [str(need) for need in unit.needs] == ["local.machine.z-h100x8-2", "local.machine.z-h200x8-0"]
+    assert unit.attributes["prefill_devices"] == [4, 5, 6, 7]
+    assert beside_of(back) == (Allotment(workload="chat", choice="chat/a", pool=OTHER, replicas=2),)
+
+
+def test_a_unit_on_two_types_of_machines_pays_for_both() -> None:
+    """Idle devices of either pool are paid for by those who share it."""
+    report = SolverReport(solver="s", status="optimal", objective_usd=0, bound_usd=0, gap=0, seed=0, wall_s=0)
+    solution = Solution(
+        allotments=allotments_of(MIXED),
+        beside=beside_of(MIXED),
+        pools=(PoolUse(pool=POOL, machines=1), PoolUse(pool=OTHER, machines=1)),
+        usd_per_h=17.0,
+        report=report,
+    )
+    pools = {
+        name: Pool(
+            id=name, provider="local", region="r", zone="z", machine="m", accelerator="H", devices=8,
+            machines=9, usd_per_h=price,
+        )
+        for name, price in ((POOL, 10.0), (OTHER, 7.0))
+    }  # fmt: skip
+
+    assert usd_per_h_of(solution, {UNIT.id: UNIT}, pools) == {"chat": 17.0}
+
+
+def test_what_an_earlier_version_made_is_left_alone() -> None:
+    """Replicas without a word on where prompts are computed are as those that have none elsewhere."""
+    now = {r.address: r for r in resources()}
+    earlier = {
+        address: replace(
+            r, attributes={k: v for k, v in r.attributes.items() if not k.startswith("prefill_")}
+        )
+        for address, r in now.items()
+    }
+    kinds = {("local", name): kind for name, kind in KINDS.items()}
+
+    assert any("prefill_machines" in r.attributes for r in now.values())
+    assert diff(earlier, ResourceGraph.of(now.values()), kinds).changes == ()
