@@ -10,7 +10,7 @@ DEMO := examples/01-chat-and-pretrain
 export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 
-.PHONY: demo test test-measure check format schemas wheel lock bench clean
+.PHONY: demo test test-measure check format schemas wheel lock bench bench-placement clean
 
 # Plan, apply, change and destroy the first example on the local data centre.
 demo: $(READY)
@@ -47,6 +47,16 @@ wheel: $(STAMP)
 # Time and memory of the commands that users wait for; figures go to docs/benchmarks.md.
 bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py
+
+# What placement finds beside its bounds, on instances that are made or ship with the benchmarks: minutes.
+bench-placement: $(STAMP)
+	$(BIN)/python benchmarks/defrag_nvl72.py --check
+	$(BIN)/python benchmarks/gangs_fabric.py --check
+	$(BIN)/python benchmarks/hierarchy_100k.py --check
+	$(BIN)/python benchmarks/ranks.py
+	$(BIN)/python benchmarks/covering_melange.py
+	$(BIN)/python benchmarks/tasks_dag.py
+	$(BIN)/python benchmarks/replan.py --check
 
 # Pin every version with its hashes; no registry address is written.
 lock: $(STAMP)

@@ -81,6 +81,18 @@ def _write_inventory(path: Path, *, machines: int) -> None:
     path.write_text(INVENTORY + "".join(zones), encoding="utf-8")
 
 
+def write_hall(path: Path, *, blocks: int, racks: int) -> None:
+    """Two zones of so many blocks in all, each of so many racks of four machines."""
+    half = -(-blocks // 2)
+    zones = []
+    for zone, count in (("z1", half), ("z2", blocks - half)):
+        lines = [
+            f"      b{b:02}: {{racks: {{count: {racks}, machine: h100x8, nodes: 4}}}}\n" for b in range(count)
+        ]
+        zones.append(f"  {zone}:\n    blocks:\n{''.join(lines)}")
+    path.write_text(INVENTORY + "".join(zones), encoding="utf-8")
+
+
 def _write_document(path: Path, rate: float) -> None:
     """Two serving workloads, each at ``rate`` requests a second."""
     parts = [

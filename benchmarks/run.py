@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fleets import apply_fleet, terraform_env, terraform_version, write_fleet, write_terraform
+from fleets import apply_fleet, terraform_env, terraform_version, write_fleet, write_hall, write_terraform
 from measuring import Figures, Run, several
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -106,6 +106,7 @@ def main() -> int:
         session = Session(Path(name), environment(Path(name)))
         start_up(session)
         example(session)
+        large_hall(session)
         size = QUICK if options.quick else FULL
         unchanged(session, size)
         if not options.no_terraform:
@@ -144,6 +145,15 @@ def example(session: Session) -> None:
     session.add("validate, example", validated, Goal(cpu_s=0.5))
     planned = several([*DCPLAN, "plan"], folder, session.env, runs=RUNS)
     session.add("plan, example", planned, Goal(cpu_s=4, rss_mb=350))
+
+
+def large_hall(session: Session) -> None:
+    """The first example in a hall of 101,376 accelerators: 33 blocks of 96 racks of 4 machines of 8."""
+    folder = session.folder / "large-hall"
+    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns(".dcplan"))
+    write_hall(folder / "datacenter.yaml", blocks=33, racks=96)
+    planned = several([*DCPLAN, "plan"], folder, session.env, runs=RUNS)
+    session.add("plan, example among 101,376 accelerators", planned, Goal(cpu_s=5, rss_mb=400))
 
 
 def unchanged(session: Session, size: int) -> None:

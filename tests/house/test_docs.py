@@ -51,11 +51,29 @@ def test_every_command_is_told_of(command: str) -> None:
     assert f"dcplan {command}" in text
 
 
-@pytest.mark.parametrize(
-    "page", ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "examples/README.md", "docs/model.md"]
+PAGES = sorted(
+    str(path.relative_to(ROOT))
+    for pattern in ("*.md", "docs/*.md", "examples/**/*.md", "providers/*/*.md")
+    for path in ROOT.glob(pattern)
 )
-def test_links_between_our_pages_lead_somewhere(page: str) -> None:
-    """Each relative link names a file that is there."""
-    links = re.findall(r"\]\((?!https?://|#)([^)#]+)", (ROOT / page).read_text())
 
-    assert [link for link in links if not ((ROOT / page).parent / link).exists()] == []
+
+def anchors_of(page: Path) -> set[str]:
+    """What links can name in a page: its headings, as they are spelt in links."""
+    headings = re.findall(r"^#+ +(.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_between_our_pages_lead_somewhere(page: str) -> None:
+    """Each relative link names a file that is there, and a heading of it."""
+    here = ROOT / page
+    links = re.findall(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]+))?\)", here.read_text())
+    lost = [
+        (name, anchor)
+        for name, anchor in links
+        if not (target := here.parent / name if name else here).exists()
+        or (anchor and anchor not in anchors_of(target))
+    ]
+
+    assert lost == []
