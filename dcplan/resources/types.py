@@ -92,6 +92,7 @@ class Reason(StrEnum):
     GROUND = "what it runs on is replaced"
     CANNOT_UPDATE = "attributes differ that cannot be changed in place"
     NOT_WANTED = "no workload needs it any more"
+    PREEMPTED = "left out for what comes first"
     GONE = "recorded, but gone from the provider"
     DRIFTED = "changed outside dcplan"
     SAME = "as wanted"
