@@ -62,6 +62,7 @@ def test_too_much_carbon() -> None:
     assert origins(asked)[0] == CARBON
     assert "all machines together emit at most 4 kg/h of CO2e" in diagnostic.detail
     assert "0.50 kg/h of CO2e over the cap of 4 kg/h" in diagnostic.detail
+    assert "what machines in unknown take is not known, so they are not used" in diagnostic.detail
 
 
 def test_too_much_power() -> None:

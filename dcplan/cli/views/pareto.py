@@ -34,8 +34,8 @@ def as_text(front: Front) -> str:
     ]
     note = (
         f"Each is a whole plan, placed and verified: the least {one} for so much {other}, and of these the "
-        f"least {other}. Nothing was saved. To plan one of them, set objective.minimise to [{one}, {other}], "
-        f"[{other}, {one}] or weights."
+        f"least {other}. Nothing was saved. To plan the ends, set objective.minimise to [{one}, {other}] or "
+        f"[{other}, {one}]; for one between, weigh the two there, or bound one of them under `constraints`."
     )
     table = table_text(["", one, other, "machines"], rows)
     return "\n\n".join([title, table, "\n".join(plans), wrapped(note, WIDTH)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from dcplan.diag import plural
 from dcplan.placement.laws.stretch import WHOLE, kg_per_h
 from dcplan.placement.model import Rule
 from dcplan.placement.scale import micro_down, micro_up
@@ -29,6 +30,7 @@ def carbon(b: Builder) -> None:
     cap = b.problem.carbon
     if cap is not None:
         says = f"all machines together emit at most {kg_per_h(cap.at_most)} of CO2e"
+        says += _unknown(b.pools, lambda p: p.kgco2_per_h, "`site` of an inventory, or `regions`, tells it")
         rule = _rule("carbon", "carbon", says, (cap.origin,), cap.at_most)
         _at_most(b, rule, cap.at_most, b.pools, lambda p: p.kgco2_per_h)
 
@@ -44,6 +46,7 @@ def power(b: Builder) -> None:
     cap = b.problem.power
     if cap is not None:
         says = f"all machines together draw at most {format_power(cap.at_most)}"
+        says += _unknown(b.pools, lambda p: p.power_w, "`power` of the inventory's machine tells it")
         rule = _rule("power", "power", says, (cap.origin,), cap.at_most)
         _at_most(b, rule, cap.at_most, b.pools, lambda p: p.power_w)
 
@@ -62,6 +65,15 @@ def site_power(b: Builder) -> None:
             says = f"the machines in {site.site} draw at most {format_power(site.watts)}"
             rule = _rule("site-power", f"site-power[{site.site}]", says, (), site.watts)
             _at_most(b, rule, site.watts, pools, lambda p: p.power_w)
+
+
+def _unknown(pools: Sequence[Pool], amount: Callable[[Pool], float | None], where: str) -> str:
+    """Which pools cannot be used because nobody knows what they take, and where that is told."""
+    names = [p.id for p in pools if amount(p) is None]
+    if not names:
+        return ""
+    some = names[0] if len(names) == 1 else plural(len(names), "pool")
+    return f" (what machines in {some} take is not known, so they are not used; {where})"
 
 
 def _rule(law: str, label: str, says: str, origins: tuple[ConfigPath, ...], limit: float) -> Rule:
