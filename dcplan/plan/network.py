@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dcplan.sharding.types import Within
 from dcplan.units import format_bytes_per_s
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ def network_in_words(candidate: Candidate, classes: Iterable[MachineClass]) -> s
             own = one.machine.network_bytes_per_s
             out = one.links.scale_out
             told = f"{one.machine.transport}: {format_bytes_per_s(own)} a machine"
-            return (
-                f"{told}, {format_bytes_per_s(out.bytes_per_s)} a device across the pool [{out.basis.value}]"
-            )
+            where = "across the pool" if candidate.within is Within.POOL else "in one rack"
+            return f"{told}, {format_bytes_per_s(out.bytes_per_s)} a device {where} [{out.basis.value}]"
     return ""

@@ -199,3 +199,10 @@ def test_slices_in_a_pod_are_boxes_of_hosts(tmp_path: Path, monkeypatch: pytest.
         assert max(rows) - min(rows) + 1 == len(rows)
         assert max(columns) - min(columns) + 1 == len(columns)
     assert json.loads(dcplan("plan", "-json").output)["changes"] == []
+
+
+def test_the_plan_says_which_network_a_gang_counts_on(here: Path) -> None:
+    """A gang of one rack has the links of its switch, and the plan says so."""
+    write(here, "20h", racks=2, nodes=4)
+
+    assert "a device in one rack" in " ".join(dcplan("plan").output.split())
