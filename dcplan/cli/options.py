@@ -26,6 +26,20 @@ EXECUTOR = "serial|processes[=N]|dask=ADDRESS"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def list_options(nodes: str, jobs: str) -> Callable[[F], F]:
+    """``-nodes`` and ``-jobs``: two lists that must be there, with what they hold for this command."""
+
+    def with_lists(function: F) -> F:
+        for name, metavar, words in (("jobs", "JOBS.csv", jobs), ("nodes", "NODES.csv", nodes)):
+            path = click.Path(exists=True, dir_okay=False, path_type=Path)
+            function = click.option(
+                f"-{name}", f"--{name}", required=True, type=path, metavar=metavar, help=words
+            )(function)
+        return function
+
+    return with_lists
+
+
 def document_options(function: F) -> F:
     """``-f``, ``-var`` and ``-var-file``: which document, with which values."""
     for option in (

@@ -7,7 +7,15 @@ from typing import Any
 
 import click
 
-from dcplan.cli.options import echo_json, executor_option, fanout_of, json_option, show_diagnostics, stop_with
+from dcplan.cli.options import (
+    echo_json,
+    executor_option,
+    fanout_of,
+    json_option,
+    list_options,
+    show_diagnostics,
+    stop_with,
+)
 
 
 class SliceSize(click.ParamType[int]):
@@ -29,22 +37,7 @@ class SliceSize(click.ParamType[int]):
 
 
 @click.command()
-@click.option(
-    "-nodes",
-    "--nodes",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="NODES.csv",
-    help="The machines, with their racks.",
-)
-@click.option(
-    "-jobs",
-    "--jobs",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="JOBS.csv",
-    help="What runs, and on which machines.",
-)
+@list_options("The machines, with their racks.", "What runs, and on which machines.")
 @click.option(
     "-free", "--free", "slices", required=True, type=click.IntRange(min=1), help="Slices that shall be free."
 )

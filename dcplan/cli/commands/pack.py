@@ -6,26 +6,11 @@ from pathlib import Path
 
 import click
 
-from dcplan.cli.options import echo_json, json_option, show_diagnostics, stop_with
+from dcplan.cli.options import echo_json, json_option, list_options, show_diagnostics, stop_with
 
 
 @click.command()
-@click.option(
-    "-nodes",
-    "--nodes",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="NODES.csv",
-    help="The machines.",
-)
-@click.option(
-    "-jobs",
-    "--jobs",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="JOBS.csv",
-    help="What shall run.",
-)
+@list_options("The machines.", "What shall run.")
 @click.option(
     "-move", "--move", is_flag=True, help="Place what runs today anew, too, wherever it is worth more."
 )
