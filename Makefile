@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 STAMP := $(VENV)/.ready-for-development
+ROUNDS ?= 10
 DEMO := examples/01-chat-and-pretrain
 
 # Nothing is written outside the checkout, caches of packages included.
 export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 
-.PHONY: demo test test-measure check format schemas wheel lock bench bench-placement clean
+.PHONY: demo test test-measure fuzz check format schemas wheel lock bench bench-placement clean
 
 # Plan, apply, change and destroy the first example on the local data centre.
 demo: $(READY)
@@ -23,6 +24,12 @@ test: check
 # The tests of dcplan measure that need PyTorch, where its CPU build can be had.
 test-measure: $(STAMP)
 	@bash .ci/measure $(abspath $(BIN))/python
+
+# Generated tests with new examples, ROUNDS times; the first that fails ends it and says how to see it again.
+fuzz: $(STAMP)
+	for round in $$(seq $(ROUNDS)); do \
+	  HYPOTHESIS_PROFILE=new $(BIN)/python -m pytest -q -x -n auto tests/property tests/unit tests/constraints || exit 1; \
+	done
 
 # Formatting, lint, types, the staircase of imports.
 check: $(STAMP)

@@ -44,10 +44,11 @@ def _unweighed(problem: Problem, pool: Pool) -> bool:
 
 def weighed(problem: Problem, pool: Pool) -> tuple[object, ...]:
     """All that rules of places know of a pool: pools that differ in it cannot stand in for each other."""
+    sites = tuple(site.site for site in problem.sites if pool.id in site.pools)
     return (
         pool.kgco2_per_h if problem.carbon is not None or problem.weighs(Measure.CARBON) else None,
-        pool.power_w if problem.power is not None else None,
-        tuple(site.site for site in problem.sites if pool.id in site.pools),
+        pool.power_w if problem.power is not None or sites else None,
+        sites,
         tuple(w.egress_usd_per_h.get(pool.id) for w in problem.workloads if w.egress_usd_per_h),
         tuple(u.rtt_s.get(pool.id) for w in problem.workloads if w.network for u in w.users),
     )

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from dcplan.placement import Allotment, Beside, BudgetRule, Pool, Problem, SpreadRule, Workload
 from dcplan.placement.pairs import possible
+from dcplan.placement.place_types import SiteRule
 from dcplan.placement.prune import useful
 from dcplan.placement.types import RackRule
 from placement_problems import choice, pool
@@ -48,6 +49,15 @@ def test_places_matter_when_a_rule_asks_for_them() -> None:
 
     assert left(plain) == ["a"]
     assert left(replace(plain, workloads=(replace(CHAT, spread=(rule,)),))) == ["a", "b"]
+
+
+def test_a_thrifty_pool_stays_where_a_site_is_capped() -> None:
+    """Of two pools of one hall at one price, the one that draws less is not left out."""
+    hall = SiteRule(site="hall", pools=frozenset({"a", "b"}), watts=300.0)
+    plain = problem(pool("a", power_w=250.0), pool("b", power_w=100.0))
+
+    assert left(plain) == ["a"]
+    assert left(replace(plain, sites=(hall,))) == ["a", "b"]
 
 
 def test_pools_in_use_stay() -> None:
