@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from dcplan.config.limits import Constraints
     from dcplan.config.places import RegionSpec
 
+NEAR = 0.75
+"""Share of its letters that a name has in common with what is suggested: among many places some are alike."""
+
 TOLD = Source(name="your document", date="undated")
 
 
@@ -108,7 +111,7 @@ def _not_a_region(name: str, document: Document, regions: Mapping[str, Place]) -
 
 
 def _no_country(name: str, path: ConfigPath) -> Diagnostic:
-    near = did_you_mean(name.lower(), jurisdictions())
+    near = did_you_mean(name.lower(), jurisdictions(), alike=NEAR)
     detail = (
         f'"{name}" is no country or jurisdiction that dcplan knows. '
         f"{near or 'Write eu, eea, a continent, or a country by its name or ISO 3166-1 code.'}"
@@ -117,7 +120,7 @@ def _no_country(name: str, path: ConfigPath) -> Diagnostic:
 
 
 def _no_place(name: str, regions: Mapping[str, Place] | tuple[()], path: ConfigPath) -> Diagnostic:
-    near = did_you_mean(name.lower(), point_names(regions))
+    near = did_you_mean(name.lower(), point_names(regions), alike=NEAR)
     way_out = near or "Write a large city, a region as provider:region, or latitude, longitude in degrees."
     detail = f'"{name}" is no place that dcplan knows. {way_out}'
     return error("unknown-place", "Unknown place", detail, path=path)

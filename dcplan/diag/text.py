@@ -6,9 +6,12 @@ import difflib
 from collections.abc import Iterable, Sequence
 
 
-def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """``Did you mean "x"?`` with the nearest choice, or an empty string when none is near."""
-    near = difflib.get_close_matches(word, sorted(choices), n=1, cutoff=0.6)
+def did_you_mean(word: str, choices: Iterable[str], *, alike: float = 0.6) -> str:
+    """``Did you mean "x"?`` with the nearest choice, or an empty string when none is near.
+
+    ``alike``: the least share of letters in common, 0 to 1 (``difflib``).
+    """
+    near = difflib.get_close_matches(word, sorted(choices), n=1, cutoff=alike)
     return f'Did you mean "{near[0]}"?' if near else ""
 
 

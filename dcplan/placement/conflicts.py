@@ -27,7 +27,15 @@ MOST_WORK = 400_000
 """Rows of all models that are solved to shorten a conflict; with more, it is shown longer than need be."""
 
 MOST_CONFLICTS = 6
-"""Conflicts told in one run."""
+"""Conflicts told in one run; one where the time is limited."""
+
+EACH_SHARE = 0.1
+"""Of the time that placing may take, for one question of an explanation, but at least ``EACH_LEAST_S``."""
+
+EACH_LEAST_S = 0.5
+
+HURRIED = 16
+"""Times as many rows count for a model where the time is limited: fewer questions are asked of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +59,7 @@ def find_conflicts(problem: Problem) -> tuple[Conflict, ...]:
     """
     b = built(problem)
     most = min(MOST_CONFLICTS, max(1, MOST_WORK // (4 * max(len(b.model.rows), 1))))
+    most = most if problem.time_limit_s is None else 1
     found = [_conflict(b, frozenset())]
     off = _demands(b, found[0].core) or frozenset(found[0].core)
     while len(found) < most and _clash(b, [var for var in b.rules if var not in off]):
@@ -91,7 +100,10 @@ def built(problem: Problem, *, elastic: bool = False) -> Builder:
 
 def effort_of(problem: Problem, *, presolve: bool = True) -> Effort:
     """How hard the solver tries for one question of an explanation."""
-    return Effort(seed=problem.seed, limit=problem.deterministic_limit, presolve=presolve)
+    effort = Effort(seed=problem.seed, limit=problem.deterministic_limit, presolve=presolve)
+    if problem.time_limit_s is None:
+        return effort
+    return replace(effort, time_s=max(problem.time_limit_s * EACH_SHARE, EACH_LEAST_S))
 
 
 def _guilt(rule: Rule) -> tuple[int, str]:
@@ -145,6 +157,7 @@ def _conflict(b: Builder, off: frozenset[Var]) -> _Core:
     wrote rather than what pools have.  Rules that are ``off`` take no part.
     """
     work = MOST_WORK // 8 if off else MOST_WORK
+    work = work if b.problem.time_limit_s is None else work // HURRIED
     checker = _Checker(b, max(12, work // max(len(b.model.rows), 1)))
     asked = [var for var in b.rules if var not in off]
     effort = effort_of(b.problem, presolve=False)

@@ -34,6 +34,7 @@ def contradictions(problem: Problem) -> Diagnostics:
         wrong = [d for pin in workload.pins for d in _place(problem, workload, pin, choices)]
         found += wrong or _too_many(workload, choices)
         found += _gone(problem, workload, choices)
+    found += _unprovable(problem)
     if minimised_at(problem, Measure.CARBON) is not None and problem.pools:
         unknown = unknown_carbon(problem)
         if len(unknown) == len(problem.pools):
@@ -48,6 +49,20 @@ def contradictions(problem: Problem) -> Diagnostics:
                 )
             )
     return tuple(found)
+
+
+def _unprovable(problem: Problem) -> Iterator[Diagnostic]:
+    """A budget beside something that is paid for anyway at a price that nobody knows: unknown is not zero."""
+    lost = [paid.name for paid in problem.paid if paid.now and paid.usd_per_h is None]
+    if problem.budget is None or not lost:
+        return
+    more = f" and {len(lost) - SHOWN:,} more" if len(lost) > SHOWN else ""
+    detail = (
+        f"What {listed(lost[:SHOWN])}{more} costs is not known, and it is paid for whether it is used or "
+        "not, so that nobody can say what is left of the budget. Give `usd_per_h` where it stands under the "
+        "provider's `reservations` or `commitments`, or take the budget out."
+    )
+    yield error("budget-unprovable", "The budget cannot be kept to", detail, path=problem.budget.origin)
 
 
 def unweighed(problem: Problem) -> Diagnostics:
@@ -107,6 +122,16 @@ def _too_many(workload: Workload, choices: list[Choice]) -> Iterator[Diagnostic]
         if not pins or not choices or workload.fleet is not None:
             continue
         if any(_wanted(pins, c.most) <= c.most for c in choices):
+            continue
+        every = sorted({pin.place for pin in pins if pin.replicas is None})
+        if len(every) > 1:
+            detail = (
+                f'"{workload.name}" is pinned to the {kind}s {listed(every[:SHOWN])}, and each of these pins '
+                "asks for all replicas. Say with `replicas` how many each place gets, or keep one of them."
+            )
+            yield error(
+                "pin-too-many", "Pins ask for all replicas in several places", detail, path=pins[-1].origin
+            )
             continue
         most = max(c.most for c in choices)
         detail = (

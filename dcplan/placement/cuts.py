@@ -79,18 +79,20 @@ def deal(
     minimise  sum over g, r of  used[g, r]
     sum over r of  y[g, r] = machines[g]              sum over g of  y[g, r] <= room[r]
     y[g, r] <= machines[g] * used[g, r]
-    y[g, r] = group[g] * units[g, r]    (and what is left over by whole groups, in one rack)
-    sum over g of  sent[g] * out[g, r] <= uplink[r] - standing[r]
+    y[g, r] = group[g] * units[g, r] + rest[g] * last[g, r],    sum over r of  last[g, r] <= 1
+    sum over g of  sent[g] * out[g, r] <= uplink[r] - standing[r]       where several gangs send out of r
     out[g, r] >= y[g, r]  or  out[g, r] >= machines[g] - y[g, r]
 
-    ``standing`` is what gangs that stay where they are send out of each rack.
+    ``standing`` is what gangs that stay where they are send out of each rack.  A gang alone may send more
+    than the uplink carries: it was priced behind its own cut.
     """
     model = Model()
     racks = [rack for rack in sorted(room) if room[rack] > 0]
     y: dict[tuple[str, str], int] = {}
     used: list[tuple[int, int]] = []
-    sent: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+    sent: defaultdict[str, list[tuple[int, int, int]]] = defaultdict(list)
     for g in senders:
+        rest = []
         for rack in racks:
             var = y[g.name, rack] = model.integer(0, min(g.machines, room[rack]))
             here, out, fewer = model.boolean(), model.integer(0, g.machines), model.boolean()
@@ -98,17 +100,20 @@ def deal(
             if g.group > 1:
                 units, last = model.integer(0, room[rack] // g.group), model.boolean()
                 model.add([(1, var), (-g.group, units), (-(g.machines % g.group), last)], low=0, high=0)
+                rest.append((1, last))
             # The fewer of both sides: fewer = 1 counts those inside, 0 those outside.
             model.add([(1, out), (-1, var), (-g.machines, fewer)], low=-g.machines)
             model.add([(1, out), (1, var), (g.machines, fewer)], low=g.machines)
             used.append((1, here))
-            sent[rack].append((int(-(-g.sent_bytes_per_s // UNIT_BYTES_PER_S)), out))
+            if g.sent_bytes_per_s > 0:
+                sent[rack].append((int(-(-g.sent_bytes_per_s // UNIT_BYTES_PER_S)), out, g.machines))
         model.add([(1, y[g.name, rack]) for rack in racks], low=g.machines, high=g.machines)
+        model.add(rest, high=1)
     for rack in racks:
         model.add([(1, y[g.name, rack]) for g in senders], high=room[rack])
         width = uplinks.get(rack, float("inf")) - standing.get(rack, 0.0)
         if width != float("inf"):
-            model.add(sent[rack], high=int(width // UNIT_BYTES_PER_S))
+            _kept(model, sent[rack], int(width // UNIT_BYTES_PER_S), alone=standing.get(rack, 0.0) <= 0)
     answer = run(model, Effort(seed=0, limit=2.0), minimise=used, fixed={})
     if not answer.found:
         return Dealt(seats=None, proven=answer.status is Status.INFEASIBLE)
@@ -117,6 +122,21 @@ def deal(
         if answer.values[var]:
             found[name][rack] = answer.values[var]
     return Dealt(seats=found, proven=True)
+
+
+def _kept(model: Model, sent: Sequence[tuple[int, int, int]], width: int, *, alone: bool) -> None:
+    """What several gangs send out of one rack fits through its uplink.
+
+    ``sent`` has for each gang what one machine sends, the variable of how many send, and how many may;
+    ``alone``: nothing that stands sends out of the rack, so that one gang has it to itself.
+    """
+    several, sends = model.boolean(), []
+    for _, out, most in sent:
+        some = model.boolean()
+        model.add([(1, out), (-most, some)], high=0)
+        sends.append((1, some))
+    model.add([*sends, (-len(sent), several)], high=int(alone))
+    model.add([(each, out) for each, out, _ in sent], high=width, guard=several)
 
 
 def by_rack(counts: Mapping[str, int], group: int) -> list[tuple[str, int]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dcplan.placement.aims import Goal, Measure, only
+from dcplan.placement.clock import LEAST_TIME_S
 from dcplan.placement.cpsat import Answer, Effort, Status, Terms, run
 from dcplan.placement.measures import in_units, micro_terms
 from dcplan.placement.objective import TIES, moves
@@ -31,9 +32,6 @@ SECOND_CHANCE = 10.0
 
 GOAL_TIME = 0.8
 """Of the time that is left, for the first goal; what it leaves is for the others and for ties."""
-
-LEAST_TIME_S = 0.05
-"""For each run, however late it is: enough for a small placement."""
 
 TIE_TIME = 0.3
 """Of the time that is left, for each tie."""
@@ -93,16 +91,22 @@ class Minimiser:
     """Runs the solver step by step, within the effort that the problem allows."""
 
     def __init__(
-        self, b: Builder, first: Answer | None = None, held: Mapping[Var, int] | None = None
+        self,
+        b: Builder,
+        first: Answer | None = None,
+        held: Mapping[Var, int] | None = None,
+        *,
+        spent_s: float = 0.0,
     ) -> None:
         """``b``: the model with all its laws.
 
-        ``first``: the answer to the first goal, where it is known; ``held``: values that are not to change.
+        ``first``: the answer to the first goal, where it is known, so that later ones get no second chance;
+        ``held``: values that are not to change; ``spent_s``: of the time that the problem allows.
         """
         self._b = b
         self._first = first
         self._fixed = {**(held or {}), **dict.fromkeys(b.rules, 1)}
-        self._wall_s = 0.0
+        self._wall_s = spent_s
         self._values: tuple[int, ...] = ()
         self._found = False
         self._proven = True
@@ -157,7 +161,8 @@ class Minimiser:
         """The answer to one goal; starts from what is known, or from what runs today."""
         problem = self._b.problem
         answer = self._run(terms, problem.deterministic_limit)
-        if problem.time_limit_s is not None or answer.status in (Status.OPTIMAL, Status.INFEASIBLE):
+        once = problem.time_limit_s is not None or self._first is not None
+        if once or answer.status in (Status.OPTIMAL, Status.INFEASIBLE):
             return self._or_known(terms, answer)
         if answer.found and answer.objective - answer.bound <= GOOD_GAP * answer.objective:
             return answer

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dcplan.placement.domains import in_order
 from dcplan.placement.scale import paid_up, shared_up, whole_mib
 
 if TYPE_CHECKING:
@@ -120,8 +121,8 @@ def tightness(b: Builder) -> Terms:
 
 
 def names(b: Builder) -> Terms:
-    """Choices, then pools, whose names come first: arbitrary, but always the same."""
-    rank = {pool.id: i for i, pool in enumerate(sorted(b.pools, key=lambda p: p.id))}
+    """Choices, then pools, whose names come first (``in_order``): arbitrary, but always the same."""
+    rank = {pool.id: i for i, pool in enumerate(in_order(b.pools))}
     order = {choice: i for i, choice in enumerate(sorted(b.take))}
     counts = [*b.replicas.items(), *b.beside.items()]
     places = [(rank[pool], var) for (_, pool), var in counts if rank[pool]]

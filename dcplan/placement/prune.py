@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from dcplan.placement.domains import in_order
 from dcplan.placement.pairs import Pairs, joined, possible
 from dcplan.placement.permitted import permitted, weighed
 from dcplan.placement.scale import money_down, money_up
@@ -94,16 +95,17 @@ def _dominated(problem: Problem, pairs: Pairs) -> set[str]:
         alike[(tuple(users[pool.id]), pool.devices, place, bought(pool), weighed(problem, pool))].append(pool)
     need = _most_machines(problem, pairs)
     dominated: set[str] = set()
+    order = {pool.id: i for i, pool in enumerate(in_order(problem.pools))}
     for group in alike.values():
-        best: dict[bool, tuple[float, str]] = {}
+        best: dict[bool, tuple[float, int]] = {}
         for pool in group:
             if pool.id not in crowded and (pool.machines is None or pool.machines >= need):
-                mark = (pool.usd_per_h, pool.id)
+                mark = (pool.usd_per_h, order[pool.id])
                 best[pool.spot] = min(best.get(pool.spot, mark), mark)
         for pool in group:
             # Spot may be forbidden, so only a spot pool may lean on either kind.
             rivals = [best[spot] for spot in ({False, pool.spot}) if spot in best]
-            if pool.id not in today and any(r < (pool.usd_per_h, pool.id) for r in rivals):
+            if pool.id not in today and any(r < (pool.usd_per_h, order[pool.id]) for r in rivals):
                 dominated.add(pool.id)
     return dominated
 

@@ -119,7 +119,11 @@ def lacks_of(problem: Problem, allotments: tuple[Allotment, ...], beside: tuple[
 def _over_quotas(problem: Problem, used: Mapping[str, int]) -> list[str]:
     """By how much machines go beyond quotas and commitments."""
     over = [(q, sum(each * used.get(pool, 0) for pool, each in q.each) - q.at_most) for q in problem.quotas]
-    return [f"{count:,} {q.unit} over the {q.law} of {q.name}" for q, count in over if count > 0]
+    return [
+        f"{plural(count, q.unit.removesuffix('s'))} over the {q.law} of {q.name}"
+        for q, count in over
+        if count > 0
+    ]
 
 
 def _over_caps(problem: Problem, used: Mapping[str, int]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dcplan.diag import Diagnostic, Result, error
 from dcplan.placement.aims import Measure, Proof
+from dcplan.placement.clock import Clock
 from dcplan.placement.contradictions import contradictions, unweighed
 from dcplan.placement.cpsat import Status, solver_name
 from dcplan.placement.explain import explain
@@ -43,14 +44,20 @@ def solve(problem: Problem) -> Result[Solution]:
 
 def _best(problem: Problem) -> tuple[Builder, Outcome]:
     """The best values, from one model of everything, or from prices where that would be large."""
+    clock = Clock(problem.time_limit_s)
     pairs = useful(problem)
-    found = solve_large(problem, pairs)
+    found = solve_large(problem, pairs, clock)
     if found is not None:
         return found
     b = Builder(problem, pairs)
     for add in CONSTRAINTS:
         add(b)
-    return b, Minimiser(b).minimise()
+    spent_s = 0.0 if clock.limit_s is None else clock.spent_s
+    outcome = Minimiser(b, spent_s=spent_s).minimise()
+    if outcome.status is Status.UNKNOWN:
+        # Its limit came before any placement: what is found workload by workload is better than nothing.
+        return solve_large(problem, pairs, clock, always=True) or (b, outcome)
+    return b, outcome
 
 
 def _check_names(problem: Problem) -> None:

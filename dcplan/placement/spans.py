@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from dcplan.sharding.types import TrainEstimate
@@ -41,6 +42,7 @@ def _served(layout: Layout) -> int:
 def group_of(choice: Choice, pool: Pool) -> int:
     """Machines, one after the other, that must be in one scale-up domain of a pool; 1: there are none.
 
-    A group that no domain holds is priced behind the network, and may lie anywhere.
+    A group that no domain holds is priced behind the network, and may lie anywhere.  Where groups of one kind
+    end within one of another, a domain ends only where groups of all kinds do.
     """
-    return max((span for span in choice.spans if span <= pool.domain), default=1)
+    return math.lcm(*(span for span in choice.spans if span <= pool.domain))

@@ -258,8 +258,8 @@ def _committed(spec: CommitmentSpec, facts: Facts, origin: ConfigPath) -> Iterat
     """The machines of a commitment, in each zone of its region where they are sold."""
     price = spec.usd_per_h
     if price is None:
-        listed_at = _list_price(spec.machine, spec.region, facts.offerings) or 0.0
-        price = listed_at * (1 - (spec.discount or 0.0))
+        listed_at = _list_price(spec.machine, spec.region, facts.offerings)
+        price = None if listed_at is None else listed_at * (1 - (spec.discount or 0.0))
     for o in facts.offerings:
         if (o.machine, o.region, o.purchase) == (spec.machine, spec.region, Purchase.ON_DEMAND):
             kept = _kept(spec, Purchase.COMMITTED, facts.provider, o.region, o.zone)

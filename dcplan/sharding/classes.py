@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from dcplan.topology.query import Topology
     from dcplan.topology.types import PoolLinks
 
+SHOWN = 4
+"""Names in one sentence."""
+
 
 def classes_for(
     demand: WorkloadDemand,
@@ -37,7 +40,8 @@ def classes_for(
     usable = [o for o in offerings if o.available and o.usd_per_h is not None and o.machines != 0]
     left = [o for o in usable if _within(demand, o)]
     if not left:
-        return Result(None, (_nothing_left(demand, usable),))
+        busy = [o for o in offerings if o.usd_per_h is not None]
+        return Result(None, (_nothing_left(demand, usable) if usable or not busy else _all_busy(busy),))
     home = [o for o in left if allowed_there(demand.limits.residency, o.place)]
     if not home:
         return Result(None, nowhere_allowed(demand, left))
@@ -123,6 +127,17 @@ def _within(demand: WorkloadDemand, offering: Offering) -> bool:
         # Who answers requests cannot wait, and who did not ask for a queue would not look for one.
         return limits.purchase is not None and isinstance(demand, TrainDemand)
     return offering.purchase is not Purchase.SPOT or bool(limits.spot_share)
+
+
+def _all_busy(offerings: list[Offering]) -> Diagnostic:
+    """There are machines with prices, and none of them can be had."""
+    names = sorted({o.pool for o in offerings})
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    detail = (
+        f"No machine of {listed(names[:SHOWN])}{more} is free: all of them are taken, or their provider has "
+        "none at the moment. Wait, free some, or add another provider, region or machine type."
+    )
+    return error("machines-busy", "No machine is free", detail, path=("providers",))
 
 
 def _nothing_left(demand: WorkloadDemand, usable: list[Offering]) -> Diagnostic:

@@ -98,6 +98,35 @@ def test_a_group_that_no_domain_holds_may_lie_anywhere() -> None:
     assert group_of(wide, pool("p", domain=2)) == 1
 
 
+def test_groups_that_end_within_each_other_stay_together() -> None:
+    """Context groups of six and expert groups of eight machines end together only after 24."""
+    both = replace(choice("w", ("p",), 1, machines=48), spans=(2, 6, 8))
+
+    assert group_of(both, pool("p", domain=72)) == 24
+    assert group_of(both, pool("p", domain=6)) == 6
+
+
+def test_groups_of_several_kinds_are_not_torn() -> None:
+    """Twelve machines in groups of four and of six have one rack, although two racks hold whole groups."""
+    asked = problem([12], 6)
+    asked = replace(asked, choices=tuple(replace(c, spans=(4, 6)) for c in asked.choices))
+    assignment, seats = placed(asked, {"r1": 7, "r2": 7, "r3": 12})
+
+    assert not seats.unseated
+    assert not check_domains(asked, assignment, ())
+
+
+def test_what_is_left_over_by_whole_groups_is_in_one_rack() -> None:
+    """Eight machines in groups of three are two groups and two machines, not four times two machines."""
+    asked = problem([8], 3)
+    _, none = placed(asked, {f"r{i}": 2 for i in range(4)})
+    assignment, some = placed(asked, {"r0": 2, "r1": 2, "r2": 3, "r3": 4})
+
+    assert none.unseated == ("g0-0",)
+    assert not some.unseated
+    assert not check_domains(asked, assignment, ())
+
+
 def test_a_replica_that_serves_needs_its_tensor_and_expert_ranks_together() -> None:
     """TP8 on machines of four lies on two of them, and experts over TP4 x DP4 on four."""
     estimate = ServeEstimate(

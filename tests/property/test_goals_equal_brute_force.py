@@ -30,7 +30,7 @@ def problems(draw: st.DrawFn) -> Problem:
             devices=4,
             machines=draw(st.sampled_from([None, 1, 2, 3, 5])),
             usd_per_h=draw(st.sampled_from([0.1, 1.0, 1.25, 2.0])),
-            kgco2_per_h=draw(st.sampled_from([0.0, 0.5, 1.0, 3.3])),
+            kgco2_per_h=draw(st.sampled_from([0.0, 0.5, 1.0, 3.3, 3.3, None])),
         )
         for i in range(draw(st.integers(2, 3)))
     )
@@ -124,19 +124,26 @@ def _holds(problem: Problem, where: dict[str, Way]) -> bool:
         used = sum(way[0].machines * way[1].get(pool.id, 0) for way in where.values() if way)
         if pool.machines is not None and used > pool.machines:
             return False
-    for w in problem.workloads:
-        way = where[w.name]
-        if way is None:
-            continue
-        for pin in w.pins:
-            here = sum(n for p, n in way[1].items() if getattr(pools[p], PLACES[pin.kind]) == pin.place)
-            if here < (pin.replicas or way[0].replicas):
-                return False
-        if w.stay is not None and _moved(problem, w.name, way):
-            return False
+    if problem.weighs(Measure.CARBON) and any(
+        pools[pool].kgco2_per_h is None for way in where.values() if way for pool in way[1]
+    ):
+        return False
+    if not all(_stays(problem, w, where[w.name], pools) for w in problem.workloads):
+        return False
     if problem.max_moves and _measure(problem, where, Measure.MOVES) > problem.max_moves.at_most:
         return False
     return all(_measure(problem, where, c.measure) <= Fraction(str(c.at_most)) for c in problem.ceilings)
+
+
+def _stays(problem: Problem, w: Workload, way: Way, pools: dict[str, Pool]) -> bool:
+    """Whether pins are kept, and what may not move does not."""
+    if way is None:
+        return True
+    for pin in w.pins:
+        here = sum(n for p, n in way[1].items() if getattr(pools[p], PLACES[pin.kind]) == pin.place)
+        if here < (pin.replicas or way[0].replicas):
+            return False
+    return w.stay is None or not _moved(problem, w.name, way)
 
 
 def _score(problem: Problem, where: dict[str, Way]) -> tuple[Fraction, ...]:
@@ -159,7 +166,7 @@ def _measure(problem: Problem, where: dict[str, Way], measure: Measure) -> Fract
         return max((Fraction(str(c.sla_share or 0)) for c, _ in taken.values()), default=Fraction(0))
     if measure is Measure.MOVES:
         return Fraction(sum(_moved(problem, name, way) for name, way in taken.items()))
-    rate = {p.id: p.usd_per_h if measure is Measure.COST else p.kgco2_per_h for p in problem.pools}
+    rate = {p.id: p.usd_per_h if measure is Measure.COST else p.kgco2_per_h or 0.0 for p in problem.pools}
     return sum(
         (
             Fraction(str(rate[p])) * Fraction(str(c.hours)) * c.machines * n
@@ -188,10 +195,12 @@ def test_solver_equals_brute_force(problem: Problem) -> None:
 
     if expected is None:
         assert result.value is None
-        assert all(d.code.startswith(("no-placement", "pin-")) for d in result.diagnostics)
+        told = ("no-placement", "pin-", "carbon-unknown")
+        assert all(d.code.startswith(told) for d in result.diagnostics)
     elif result.value is None:
-        # A pin that no choice can keep is an error, although its workload might be left out.
-        assert all(d.code.startswith("pin-") for d in result.diagnostics)
+        # A pin that no choice can keep is an error, although its workload might be left out; so is carbon
+        # that is minimised where nothing is known of it.
+        assert all(d.code.startswith(("pin-", "carbon-unknown")) for d in result.diagnostics)
     else:
         running = {a.workload for a in result.value.allotments}
         out = [sum(1 for w in problem.workloads if w.priority == p and w.name not in running) for p in (1, 0)]

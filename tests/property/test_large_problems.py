@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dcplan.placement import BudgetRule, Problem, solve
-from dcplan.placement.large import WORTH_MOVING
+from dcplan.placement.large_search import WORTH_MOVING
 from dcplan.placement.moving import moved
 from dcplan.placement.prices import ascend, columns_of, excess, limits_of, relaxed
 from dcplan.placement.prune import useful

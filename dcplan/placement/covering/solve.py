@@ -8,7 +8,8 @@ slices could be divided (a small mixed program), then a question in whole
 numbers says whether the slices fit on these machines.  Where they do not,
 these machines and all smaller sets of them are ruled out, and the next cheapest
 ones are chosen; so the first that fits is the best, and what was asked before
-it is the proof.
+it is the proof.  Large slices on few machines make many sets look cheaper than
+they are: when the tries end, both decisions are asked for at once.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from dcplan.diag import Result
 from dcplan.placement.covering.checks import too_few, unanswerable
 from dcplan.placement.covering.types import Cover, CoverProblem
 from dcplan.placement.covering.verify import broken
-from dcplan.placement.cpsat import Answer, Effort, Model, Status, run, solver_name
+from dcplan.placement.covering.whole import Loads, cheapest, in_parts, slices_of
+from dcplan.placement.cpsat import Effort, Model, Status, run, solver_name
 from dcplan.placement.lp import Floats, LpEffort, LpStatus, Program, solve_program
 
-PARTS = 1_000_000_000
-"""Parts of a machine that CP-SAT counts in."""
+NEARLY = 1e-8
+"""Of one machine, that is not counted: loads are sums of floats."""
 
 SURE = 1e-7
 """Relative.  Numerical guard: a bound of a mixed program is this much off at the most."""
@@ -68,7 +70,7 @@ def cover(problem: CoverProblem) -> Result[Cover]:
     if wrong:
         return Result(None, wrong)
     loads = _loads(problem)
-    roof = _roof(problem, loads)
+    roof, parts = _roof(problem, loads), in_parts(problem, loads)
     ruled_out: list[Counts] = []
     divided, proven, sure = 0.0, 0.0, True
     for _ in range(problem.tries):
@@ -82,11 +84,16 @@ def cover(problem: CoverProblem) -> Result[Cover]:
         # What was ruled out without a proof may have been right, and then the bound is that of before.
         proven = max(proven, bound) if sure else proven
         machines = tuple(round(float(value)) for value in answer.values[: len(problem.machines)])
-        slices, known = _fitting(problem, loads, machines)
+        slices, known = _fitting(problem, parts, machines)
         if slices is not None:
             return Result(_told(problem, machines, slices, divided, proven))
         sure = sure and known
         ruled_out.append(machines)
+    if not math.isinf(proven):
+        found = cheapest(problem, parts, roof, proven)
+        proven = found.bound_usd_per_h
+        if found.machines:
+            return Result(_told(problem, found.machines, found.slices, divided, proven))
     if roof is None:
         return Result(None, (too_few(problem, certain=math.isinf(proven)),))
     return Result(_told(problem, *roof, divided, proven))
@@ -137,7 +144,7 @@ def _all_on(where: Sequence[int], counts: Sequence[int], loads: Floats) -> tuple
         )
         for at in types
     ]
-    return tuple(math.ceil(one - 1 / PARTS) for one in busy), slices
+    return tuple(math.ceil(one - NEARLY) for one in busy), slices
 
 
 def _divided(
@@ -191,40 +198,30 @@ def _divided(
     )
 
 
-def _fitting(
-    problem: CoverProblem, loads: Floats, machines: Counts
-) -> tuple[tuple[Counts, ...] | None, bool]:
+def _fitting(problem: CoverProblem, loads: Loads, machines: Counts) -> tuple[tuple[Counts, ...] | None, bool]:
     """Slices on these machines, or None, and whether that is certain."""
     model = Model()
     busy: list[list[tuple[int, int]]] = [[] for _ in machines]
     where: dict[tuple[int, int], int] = {}
     for which, one in enumerate(problem.classes):
         for at, count in enumerate(machines):
-            load = float(loads[which, at])
-            most = min(one.slices, int(count / load + 1 / PARTS)) if 0 < load < math.inf else one.slices
-            if most > 0 and math.isfinite(load):
+            load = loads.each[which][at]
+            if load is None:
+                continue
+            most = min(one.slices, loads.most(count) // load) if load else one.slices
+            if most > 0:
                 var = where[which, at] = model.integer(0, most)
-                busy[at].append((math.ceil(load * PARTS - 1 / PARTS), var))
+                busy[at].append((load, var))
         terms = [(1, where[which, at]) for at in range(len(machines)) if (which, at) in where]
         if not terms:
             return None, True
         model.add(terms, one.slices, one.slices)
     for at, count in enumerate(machines):
-        model.add(busy[at], high=count * PARTS)
+        model.add(busy[at], high=loads.most(count))
     answer = run(model, Effort(seed=problem.seed, limit=problem.deterministic_limit))
     if not answer.found:
         return None, answer.status is Status.INFEASIBLE
-    return _slices_of(problem, where, answer), True
-
-
-def _slices_of(
-    problem: CoverProblem, where: dict[tuple[int, int], int], answer: Answer
-) -> tuple[Counts, ...]:
-    types = range(len(problem.machines))
-    return tuple(
-        tuple(answer.values[where[which, at]] if (which, at) in where else 0 for at in types)
-        for which in range(len(problem.classes))
-    )
+    return slices_of(problem, where, answer), True
 
 
 def _told(
@@ -259,4 +256,4 @@ def _needed(problem: CoverProblem, slices: tuple[Counts, ...]) -> Counts:
         for at, count in enumerate(row):
             if count:
                 busy[at] += count * (problem.load(which, at) or 0.0)
-    return tuple(math.ceil(one - 1e-8) for one in busy)
+    return tuple(math.ceil(one - NEARLY) for one in busy)

@@ -7,6 +7,7 @@ from itertools import chain, combinations
 from math import ceil, inf
 from typing import TYPE_CHECKING
 
+from dcplan.diag import plural
 from dcplan.placement.fleet_types import WHOLE_LOAD
 from dcplan.placement.model import Rule
 from dcplan.placement.scale import part_down, part_up
@@ -54,7 +55,7 @@ def network(b: Builder) -> None:
         if w.network and b.choices_of[w.name]:
             bounds = sorted(w.network, key=lambda n: n.bound_s)
             rooms = _rooms(b, w, bounds)
-            rules = [_rule(w, n) for n in bounds]
+            rules = [_rule(w, n, _unknown(b, w)) for n in bounds]
             few = len(w.users) <= MOST_CUT
             if few:
                 for k, n in enumerate(bounds):
@@ -63,12 +64,25 @@ def network(b: Builder) -> None:
                 _flows(b, w, rooms, bounds, rules)
 
 
-def _rule(w: Workload, n: NetworkRule) -> Rule:
+def _unknown(b: Builder, w: Workload) -> str:
+    """Which pools keep no bound because nobody knows how far they are from some users, and what tells it."""
+    pools = {p.id for c in b.choices_of[w.name] for p in b.pairs.own[c.id]}
+    lost = sorted(p for p in pools if any(p not in user.rtt_s for user in w.users))
+    if not lost:
+        return ""
+    some = lost[0] if len(lost) == 1 else plural(len(lost), "pool")
+    return (
+        f" (the round trip to {some} is not known, so that no bound is kept there; `site` of an inventory, "
+        "`regions` or `latencies` tell it)"
+    )
+
+
+def _rule(w: Workload, n: NetworkRule, unknown: str) -> Rule:
     share, bound = format_percent(n.quantile), format_duration(n.bound_s)
     return Rule(
         law="network",
         label=f"network[{w.name}, p{n.quantile * 100:g}]",
-        says=f'{share} of the requests to "{w.name}" travel for at most {bound} there and back',
+        says=f'{share} of the requests to "{w.name}" travel for at most {bound} there and back{unknown}',
         origins=(n.origin,),
     )
 

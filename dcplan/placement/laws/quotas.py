@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dcplan.diag import plural
 from dcplan.placement.laws.stretch import WHOLE
 from dcplan.placement.model import Rule
 
@@ -30,7 +31,7 @@ def quotas(b: Builder) -> None:
         rule = Rule(
             law=q.law,
             label=f"{q.law}[{q.name}]",
-            says=f"{what} {q.name} is {q.at_most:,} {q.unit}",
+            says=f"{what} {q.name} is {plural(q.at_most, q.unit.removesuffix('s'))}",
             origins=(q.origin,),
             stretch=max(1, WHOLE * step // max(q.at_most, 1)),
         )

@@ -10,7 +10,7 @@ from dcplan.placement.model import Rule
 from dcplan.placement.scale import part_each
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from dcplan.placement.domains import Domain
     from dcplan.placement.model import Builder
@@ -34,14 +34,21 @@ def spread(b: Builder) -> None:
             _spread_one(b, w, s)
 
 
+def on_offer(domains: Sequence[Domain], over: str) -> str:
+    """How many zones or regions a workload could use."""
+    are = "is" if len(domains) == 1 else "are"
+    return f"{plural(len(domains), over)} {are} on offer to it"
+
+
 def _spread_one(b: Builder, w: Workload, s: SpreadRule) -> None:
+    domains = b.domains([w], s.over)
     rule = Rule(
         law="spread",
         label=f"spread[{w.name}, {s.over}]",
-        says=f'"{w.name}" is spread evenly over at least {plural(s.at_least, s.over)}',
+        says=f'"{w.name}" is spread evenly over at least {plural(s.at_least, s.over)} '
+        f"({on_offer(domains, s.over)})",
         origins=(s.origin,),
     )
-    domains = b.domains([w], s.over)
     of = DOMAIN_OF[s.over]
     if w.name in b.mixing:
         for d in domains:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dcplan.placement.domains import DOMAIN_OF, zone_of
 from dcplan.placement.fleet_types import WHOLE_LOAD
+from dcplan.placement.laws.spread import on_offer
 from dcplan.placement.model import Rule
 
 if TYPE_CHECKING:
@@ -44,10 +45,11 @@ def unit_of(pool: Pool, kind: str) -> Hashable | None:
 
 def _survive_one(b: Builder, w: Workload, s: SurviveRule, kind: str) -> None:
     what = "all spot machines of one type in a zone" if kind == "spot" else f"any one {kind}"
+    more = "" if kind == "spot" else f" ({on_offer(b.domains([w], kind), kind)})"
     rule = Rule(
         law="survive",
         label=f"survive[{w.name}, {kind}]",
-        says=f'"{w.name}" keeps enough replicas when {what} is lost',
+        says=f'"{w.name}" keeps enough replicas when {what} is lost{more}',
         origins=(s.origin,),
     )
     lost: defaultdict[tuple[Hashable, bool], list[tuple[int, int]]] = defaultdict(list)

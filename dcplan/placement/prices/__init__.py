@@ -8,7 +8,7 @@ from dcplan.placement.prices.ascend import ascend
 from dcplan.placement.prices.columns import Columns, columns_of
 from dcplan.placement.prices.linear import charges_of
 from dcplan.placement.prices.narrow import excess, least_outside, within
-from dcplan.placement.prices.relax import Limits, Relaxed, limits_of, relaxed
+from dcplan.placement.prices.relax import Limits, Relaxed, limits_of, relaxed, with_left_out
 
 __all__ = [
     "Columns",
@@ -21,5 +21,6 @@ __all__ = [
     "least_outside",
     "limits_of",
     "relaxed",
+    "with_left_out",
     "within",
 ]

@@ -9,6 +9,8 @@ import numpy as np
 from dcplan.placement.prices.relax import relaxed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dcplan.placement.prices.columns import Columns, Floats
     from dcplan.placement.prices.relax import Limits, Relaxed
 
@@ -30,10 +32,12 @@ def ascend(  # noqa: PLR0913 - where to begin and when to stop
     target: float | None = None,
     start: Floats | None = None,
     gap: float = 0.0,
+    late: Callable[[], bool] | None = None,
 ) -> tuple[Relaxed, Floats]:
     """The best bound after so many steps, and its charges.
 
-    ``target``: what a placement is known to cost, in micro-dollars; a bound within ``gap`` of it is enough.
+    ``target``: what a placement is known to cost, in millionths of the goal's unit; a bound within ``gap`` of
+    it is enough.  ``late`` says when to stop before that.
     """
     scale = np.maximum(limits.at_most, 1.0)
     charges = np.zeros(len(limits.names)) if start is None else start.copy()
@@ -46,6 +50,8 @@ def ascend(  # noqa: PLR0913 - where to begin and when to stop
         mean = (1 - INERTIA) * over + INERTIA * mean
         mean[(charges <= 0) & (mean < 0)] = 0.0
         norm = float(mean @ mean)
+        if late is not None and late():
+            break
         if norm <= NOTHING or (target is not None and best.bound >= target * (1 - gap)):
             break
         goal = target if target is not None else best.bound * HOPE

@@ -1,4 +1,7 @@
-"""What each choice could cost, as arrays: machines at prices that may change, in slots that may be full."""
+"""What each choice could cost, as arrays: machines at prices that may change, in slots that may be full.
+
+What is counted is any goal that machines have by the hour: dollars, kilograms of CO2e, or a weighed sum.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from dcplan.placement.aims import Measure, only
 from dcplan.placement.domains import DOMAIN_OF
 from dcplan.placement.fleet_types import WHOLE_LOAD
 from dcplan.placement.objective import shared_hours
@@ -18,6 +22,7 @@ from dcplan.placement.scale import paid_up, part_each
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dcplan.placement.aims import Goal
     from dcplan.placement.domains import Domain
     from dcplan.placement.pairs import Pairs
     from dcplan.placement.types import Beside, Choice, Pool, Problem, Workload
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+COST = only(Measure.COST)
 _Over = tuple[str, int]
 """``zone`` or ``region``, and over how many."""
 _Key = tuple[str, float, str | None, _Over | None]
@@ -62,8 +68,9 @@ class Group:
     """Indices of the pools that they may use."""
     slot: Ints
     """Of each of these pools: pools of one slot share what a part may have there.  Counted from 0."""
-    usd: Floats
-    """Micro-dollars of one machine of each of these pools, over the time that it is paid for."""
+    cost: Floats
+    """Of one machine of each of these pools, over the time that it is paid for, in millionths of the goal's
+    unit."""
     parts: Ints
     """Indices of the parts."""
     room: Floats
@@ -86,6 +93,8 @@ class Columns:
     parts: tuple[Part, ...]
     share: Floats
     """Of each choice of a mixed fleet: what one replica carries, of 1; 0 elsewhere."""
+    out: Floats
+    """Of each workload: what it costs to leave it out; infinite where it must run."""
 
     # Arrays of the parts, because these are read again and again.
     choice_of: Ints
@@ -93,13 +102,18 @@ class Columns:
     machines: Floats
 
 
-def columns_of(problem: Problem, pairs: Pairs) -> Columns:
-    """The arrays of what ``pairs`` leaves of a problem."""
+def priced(goal: Goal) -> bool:
+    """Whether machines have the goal by the hour, so that it can be counted here."""
+    return all(measure in {Measure.COST, Measure.CARBON} for measure, _ in goal.weights)
+
+
+def columns_of(problem: Problem, pairs: Pairs, goal: Goal = COST) -> Columns:
+    """The arrays of what ``pairs`` leaves of a problem, where ``goal`` is what is minimised (``priced``)."""
     order = {w.name: i for i, w in enumerate(problem.workloads)}
     choices = tuple(
         sorted((c for c in problem.choices if c.id in pairs.own), key=lambda c: order[c.workload])
     )
-    work = _Work(problem)
+    work = _Work(problem, goal)
     for i, choice in enumerate(choices):
         for part, pools in pairs.of(choice):
             work.add(i, choice, part, pools)
@@ -113,6 +127,7 @@ def columns_of(problem: Problem, pairs: Pairs) -> Columns:
         groups=work.groups(),
         parts=parts,
         share=np.array([c.weight / WHOLE_LOAD if c.workload in mixing else 0.0 for c in choices], float),
+        out=np.array([np.inf if w.required else 0.0 for w in problem.workloads]),
         choice_of=np.array([p.choice for p in parts], np.int64),
         replicas=np.array([p.replicas for p in parts], float),
         machines=np.array([p.machines for p in parts], float),
@@ -122,7 +137,8 @@ def columns_of(problem: Problem, pairs: Pairs) -> Columns:
 class _Work:
     """Parts of choices as they are found, in groups."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, goal: Goal) -> None:
+        self.goal = goal
         self.parts: list[Part] = []
         self._members: defaultdict[_Key, list[_Member]] = defaultdict(list)
         self._workloads = {w.name: w for w in problem.workloads}
@@ -132,6 +148,8 @@ class _Work:
         self._usable: dict[tuple[int, int], int] = {}
         self._shared_h = shared_hours(problem)
         self._have = np.array([np.inf if p.machines is None else p.machines for p in problem.pools], float)
+        self._spot = np.array([p.spot for p in problem.pools], bool)
+        self._never_spot = {w.name for w in problem.workloads if w.spot is not None and w.spot.share == 0}
         self._numbers: dict[int, tuple[tuple[Pool, ...], Ints]] = {}
 
     def add(self, index: int, choice: Choice, part: Choice | Beside, pools: tuple[Pool, ...]) -> None:
@@ -179,22 +197,30 @@ class _Work:
         """The group of parts on one machine type."""
         every = np.unique(np.concatenate([m.pools for m in members]))
         pools = [self._pools[i] for i in every.tolist()]
-        usd = np.array([paid_up(p.usd_per_h, hours) for p in pools], float)
+        cost = np.array([self._paid(p, hours) for p in pools], float)
         if traffic is not None:
             # Such a group has one part, so that traffic can be told for each machine.
             [one] = members
             sent = self._workloads[one.choice.workload].egress_usd_per_h
-            each = np.array([sent.get(p.id, 0.0) for p in pools])
-            usd += each * one.choice.hours * 1e6 / (one.choice.replicas * self.parts[one.part].machines)
+            each = np.array([sent.get(p.id, 0.0) for p in pools]) * self._weight(Measure.COST)
+            cost += each * one.choice.hours * 1e6 / (one.choice.replicas * self.parts[one.part].machines)
         slot, here = _slots(pools, spread), self._here(members, every)
         return Group(
             pools=every,
             slot=slot,
-            usd=usd,
+            cost=cost,
             parts=np.array([m.part for m in members], np.int64),
             room=here if spread is None else _room(members, here, slot, spread[1]),
             may=here > 0,
         )
+
+    def _weight(self, measure: Measure) -> float:
+        return sum(weight for one, weight in self.goal.weights if one is measure)
+
+    def _paid(self, pool: Pool, hours: float) -> float:
+        """What one machine has of the goal, over ``hours``."""
+        rate = {Measure.COST: pool.usd_per_h, Measure.CARBON: pool.kgco2_per_h or 0.0}
+        return sum(weight * paid_up(rate[measure], hours) for measure, weight in self.goal.weights)
 
     def _here(self, members: list[_Member], every: Ints) -> Floats:
         """The most replicas of each part in each pool."""
@@ -204,6 +230,8 @@ class _Work:
         may = np.zeros((len(members), len(every)), bool)
         for row, member in enumerate(members):
             may[row, np.searchsorted(every, member.pools)] = True
+            if self._workloads[member.choice.workload].name in self._never_spot:
+                may[row] &= ~self._spot[every]
         here = np.where(may, np.minimum(np.floor(self._have[every] / machines[:, None] + 1e-9), most), 0.0)
         whole = np.array([p.replicas if p.together else 0 for p in parts], float)[:, None]
         return np.where((whole > 0) & (here < whole), 0.0, here)

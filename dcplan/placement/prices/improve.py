@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 from dcplan.placement.cpsat import Effort, run
 
 if TYPE_CHECKING:
+    from dcplan.placement.clock import Clock
     from dcplan.placement.cpsat import Terms, Var
     from dcplan.placement.model import Builder
 
 EACH = 0.2
 """Deterministic time of one try."""
+TRY_UNTIL = 0.85
+"""Of the time that there is; what is left is for ties."""
 SAME_GAP = 1e-5
 """What a try may leave: it is one of many."""
 
@@ -29,7 +32,14 @@ class Improved:
 
 
 def improve(  # noqa: PLR0913 - how long and how far
-    b: Builder, terms: Terms, start: Improved, *, tries: int, size: int, enough: int
+    b: Builder,
+    terms: Terms,
+    start: Improved,
+    *,
+    tries: int,
+    size: int,
+    enough: int,
+    clock: Clock | None = None,
 ) -> Improved:
     """Better values of the model after so many tries with ``size`` workloads free each time.
 
@@ -40,7 +50,7 @@ def improve(  # noqa: PLR0913 - how long and how far
     rng = random.Random(b.problem.seed)  # noqa: S311 - no secret: the same every time
     best, idle, wall_s = start, 0, start.wall_s
     for number in range(tries):
-        if best.objective <= enough or idle > tries // 2:
+        if best.objective <= enough or idle > tries // 2 or (clock is not None and clock.late(TRY_UNTIL)):
             break
         free = set(rng.sample(names, min(size, len(names))))
         held = dict.fromkeys(b.rules, 1)
@@ -49,7 +59,9 @@ def improve(  # noqa: PLR0913 - how long and how far
                 held.update((var, best.values[var]) for var in mine[name])
         answer = run(
             b.model,
-            Effort(seed=number, limit=EACH, gap=SAME_GAP),
+            Effort(
+                seed=number, limit=EACH, gap=SAME_GAP, time_s=None if clock is None else clock.share_s(1.0)
+            ),
             minimise=terms,
             fixed=held,
             hint=dict(enumerate(best.values)),

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from dcplan.placement.prices.relax import Limits
 
 
-def charges_of(b: Builder, minimise: Terms, limits: Limits) -> Floats | None:
-    """Charges at which the bound is near that of the linear relaxation; None where that has no answer.
+def charges_of(b: Builder, minimise: Terms, limits: Limits, wall_s: float = math.inf) -> Floats | None:
+    """Charges at which the bound is near that of the linear relaxation; None where it has no answer in time.
 
     Any charges give a bound, so nothing depends on how exactly the linear program was solved.
     """
     program, labels, scale = _program(b, minimise)
-    answer = solve_program(program, LpEffort(wall_s=math.inf))
+    answer = solve_program(program, LpEffort(wall_s=wall_s))
     if answer.status is not LpStatus.OPTIMAL:
         return None
     found: dict[str, float] = {}

@@ -22,7 +22,7 @@ def excess(cols: Columns, limits: Limits, charges: Floats, at: Relaxed) -> list[
     the bound and the excess (reduced-cost fixing).
     """
     charge = charges @ limits.take
-    spare = at.choice - at.workload[cols.of_workload]
+    spare = at.choice - at.least[cols.of_workload]
     found = []
     for group in cols.groups:
         price, slots = prices_in(group, charge)
@@ -36,9 +36,9 @@ def excess(cols: Columns, limits: Limits, charges: Floats, at: Relaxed) -> list[
         fleet = cols.share[of] > 0
         if fleet.any():
             share = np.minimum(cols.share[of], 1.0)[:, None]
-            best = at.workload[cols.of_workload[of]][:, None]
+            best = np.where(np.isfinite(at.workload), at.workload, 0.0)[cols.of_workload[of]][:, None]
             unit = share * at.choice[of][:, None] + machines * (price[None, :] - slots.min())
-            alone = np.maximum(unit + (1 - share) * best - best, 0.0)
+            alone = np.maximum(unit + (1 - share) * best - at.least[cols.of_workload[of]][:, None], 0.0)
             total = np.where(fleet[:, None], alone, spare[of][:, None] + more)
         else:
             total = spare[of][:, None] + more

@@ -17,6 +17,8 @@ from dcplan.placement.scale import micro_down, micro_up, money_down, money_up
 from dcplan.placement.usage import paid_anyway_per_h
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from dcplan.placement.prices.columns import Columns, Floats, Group, Ints
     from dcplan.placement.types import Problem
 
@@ -30,6 +32,8 @@ class Limits:
     take: Floats
     """What one machine of a pool (column) takes of each limit (row)."""
     at_most: Floats
+    leave: Floats
+    """What leaving out a workload (column) takes of each limit (row)."""
 
 
 def limits_of(problem: Problem, pools: Ints) -> Limits:
@@ -54,6 +58,19 @@ def limits_of(problem: Problem, pools: Ints) -> Limits:
         names=tuple(name for name, _, _ in rows),
         take=np.array([take for _, take, _ in rows]).reshape(len(rows), count),
         at_most=np.array([most for _, _, most in rows]),
+        leave=np.zeros((len(rows), len(problem.workloads))),
+    )
+
+
+def with_left_out(limits: Limits, problem: Problem, most: Mapping[int, int]) -> Limits:
+    """The limits, and that of each priority no more workloads are left out than ``most`` says."""
+    optional = [(w.priority, not w.required) for w in problem.workloads]
+    leave = [[float(may and one == priority) for one, may in optional] for priority in most]
+    return Limits(
+        names=(*limits.names, *(f"left-out[{priority}]" for priority in most)),
+        take=np.vstack([limits.take, np.zeros((len(most), limits.take.shape[1]))]),
+        at_most=np.concatenate([limits.at_most, np.array(list(most.values()), float)]),
+        leave=np.vstack([limits.leave, np.array(leave).reshape(len(most), len(optional))]),
     )
 
 
@@ -81,22 +98,24 @@ class Relaxed:
     """What came out for one set of charges."""
 
     bound: float
-    """Micro-dollars that every placement costs at least."""
+    """What every placement costs at least, in millionths of the goal's unit."""
     part: Floats
     """Least cost of each part, with charges; infinite where it fits nowhere."""
     choice: Floats
     """The same of each choice: of all its replicas; in a mixed fleet of what is carried by all."""
     workload: Floats
-    """The same of each workload."""
+    """The same of each workload, while it runs."""
+    least: Floats
+    """The same, or what it costs to leave it out where that is less."""
     last: Floats
     """Of each part: what a machine costs in the dearest slot that it uses."""
     taken: Ints
-    """Of each workload: index of the choice that is cheapest; -1 where there is none."""
+    """Of each workload: index of the choice that is cheapest; -1 where there is none, or it is left out."""
 
 
 def prices_in(group: Group, charge: Floats) -> tuple[Floats, Floats]:
     """What a machine costs in each pool and, at least, in each slot of a group; ``charge`` is by pool."""
-    price = group.usd + charge[group.pools]
+    price = group.cost + charge[group.pools]
     slots = np.full(group.room.shape[1], np.inf)
     np.minimum.at(slots, group.slot, price)
     return price, slots
@@ -138,21 +157,20 @@ def relaxed(cols: Columns, limits: Limits, charges: Floats) -> tuple[Relaxed, Fl
     # The first of equals: later assignments win, so they are made from behind.
     best = np.flatnonzero(choice <= workload[cols.of_workload])[::-1]
     taken[cols.of_workload[best]] = best
+    leaving = cols.out + charges @ limits.leave
+    left = leaving < workload
+    taken[left] = -1
+    least = np.where(left, leaving, workload)
     out = Relaxed(
-        bound=float(_least(cols, workload).sum() - charges @ limits.at_most),
+        bound=float(least.sum() - charges @ limits.at_most),
         part=part,
         choice=choice,
         workload=workload,
+        least=least,
         last=last,
         taken=taken,
     )
-    return out, limits.take @ _machines(cols, taken, fills)
-
-
-def _least(cols: Columns, workload: Floats) -> Floats:
-    """What each workload adds to the bound: nothing where it may be left out."""
-    optional = np.array([not w.required for w in cols.workloads], bool)
-    return np.where(optional, np.minimum(workload, 0.0), workload)
+    return out, limits.take @ _machines(cols, taken, fills) + limits.leave @ left
 
 
 def _of_fleets(

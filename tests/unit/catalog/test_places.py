@@ -218,6 +218,15 @@ def test_names_that_nobody_knows_are_all_told_at_once() -> None:
     assert "france" in found.diagnostics[3].detail
 
 
+def test_a_country_that_is_none_is_not_taken_for_one_that_sounds_like_it() -> None:
+    """Half of the letters in common is no near name: the way to write countries is told instead."""
+    [one] = places_told(document(constraints={"residency": ["atlantis"]})).diagnostics
+
+    assert one.code == "unknown-jurisdiction"
+    assert "albania" not in one.detail
+    assert "ISO 3166-1" in one.detail
+
+
 def test_targets_of_traffic_and_users_are_known_places() -> None:
     """A region of the catalogue, of one's own provider, or the internet."""
     workload = {

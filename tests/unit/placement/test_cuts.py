@@ -50,6 +50,17 @@ def test_what_cannot_be_is_proven() -> None:
     assert (found.seats, found.proven) == (None, True)
 
 
+def test_a_gang_that_meets_no_other_may_send_more_than_an_uplink_carries() -> None:
+    """Seats are there where each narrow rack has one gang, and the gangs meet in the wide one."""
+    senders = [a_sender("a", 3, 100), a_sender("b", 3, 200)]
+    room, uplinks = {"r0": 2, "r1": 2, "r2": 2}, {"r0": 100 * MB, "r1": 100 * MB, "r2": 300 * MB}
+
+    found = deal(senders, room, uplinks, {})
+
+    assert found.seats is not None
+    assert overloaded(found.seats, {g.name: g for g in senders}, uplinks) == {}
+
+
 @st.composite
 def halls(draw: st.DrawFn) -> tuple[list[Sender], dict[str, int], dict[str, float], dict[str, float]]:
     """A few racks and gangs."""
@@ -75,19 +86,16 @@ def test_seats_are_found_exactly_where_there_are_some(
     splits = [
         [s for s in product(*(range(room[r] + 1) for r in racks)) if sum(s) == g.machines] for g in senders
     ]
+
+    def kept(rack: str, inside: list[int]) -> bool:
+        sent = [g.sent_bytes_per_s * min(n, g.machines - n) for g, n in zip(senders, inside, strict=True)]
+        alone = sum(rate > 0 for rate in (*sent, standing[rack])) < 2 or not any(sent)
+        return sum(inside) <= room[rack] and (alone or sum(sent) + standing[rack] <= uplinks[rack])
+
     counts = [
         sum(n > 0 for split in seats for n in split)
         for seats in product(*splits)
-        if all(
-            sum(split[i] for split in seats) <= room[rack]
-            and sum(
-                g.sent_bytes_per_s * min(split[i], g.machines - split[i])
-                for g, split in zip(senders, seats, strict=True)
-            )
-            <= max(uplinks[rack] - standing[rack], -1)
-            for i, rack in enumerate(racks)
-            if room[rack] > 0
-        )
+        if all(kept(rack, [split[i] for split in seats]) for i, rack in enumerate(racks))
     ]
     found = deal(senders, room, uplinks, standing)
 

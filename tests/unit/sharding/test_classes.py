@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 import asked
 from dcplan.catalog.site import BlockSite, RackSite, ZoneSite
 from dcplan.catalog.types import Offering, Purchase
@@ -94,3 +96,19 @@ def test_a_workload_is_bought_as_it_allows() -> None:
     assert ways(asked.chat(), spot_share=0.5) == {*always, "spot"}
     assert ways(asked.chat(), "reservation", "spot", "queued") == {"reservation"}
     assert ways(asked.pretrain(), "reservation", "queued") == {"reservation", "queued"}
+
+
+@pytest.mark.parametrize(("free", "price", "code"), [(0, 1.0, "machines-busy"), (2, None, "no-machines")])
+def test_what_is_busy_is_not_said_to_have_no_price(free: int, price: float | None, code: str) -> None:
+    """Machines with prices that are all taken are busy; machines without a price cannot be weighed."""
+    made = asked.machine_class(NAME, 1)
+    offering = Offering(
+        provider="local", region="r", zone="z", machine=NAME, purchase=Purchase.OWNED, usd_per_h=price,
+        machines=free, available=True, source=made.machine.source,
+    )  # fmt: skip
+    chips = {made.accelerator.name: made.accelerator}
+    topology = build({NAME: made.machine}, chips, [offering], [])
+    [told] = classes_for(asked.chat(), [offering], {NAME: made.machine}, chips, topology).diagnostics
+
+    assert told.code == code
+    assert (offering.pool in told.detail) == (code == "machines-busy")

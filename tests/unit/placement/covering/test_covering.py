@@ -163,3 +163,44 @@ def test_a_cover_that_breaks_a_law_is_never_returned(monkeypatch: pytest.MonkeyP
 
     with pytest.raises(RuntimeError, match="bug in dcplan"):
         cover(problem())
+
+
+def test_a_load_that_many_sets_of_machines_seem_to_carry_is_proven() -> None:
+    """One slice that fills eight machines of a type, or none: more than twenty cheaper sets look right."""
+    asked = CoverProblem(
+        classes=(LoadClass(name="a", requests_per_s=7.0),),
+        machines=(
+            MachineType(name="x", usd_per_h=0.7),
+            MachineType(name="y", usd_per_h=0.7),
+            MachineType(name="free", usd_per_h=0.0, most=2),
+        ),
+        rates=((0.9, 0.9, 1.7),),
+    )
+
+    found = cover(asked).unwrap()
+
+    assert found.usd_per_h == pytest.approx(5.6)
+    assert found.bound_usd_per_h == pytest.approx(5.6)
+    assert found.status == "optimal"
+
+
+def test_many_sets_that_do_not_carry_a_load_are_no_reason_to_give_up() -> None:
+    """One slice larger than all machines of each type has no cover, however many sets there are."""
+    asked = CoverProblem(
+        classes=(LoadClass(name="a", requests_per_s=40.0),),
+        machines=tuple(MachineType(name=name, usd_per_h=1.0, most=30) for name in "xyz"),
+        rates=((1.0, 1.0, 1.0),),
+    )
+
+    assert codes(asked) == ["cover-too-small"]
+
+
+def test_slices_that_fill_a_machine_to_the_last_part_fit() -> None:
+    """Three thirds of a machine are one machine, although a third is no decimal number."""
+    asked = CoverProblem(
+        classes=(LoadClass(name="a", requests_per_s=2.0, slices=6),),
+        machines=(MachineType(name="x", usd_per_h=1.0, most=1), MachineType(name="y", usd_per_h=1.0, most=1)),
+        rates=((1.0, 1.0),),
+    )
+
+    assert cover(asked).unwrap().machines == (1, 1)
