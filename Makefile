@@ -11,7 +11,7 @@ DEMO := examples/01-chat-and-pretrain
 export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 
-.PHONY: demo test test-measure fuzz check format schemas wheel lock bench bench-placement clean
+.PHONY: demo test test-measure test-servers fuzz check format schemas wheel lock bench bench-lifecycle bench-placement soak clean
 
 # Plan, apply, change and destroy the first example on the local data centre.
 demo: $(READY)
@@ -25,11 +25,24 @@ test: check
 test-measure: $(STAMP)
 	@bash .ci/measure $(abspath $(BIN))/python
 
+# The tests of remote state against a second S3 server, where it can be had.
+test-servers: $(STAMP)
+	@bash .ci/servers $(abspath $(BIN))/python
+
 # Generated tests with new examples, ROUNDS times; the first that fails ends it and says how to see it again.
 fuzz: $(STAMP)
 	for round in $$(seq $(ROUNDS)); do \
 	  HYPOTHESIS_PROFILE=new $(BIN)/python -m pytest -q -x -n auto tests/property tests/unit tests/constraints || exit 1; \
 	done
+
+# Kills, full disks, damaged files, cancelled jobs, generated states: an hour on two cores; less with SOAK_KILLS=100.
+SOAK_KILLS ?= 1000
+SOAK_OUT ?= .cache/soak
+soak: $(STAMP)
+	SOAK_OUT=$(SOAK_OUT) SOAK_KILLS=$(SOAK_KILLS) $(BIN)/python -m pytest -q -n auto tests/soak
+	SOAK_EXAMPLES=500 HYPOTHESIS_PROFILE=new $(BIN)/python -m pytest -q -n auto --timeout 0 \
+	  tests/property/test_state_machine.py
+	$(BIN)/python tests/support/kill_storm.py $(SOAK_OUT)
 
 # Formatting, lint, types, the staircase of imports.
 check: $(STAMP)
@@ -54,6 +67,10 @@ wheel: $(STAMP)
 # Time and memory of the commands that users wait for; figures go to docs/benchmarks.md.
 bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py
+
+# Plans, applies and refreshes of 1,000 to 100,000 resources, beside Terraform: half an hour.
+bench-lifecycle: $(STAMP)
+	$(BIN)/python benchmarks/lifecycle.py
 
 # What placement finds beside its bounds, on instances that are made or ship with the benchmarks: minutes.
 bench-placement: $(STAMP)

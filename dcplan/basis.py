@@ -21,12 +21,16 @@ class Basis(StrEnum):
     @property
     def rank(self) -> int:
         """0 for the best; sums take the largest."""
-        return list(Basis).index(self)
+        return _RANKS[self]
 
     @staticmethod
     def weakest(bases: list[Basis]) -> Basis:
         """The basis of a sum of numbers with these bases; measured for none."""
-        return max(bases, key=lambda b: b.rank, default=Basis.MEASURED)
+        return max(bases, key=_RANKS.__getitem__, default=Basis.MEASURED)
+
+
+_RANKS = {basis: rank for rank, basis in enumerate(Basis)}
+"""A topology of a hundred thousand machines asks this a million times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,21 +28,22 @@ if TYPE_CHECKING:
 
 FORMATS: Mapping[str, str] = {
     "document.v1": "dcplan.config.document:Document",
+    "event.v1": "dcplan.apply.lines:AnyLine",
     "inventory.v1": "dcplan.provider.local.inventory:InventoryFile",
     "plan.v1": "dcplan.plan.types:Plan",
     "state.v1": "dcplan.state.file:StateFile",
 }
 """Every file format and the type it is read into or written from, imported when it is asked for."""
 
-WRITTEN = frozenset({"plan.v1", "state.v1"})
-"""Formats that dcplan writes: their schema describes what stands in the file."""
+WRITTEN = frozenset({"event.v1", "plan.v1", "state.v1"})
+"""Formats that dcplan writes: their schema describes what stands in the file, or in the line."""
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _REFERENCE = "Reference"
 _REFERENCE_SCHEMA = {
     "type": "string",
-    "pattern": r"\$\{\s*(var|env)\.[A-Za-z0-9_-]+\s*\}",
-    "description": "A value from outside: ${var.name} or ${env.NAME}.",
+    "pattern": r"\$\{\s*((var|env)\.[A-Za-z0-9_-]+|workspace)\s*\}",
+    "description": "A value from outside: ${var.name}, ${env.NAME} or ${workspace}.",
     "examples": ["${var.region}", "${env.HOME}"],
 }
 _SCALARS = ("number", "integer", "boolean")
@@ -161,7 +162,7 @@ def _field_docstrings(model: type[BaseModel]) -> dict[str, str]:
             if not isinstance(field, ast.AnnAssign) or not isinstance(field.target, ast.Name):
                 continue
             if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
-                found[field.target.id] = inspect.cleandoc(str(below.value.value))
+                found[field.target.id.rstrip("_")] = inspect.cleandoc(str(below.value.value))
     return found
 
 

@@ -35,7 +35,10 @@ def begin(talk: Talk) -> Outcome:
     """
     try:
         if talk.resumed and talk.operation.action is Action.CREATE and not talk.token_valid():
-            return look.adopted(look.created(talk, None))
+            seen = look.created(talk, None)
+            if isinstance(seen, Open) and seen.unseen and talk.worker.options.repurchase:
+                return _send(talk)
+            return look.adopted(seen)
         if talk.resumed and talk.operation.action is Action.UPDATE:
             return look.updated(talk) or _send(talk)
         return _send(talk)
@@ -48,11 +51,14 @@ def wait(talk: Talk, ack: Ack) -> Outcome:
     """Wait until the object is ready, or gone."""
     patience = Patience(talk)
     deletes = talk.operation.action is Action.DELETE
+    late = talk.deadline()
     while True:
         try:
-            outputs = talk.wait(ack)
+            outputs = talk.wait(ack, late)
             return Ready(outputs=outputs if deletes else {"id": ack.object_id, **outputs})
         except Cancelled as e:
+            if late() and not talk.worker.stopping():
+                return Open(problem=messages.timed_out(talk.operation, ack.object_id, late.allowed_s))
             problem: ProviderError = e
         except DefiniteError as e:
             return _wait_failed(talk, e)

@@ -21,6 +21,12 @@ POINTS = (
     "after-wait",
     "after-done",
     "after-void",
+    "before-failover",
+    "after-failover",
+    "before-cleanup",
+    "after-cleanup",
+    "before-rollback",
+    "after-rollback",
     "recover-start",
     "recover-after-begin",
     "recover-after-ack",
@@ -30,7 +36,9 @@ POINTS = (
 )
 """All points.  ``before-`` and ``after-intent``, ``-ack``, ``-done``, ``-void`` stand on both sides of
 what is written to the journal; ``after-begin`` and ``after-wait`` are where an answer came and is
-not written yet.  Those of ``recover`` are the same while interrupted operations are resolved."""
+not written yet.  ``-failover`` stands around what moves a machine to another pool, ``-cleanup`` around
+each delete of a gang's machine that is let go for that, ``-rollback`` around each delete of what a failed
+run made.  Those of ``recover`` are the same while interrupted operations are resolved."""
 
 
 def crash_point(name: str) -> None:

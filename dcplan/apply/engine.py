@@ -22,6 +22,7 @@ from dcplan.apply.outcomes import Anew, Nothing, Open, Outcome, Ready, Taken, Un
 from dcplan.apply.talk import Talk, open_talk
 from dcplan.diag import Diagnostic
 from dcplan.provider import Ack
+from dcplan.resources import Action
 from dcplan.state import Acknowledged, Finished, Intended, Operation, Phase, StateError, Voided
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from dcplan.apply.setting import Setting, Source
     from dcplan.apply.types import Event, Status
     from dcplan.provider import ProviderError
-    from dcplan.resources import JsonValue
+    from dcplan.resources import Address, JsonValue
     from dcplan.state import Record
 
 _TICK_S = 0.2
@@ -45,6 +46,7 @@ class _Flight:
     began_s: float
     beat_s: float
     attempts_left: int
+    purpose: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ class _Turn:
     points: list[str] = field(default_factory=list)
     started: list[Operation] = field(default_factory=list)
     ended: list[Operation] = field(default_factory=list)
+    sold_out: dict[str, float] = field(default_factory=dict)
+    """``provider/pool`` to when, Unix time."""
 
 
 class Engine:
@@ -74,9 +78,12 @@ class Engine:
         self._source = source
         self.ledger = Ledger(setting.store)
         self.problems: list[Diagnostic] = []
+        self.made: set[Address] = set()
+        """What was created, and not deleted again."""
         self._flights: dict[str, _Flight] = {}
         self._arrivals: queue.SimpleQueue[_Arrival] = queue.SimpleQueue()
         self._broken = False
+        self._held_back = False
         self._turn = _Turn()
         self._pool = ThreadPoolExecutor(setting.options.parallelism, thread_name_prefix="dcplan-apply")
 
@@ -86,7 +93,7 @@ class Engine:
         try:
             while True:
                 self._one_turn()
-                if not self._flights:
+                if not self._flights and not self._held_back:
                     break
                 if self._stopping():
                     stopped_s = self._set.clock() if stopped_s is None else stopped_s
@@ -108,7 +115,11 @@ class Engine:
         self._turn = _Turn()
         for arrival in self._arrived():
             self._take_in(arrival)
-        if not self._stopping():
+        # While it is not sure that the lease is held, nothing is begun; and a stop is noticed all the same.
+        self._held_back = not self._stopping() and self._set.store.wavering
+        if self._held_back and not self._flights:
+            self._set.sleep(_TICK_S)
+        elif not self._held_back and not self._stopping():
             self._start_what_may()
         self._commit()
         self._heartbeat()
@@ -135,7 +146,7 @@ class Engine:
         if isinstance(talk, Diagnostic):
             self._fail(operation, talk)
             return
-        self._intend(self._board(talk, attempts_left))
+        self._intend(self._board(talk, attempts_left, wish.purpose))
 
     def _resume(self, operation: Operation) -> None:
         talk = self._talk(operation, resumed=True)
@@ -149,18 +160,21 @@ class Engine:
         else:
             self._turn.then.append(partial(self._submit, flight, partial(calls.begin, talk)))
 
-    def _board(self, talk: Talk, attempts_left: int) -> _Flight:
+    def _board(self, talk: Talk, attempts_left: int, purpose: str = "") -> _Flight:
         now_s = self._set.clock()
-        flight = _Flight(talk, now_s, now_s, attempts_left)
+        flight = _Flight(talk, now_s, now_s, attempts_left, purpose)
         self._flights[talk.operation.op_id] = flight
         return flight
 
     def _intend(self, flight: _Flight) -> None:
         operation = flight.talk.operation
         self._point("before-intent")
+        if flight.purpose:
+            self._point(f"before-{flight.purpose}")
         self._turn.records.append(Intended(operation=operation))
         self._turn.points.append("after-intent")
         self._turn.started.append(operation)
+        self._tell(types.IntentRecorded.of(operation))
         self._tell(types.Started(address=operation.address, action=operation.action))
         self._turn.then.append(partial(self._submit, flight, partial(calls.begin, flight.talk)))
 
@@ -172,6 +186,7 @@ class Engine:
             stopping=self._stopping,
             notify=lambda news: self._arrivals.put(_Arrival(operation.op_id, news)),
             resumed=resumed,
+            holder=self.ledger.holder,
         )
 
     def _submit(self, flight: _Flight, work: Callable[[], Outcome]) -> None:
@@ -221,18 +236,20 @@ class Engine:
                 self._acknowledge(flight, taken)
             case Ready(outputs=outputs):
                 self._point("after-wait")
-                self._record_outcome(operation, outputs)
+                self._record_outcome(flight, outputs)
                 elapsed_s = self._set.clock() - flight.began_s
                 self._tell(
                     types.Done(address=operation.address, action=operation.action, elapsed_s=elapsed_s)
                 )
                 self._end(operation, types.Status.DONE)
             case Unready(outputs=outputs, problem=problem):
-                self._record_outcome(operation, outputs)
+                self._record_outcome(flight, outputs)
                 self._fail(operation, problem)
-            case Nothing(why=why, problem=problem):
+            case Nothing(why=why, problem=problem, sold_out=False):
                 self._void(operation, why)
                 self._end_or_fail(operation, problem, types.Status.NOT_STARTED)
+            case Nothing():
+                self._sold_out(operation, outcome)
             case Anew(problem=problem):
                 self._again(flight, problem)
             case Open(problem=problem):
@@ -270,14 +287,44 @@ class Engine:
         wish = Wish(address=operation.address, action=operation.action, resource=operation.resource)
         self._start(wish, flight.attempts_left - 1)
 
-    def _record_outcome(self, operation: Operation, outputs: Mapping[str, JsonValue]) -> None:
+    def _sold_out(self, operation: Operation, outcome: Nothing) -> None:
+        """Close a create that was refused for want of machines, and go on elsewhere if that can be done."""
+        pool = operation.resource.attributes.get("pool")
+        elsewhere = None if self._stopping() else self._source.elsewhere(operation, outcome.why)
+        if isinstance(pool, str) and not (elsewhere and elsewhere.waits):
+            self._turn.sold_out[f"{operation.address.provider}/{pool}"] = self._set.clock()
+        if elsewhere is not None:
+            self._point("before-failover")
+            self._turn.points.append("after-failover")
+        self._void(operation, outcome.why)
+        if elsewhere is not None:
+            self._turn.ended.append(operation)
+            del self._flights[operation.op_id]
+            if elsewhere.event is not None:
+                self._tell(elsewhere.event)
+        elif self._set.recovering:
+            self.problems.append(messages.sold_out_meanwhile(operation.address, outcome.why))
+            self._end(operation, types.Status.NOT_STARTED)
+        else:
+            self._end_or_fail(operation, outcome.problem, types.Status.NOT_STARTED)
+
+    def _record_outcome(self, flight: _Flight, outputs: Mapping[str, JsonValue]) -> None:
+        operation = flight.talk.operation
         row = self.ledger.outcome(operation, outputs)
+        if operation.action is Action.CREATE:
+            self.made.add(operation.address)
+        elif row is None:
+            self.made.discard(operation.address)
+        if flight.purpose:
+            self._turn.points.append(f"after-{flight.purpose}")
         self._turn.records.append(Finished(op_id=operation.op_id, resource=row))
         self._turn.points.append("after-done")
+        self._tell(types.IntentResolved.of(operation, done=True))
 
     def _void(self, operation: Operation, why: str) -> None:
         self._turn.records.append(Voided(op_id=operation.op_id, why=why))
         self._turn.points.append("after-void")
+        self._tell(types.IntentResolved.of(operation, done=False))
 
     # Ending
 
@@ -304,6 +351,9 @@ class Engine:
         turn = self._turn
         if not self._broken:
             try:
+                if turn.sold_out:
+                    # Before the refused call is closed: killed in between, a plan knows more, not less.
+                    self._set.store.set_deployment(self.ledger.sold_out(turn.sold_out, self._set.clock()))
                 self._set.store.write(turn.records)
             except StateError as e:
                 self._break_off(e)

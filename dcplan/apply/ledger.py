@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from dcplan.plan.sold_out import noted
 from dcplan.resources import Action, Address, Resource
 from dcplan.state import Operation, Phase, Tries
 
@@ -25,6 +26,8 @@ class Wish:
     """CREATE, UPDATE or DELETE."""
     resource: Resource
     """What is wanted, or goes away."""
+    purpose: str = ""
+    """``cleanup`` or ``rollback``: no change of the plan, but what a failure asks for."""
 
 
 class Ledger:
@@ -33,7 +36,9 @@ class Ledger:
     def __init__(self, store: StateReader) -> None:
         state = store.read()
         self.lineage = state.lineage
+        self.deployment: Mapping[str, JsonValue] = state.deployment
         self.rows: dict[Address, Resource] = dict(state.resources)
+        self._holder = {(a.provider, r.outputs.get("id")): a for a, r in state.resources.items()}
         self._tries: dict[Address, Tries] = dict(store.tries())
 
     def operation(self, wish: Wish, *, run_id: str, epoch: int, now_s: float) -> Operation:
@@ -63,16 +68,26 @@ class Ledger:
             intent_at_s=now_s,
         )
 
+    def holder(self, provider: str, object_id: str) -> Address | None:
+        """The address at which the state has this object; safe to ask from any thread."""
+        return self._holder.get((provider, object_id))
+
     def outcome(self, operation: Operation, outputs: Mapping[str, JsonValue]) -> Resource | None:
         """Move on: the operation came to this; its address's row from now on, None for gone."""
         if operation.action is Action.DELETE:
             self.rows.pop(operation.address, None)
             return None
         made = replace(operation.resource, outputs=outputs)
+        self._holder[made.address.provider, outputs.get("id")] = made.address
         self.rows[operation.address] = made
         if operation.action is Action.CREATE:
             self._tries[operation.address] = Tries(generation=operation.generation)
         return made
+
+    def sold_out(self, found: Mapping[str, float], now_s: float) -> Mapping[str, JsonValue]:
+        """The state's deployment with these pools as sold out from now on."""
+        self.deployment = noted(self.deployment, found, now_s)
+        return self.deployment
 
     def _with_identity(self, wish: Wish) -> Resource:
         """The resource with the outputs that the state knows: the object to update or delete."""

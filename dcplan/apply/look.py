@@ -7,10 +7,22 @@ from typing import TYPE_CHECKING
 
 from dcplan.apply import messages
 from dcplan.apply.outcomes import Anew, Nothing, Open, Outcome, Taken
-from dcplan.provider import Ack, DefiniteError, Found, Idempotency, ProviderError
+from dcplan.provider import (
+    Ack,
+    CapacityUnavailable,
+    DefiniteError,
+    Found,
+    Idempotency,
+    ProviderError,
+    QuotaExceeded,
+)
+from dcplan.resources import Action
 
 if TYPE_CHECKING:
     from dcplan.apply.talk import Talk
+
+_SOLD_OUT = (CapacityUnavailable, QuotaExceeded)
+"""What another pool may help against."""
 
 
 def created(talk: Talk, problem: ProviderError | None) -> Found | Outcome:
@@ -23,8 +35,9 @@ def created(talk: Talk, problem: ProviderError | None) -> Found | Outcome:
     address = talk.operation.address
     until_s = talk.worker.clock() + talk.kind.consistency_window_s
     while True:
+        left_s = until_s - talk.worker.clock()
         try:
-            found = _candidates(talk)
+            found = _candidates(talk, at_last=left_s <= 0)
         except ProviderError as e:
             return unclear(talk, e)
         if len(found) > 1:
@@ -32,7 +45,6 @@ def created(talk: Talk, problem: ProviderError | None) -> Found | Outcome:
         if found:
             known = found[0].lineage == talk.request.lineage or found[0].token == talk.request.token
             return found[0] if known else Open(problem=messages.unowned(address, found[0]))
-        left_s = until_s - talk.worker.clock()
         if left_s <= 0:
             return _nowhere(talk, problem)
         talk.sleep(min(left_s, talk.worker.options.lookup_every_s))
@@ -50,13 +62,15 @@ def updated(talk: Talk) -> Outcome | None:
     # Where a repetition costs money, a look that shows no success must not lead to a second order.
     costly = talk.kind.spends_money and not talk.token_valid()
     try:
-        found = talk.lookup()
+        found = talk.listed() or talk.lookup()
     except ProviderError as e:
         return unclear(talk, e) if costly else None
     for one in found:
         if talk.request.object_id in {None, one.object_id} and _as_wanted(talk, one):
             return Taken(ack=Ack(object_id=one.object_id), adopted=True)
-    return Open(problem=messages.purchase(talk.operation.address, None)) if costly else None
+    if costly and not talk.worker.options.repurchase:
+        return Open(problem=messages.purchase(talk.operation.address, None))
+    return None
 
 
 def own_twin(talk: Talk) -> Outcome | None:
@@ -71,7 +85,13 @@ def own_twin(talk: Talk) -> Outcome | None:
         found = talk.lookup()
     except ProviderError:
         return None  # The conflict itself will be told.
-    own = [f for f in found if f.lineage == talk.request.lineage and f.address == talk.request.address]
+    own = [
+        f
+        for f in found
+        if f.lineage == talk.request.lineage
+        and f.address == talk.request.address
+        and not talk.is_elsewhere(f)
+    ]
     if len(own) == 1 and _as_wanted(talk, own[0]):
         return adopted(own[0])
     return None
@@ -85,20 +105,23 @@ def unclear(talk: Talk, problem: ProviderError) -> Open:
 def nothing(talk: Talk, problem: ProviderError) -> Nothing:
     """Nothing was made, for this reason."""
     told = messages.refused(talk.operation.address, talk.operation.action, problem)
-    return Nothing(why=problem.detail, problem=told)
+    sold_out = talk.operation.action is Action.CREATE and isinstance(problem, _SOLD_OUT)
+    return Nothing(why=problem.detail, problem=told, sold_out=sold_out)
 
 
-def _candidates(talk: Talk) -> tuple[Found, ...]:
-    """The objects that this call may have made."""
+def _candidates(talk: Talk, *, at_last: bool) -> tuple[Found, ...]:
+    """The objects that this call may have made; ``at_last``: that there are none, a look of its own says."""
     request = talk.request
+    listed = None if at_last else talk.listed()
     # A name is unique, so an object of ours under it is the one, whichever attempt made it.
     any_token = talk.kind.idempotency is Idempotency.NAME
     return tuple(
         f
-        for f in talk.lookup()
+        for f in (talk.lookup() if listed is None else listed)
         if f.address == request.address
         and f.lineage in {None, request.lineage}
         and (any_token or f.token in {None, request.token})
+        and not talk.is_elsewhere(f)
     )
 
 
@@ -107,7 +130,7 @@ def _nowhere(talk: Talk, problem: ProviderError | None) -> Outcome:
     if isinstance(problem, DefiniteError):
         return nothing(talk, problem)
     if talk.kind.spends_money and talk.kind.idempotency is not Idempotency.TOKEN:
-        return Open(problem=messages.purchase(talk.operation.address, problem))
+        return Open(problem=messages.purchase(talk.operation.address, problem), unseen=True)
     if problem is None:
         return Nothing(why="interrupted before the provider took it", problem=None)
     return Anew(problem=problem)

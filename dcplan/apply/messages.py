@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dcplan.diag import Diagnostic, error, listed, plural, warning
+from dcplan.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from dcplan.resources import Action, Address
     from dcplan.state import Operation
 
+_SHOWN = 8
+"""Addresses named in one message."""
 AGAIN = "The next apply finds out first, before it does anything else."
 
 
@@ -20,6 +23,12 @@ def refused(address: Address, action: Action, problem: ProviderError) -> Diagnos
     """The provider definitely did not do it."""
     detail = f"The {action} of {address} came to nothing. {problem.detail}"
     return error(problem.code, problem.summary, detail, address=str(address))
+
+
+def sold_out_meanwhile(address: Address, why: str) -> Diagnostic:
+    """An interrupted create was refused as it was resolved; what is wanted is decided anew."""
+    detail = f"The interrupted create of {address} came to nothing, and is closed. {why}"
+    return warning("sold-out-meanwhile", "No capacity for what was interrupted", detail, address=str(address))
 
 
 def unclear(address: Address, action: Action, problem: ProviderError) -> Diagnostic:
@@ -34,8 +43,8 @@ def purchase(address: Address, problem: ProviderError | None) -> Diagnostic:
     detail = (
         f"{address} is paid for when it is made, and its provider cannot tell a repeated order from a "
         f"second one.{why} No such object can be seen, but it may still turn up, so dcplan does not order "
-        f"again by itself. Look in the provider's console; then give this operation the object's id, "
-        f"or say that nothing was made."
+        f"again by itself. Look in the provider's console, then say what you found: dcplan recover -choose "
+        f"{address}=ID, or {address}=none. To order again at your own risk: dcplan recover -yes-repurchase"
     )
     return error("purchase-unclear", "A purchase may have been made", detail, address=str(address))
 
@@ -44,7 +53,7 @@ def several(address: Address, found: Sequence[Found]) -> Diagnostic:
     """More than one object could be the one that was made."""
     detail = (
         f"{plural(len(found), 'object')} could be {address}: {listed([f.object_id for f in found])}. Choose "
-        f"the one to keep as this operation's object and delete the others at the provider."
+        f"the one to keep: dcplan recover -choose {address}=ID. The others are orphans then: dcplan orphans"
     )
     return error("several-objects", "More objects than were asked for", detail, address=str(address))
 
@@ -53,7 +62,8 @@ def unowned(address: Address, found: Found) -> Diagnostic:
     """An object is there, but nothing says whose it is."""
     detail = (
         f"{found.object_id} may be {address}, but it carries neither this state's owner tag nor the call's "
-        f"token. If it is yours, choose it as this operation's object; if not, say that nothing was made."
+        f"token. If it is yours: dcplan recover -choose {address}={found.object_id}. If it is not, so that "
+        f"nothing was made: dcplan recover -choose {address}=none"
     )
     return error("owner-unclear", "It is not clear whose object it is", detail, address=str(address))
 
@@ -65,6 +75,28 @@ def never_ready(address: Address, object_id: str, problem: ProviderError) -> Dia
         f"so that it is not forgotten: plan again to replace it, or take it out of the document to delete it."
     )
     return error("never-ready", "An object does not become ready", detail, address=str(address))
+
+
+def kept(addresses: Sequence[Address]) -> Diagnostic:
+    """Not taken away again, although it is new."""
+    more = len(addresses) - _SHOWN
+    names = [str(address) for address in addresses[:_SHOWN]]
+    detail = (
+        f"{listed([*names, f'{more} more'] if more > 0 else names)} stayed: what was there before, and was "
+        f"changed or replaced by this run, needs it now."
+    )
+    return warning("rollback-kept", "Not everything new was taken away again", detail)
+
+
+def timed_out(operation: Operation, object_id: str, allowed_s: float) -> Diagnostic:
+    """The provider works on it for longer than somebody wants to wait."""
+    address = operation.address
+    detail = (
+        f"The {operation.action} of {address} ({object_id}) was not done after {format_duration(allowed_s)}, "
+        f"the time that is allowed. The provider goes on with it; the next apply waits on. "
+        f"More time is given by apply: {{timeouts: {{{operation.action}: ...}}}} in the document."
+    )
+    return error("timeout", "It takes longer than is allowed", detail, address=str(address))
 
 
 def broken_contract(address: Address, method: str, problem: str) -> Diagnostic:

@@ -10,15 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dcplan.resources import Action, Address
+from dcplan.resources.seats import seats_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from dcplan.resources import Change, JsonValue, Resource
-
-
-SEATS = (("machines", "devices"), ("prefill_machines", "prefill_devices"))
-"""Attributes that say on which machines something runs and on which of their devices."""
+    from dcplan.resources import Change, JsonValue
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,6 +46,9 @@ def order_of(changes: Iterable[Change]) -> dict[Step, set[Step]]:
     * What deletes a thing follows the updates by which others stop needing it,
       unless that would close a circle (the update waits for a replace that
       waits for this delete): then the delete comes first, as it must.
+    * What comes to have a name follows what takes that name from something else.
+    * What is replaced is deleted only once all the new things that its successor needs
+      are there, unless these wait for it: machines may be sold out.
     """
     by_address = {change.address: change for change in changes}
     order: dict[Step, set[Step]] = {
@@ -58,9 +58,13 @@ def order_of(changes: Iterable[Change]) -> dict[Step, set[Step]]:
         _follow_needs(change, by_address, order)
         _precede_needs(change, order)
     _free_devices(by_address.values(), order)
+    _free_names(by_address.values(), order)
     for change in by_address.values():
         if change.action is Action.UPDATE:
             _let_go(change, order)
+    for change in by_address.values():
+        if change.action is Action.REPLACE:
+            _hold_first(change, by_address, order)
     return order
 
 
@@ -90,24 +94,20 @@ def _free_devices(changes: Collection[Change], order: dict[Step, set[Step]]) -> 
     leaver: dict[tuple[str, JsonValue, JsonValue], Step] = {}
     for change in changes:
         if change.before is not None and change.action in {Action.DELETE, Action.REPLACE}:
-            leaver.update(dict.fromkeys(_devices(change.before), Step(change.address, Action.DELETE)))
+            leaver.update(dict.fromkeys(seats_of(change.before), Step(change.address, Action.DELETE)))
     for change in makers:
-        left = {leaver[seat] for seat in _devices(change.after) if seat in leaver}
+        left = {leaver[seat] for seat in seats_of(change.after) if seat in leaver}
         order[Step(change.address, Action.CREATE)].update(left)
 
 
-def _devices(resource: Resource | None) -> list[tuple[str, JsonValue, JsonValue]]:
-    """Provider, machine and number of each device that a replica or job runs on; none for other things."""
-    if resource is None:
-        return []
-    seats: list[tuple[str, JsonValue, JsonValue]] = []
-    for on, which in SEATS:
-        machines, devices = resource.attributes.get(on), resource.attributes.get(which)
-        if isinstance(machines, list | tuple) and isinstance(devices, list | tuple):
-            seats += [
-                (resource.address.provider, machine, device) for machine in machines for device in devices
-            ]
-    return seats
+def _free_names(changes: Collection[Change], order: dict[Step, set[Step]]) -> None:
+    """A name that its provider has for something else is free once that is renamed, or gone."""
+    for change in changes:
+        if change.previous_address is None or change.before is None:
+            continue
+        frees, takes = steps_of(change)[0], Step(change.previous_address, Action.CREATE)
+        if takes in order and takes not in all_before(frees, order):
+            order[takes].add(frees)
 
 
 def _let_go(change: Change, order: dict[Step, set[Step]]) -> None:
@@ -119,11 +119,22 @@ def _let_go(change: Change, order: dict[Step, set[Step]]) -> None:
     deletions &= order.keys()
     if deletions:
         # Letting these go adds nothing to what comes before the update, so it is looked up once.
-        for deletion in deletions - _all_before(update, order):
+        for deletion in deletions - all_before(update, order):
             order[deletion].add(update)
 
 
-def _all_before(step: Step, order: Mapping[Step, set[Step]]) -> set[Step]:
+def _hold_first(change: Change, by_address: Mapping[Address, Change], order: dict[Step, set[Step]]) -> None:
+    """Let go of what runs only once there is ground for what comes after it."""
+    deletion = Step(change.address, Action.DELETE)
+    for need in change.after.needs if change.after is not None else ():
+        needed = by_address.get(need)
+        if needed is not None and needed.action is Action.CREATE:
+            creation = Step(need, Action.CREATE)
+            if deletion not in all_before(creation, order):
+                order[deletion].add(creation)
+
+
+def all_before(step: Step, order: Mapping[Step, set[Step]]) -> set[Step]:
     """Everything that comes before ``step``, however far."""
     seen: set[Step] = set()
     ahead = [step]

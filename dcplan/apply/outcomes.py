@@ -36,6 +36,8 @@ class Nothing:
     why: str
     problem: Diagnostic | None
     """None when the only reason is a stop, or a process that died before the call."""
+    sold_out: bool = False
+    """The provider has no more of it at this place, or gives no more to this account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,8 @@ class Open:
 
     problem: Diagnostic | None
     """None when the only reason is a stop."""
+    unseen: bool = False
+    """It may have been bought, but nothing can be seen of it."""
 
 
 Outcome: TypeAlias = Taken | Ready | Nothing | Anew | Unready | Open

@@ -7,11 +7,14 @@ create, intent      token valid            send the same call again
 create, intent      one object of ours     adopt it
 create, intent      no object              nothing was made: close it
 create, intent      several objects        leave it open and say so
-create, intent      money spent, no token  leave it open unless one object is found
+create, intent      money spent, no token  leave it open unless one object is found, or (``repurchase``)
+                                           a person has said that it may be ordered again
 update, intent      object as wanted       take it as done; otherwise send it again
 delete, intent      -                      send it again; gone is done
 any, acknowledged   -                      resume the wait
 ==================  =====================  ==========================================
+
+``ways`` says the same of given operations, in words.
 """
 
 from __future__ import annotations
@@ -23,9 +26,10 @@ from typing import TYPE_CHECKING
 
 from dcplan.apply.crash import crash_point
 from dcplan.apply.engine import Engine
-from dcplan.apply.setting import Setting
+from dcplan.apply.setting import Elsewhere, Setting
+from dcplan.apply.sightings import Sightings
 from dcplan.apply.types import ApplyOptions, ApplyReport, ChangeResult, Event, Status
-from dcplan.diag import Diagnostics, Result, error, listed, plural, warning
+from dcplan.diag import Diagnostics, Result, error
 from dcplan.state import Acknowledged, Operation, Phase, StateError, Voided
 
 if TYPE_CHECKING:
@@ -34,26 +38,6 @@ if TYPE_CHECKING:
     from dcplan.provider import Provider
     from dcplan.resources import Action, Address
     from dcplan.state import Record, StateStore
-
-_SHOWN = 8
-"""Addresses named in one message."""
-
-
-def describe_open(operations: Sequence[Operation]) -> Diagnostics:
-    """What the next apply will do first about interrupted operations; nothing when there are none."""
-    if not operations:
-        return ()
-    taken = [o for o in operations if o.phase is Phase.ACK]
-    sent = [o for o in operations if o.phase is not Phase.ACK]
-    sentences = [f"{plural(len(operations), 'operation')} of an earlier run did not end."]
-    if taken:
-        sentences.append(f"The provider had taken {_names(taken)}: apply resumes the wait.")
-    if sent:
-        sentences.append(
-            f"It is not known whether {_names(sent)} reached the provider: apply finds out, adopts what was "
-            f"made and makes nothing twice."
-        )
-    return (warning("interrupted-operations", "Interrupted operations", " ".join(sentences)),)
 
 
 def recover(  # noqa: PLR0913 - as execute
@@ -95,7 +79,8 @@ def recover(  # noqa: PLR0913 - as execute
         run_id=run_id,
         recovering=True,
     )
-    engine = Engine(setting, queue)
+    sightings = _sightings(setting, operations, store.read().lineage)
+    engine = Engine(replace(setting, sightings=sightings), queue)
     engine.run()
     results = queue.results(found)
     value = ApplyReport(
@@ -148,6 +133,12 @@ class _Queue:
         """The next ``room`` of them."""
         return [self._left.pop() for _ in range(min(room, len(self._left)))]
 
+    @staticmethod
+    def elsewhere(operation: Operation, why: str) -> Elsewhere | None:
+        """Never: where things go is for a plan to say."""
+        del operation, why
+        return None
+
     def ended(self, address: Address, action: Action, status: Status) -> None:
         """This one has ended so."""
         self._status[address, action] = status
@@ -168,7 +159,9 @@ class _Queue:
         )
 
 
-def _names(operations: Sequence[Operation]) -> str:
-    names = [f"the {o.action} of {o.address}" for o in operations[:_SHOWN]]
-    more = len(operations) - len(names)
-    return listed([*names, f"{more} more"] if more > 0 else names)
+def _sightings(setting: Setting, operations: Sequence[Operation], lineage: str) -> Sightings | None:
+    """Shared lists, where more than one operation may have to look for its object."""
+    if sum(operation.phase is Phase.INTENT for operation in operations) < 2:  # noqa: PLR2004 - a list is for several
+        return None
+    # Whoever looks again after this pause gets a new list, and all others the same one.
+    return Sightings(lineage, setting.clock, setting.options.lookup_every_s * 0.9)

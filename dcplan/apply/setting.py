@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from dcplan.apply.ledger import Wish
+    from dcplan.apply.sightings import Sightings
     from dcplan.apply.types import ApplyOptions, Event, Status
     from dcplan.provider import Provider
     from dcplan.resources import Action, Address
@@ -29,6 +30,18 @@ class Setting:
     run_id: str
     recovering: bool = False
     """Open operations are resolved; nothing is started anew."""
+    sightings: Sightings | None = None
+    """Lists that all who look for what earlier calls made share; None: each looks alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """A refused create is closed, and its machine is had in another pool, now or once others are let go."""
+
+    event: Event | None
+    """What to tell; None when that was told already."""
+    waits: bool = False
+    """It is asked for once more in the same pool, when others have left."""
 
 
 class Source(Protocol):
@@ -36,6 +49,9 @@ class Source(Protocol):
 
     def take(self, room: int) -> Sequence[Wish | Operation]:
         """At most ``room`` that may start now: wishes, or open operations to resume."""
+
+    def elsewhere(self, operation: Operation, why: str) -> Elsewhere | None:
+        """This create was refused for want of machines: how that goes on elsewhere; None: it fails."""
 
     def ended(self, address: Address, action: Action, status: Status) -> None:
         """This one has ended so; what depends on it may be taken from now on.

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dcplan.apply.setting import Setting
+    from dcplan.apply.sightings import Sightings
     from dcplan.apply.types import ApplyOptions
     from dcplan.diag import Diagnostic
     from dcplan.provider import Found, Kind, Provider, Request
-    from dcplan.resources import JsonValue
+    from dcplan.resources import Address, JsonValue
     from dcplan.state import Operation
 
 T = TypeVar("T")
@@ -52,6 +53,19 @@ class Worker:
     stopping: Callable[[], bool]
 
 
+class Deadline:
+    """Answers whether a time is over that began when this was made; None is never over."""
+
+    def __init__(self, worker: Worker, allowed_s: float | None) -> None:
+        self.allowed_s = float("inf") if allowed_s is None else allowed_s
+        self._worker = worker
+        self._until_s = worker.clock() + self.allowed_s
+
+    def __call__(self) -> bool:
+        """Whether it is late."""
+        return self._worker.clock() >= self._until_s
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Talk:
     """One operation and all it takes to carry it out."""
@@ -65,16 +79,31 @@ class Talk:
     """Told of retries and broken contracts, from a worker's thread."""
     resumed: bool = False
     """Found open in the journal: it may have been sent before, by a process that is gone."""
+    sightings: Sightings | None = None
+    """Lists that are shared with others; None looks alone."""
+    holder: Callable[[str, str], Address | None] = lambda _provider, _object_id: None
+    """The address at which the state has an object of a provider, by its id."""
+
+    def is_elsewhere(self, found: Found) -> bool:
+        """Whether the state has this object at another address: its provider was not told of that yet."""
+        address = self.operation.address
+        return self.holder(address.provider, found.object_id) not in {None, address}
 
     def begin(self) -> Ack:
         """``provider.begin``; raises only a ``ProviderError``."""
         return self._guarded("begin", lambda: _an_ack(self.provider.begin(self.request)))
 
-    def wait(self, ack: Ack) -> Mapping[str, JsonValue]:
-        """``provider.wait``; raises only a ``ProviderError``."""
-        return self._guarded(
-            "wait", lambda: _json_outputs(self.provider.wait(self.request, ack, self.worker.stopping))
-        )
+    def deadline(self) -> Deadline:
+        """The end of the time that this operation's object may take, from now on."""
+        return Deadline(self.worker, self.worker.options.timeout_s(self.operation.action))
+
+    def wait(self, ack: Ack, late: Deadline) -> Mapping[str, JsonValue]:
+        """``provider.wait``, called off once it is ``late``; raises only a ``ProviderError``."""
+
+        def stop() -> bool:
+            return self.worker.stopping() or late()
+
+        return self._guarded("wait", lambda: _json_outputs(self.provider.wait(self.request, ack, stop)))
 
     def lookup(self) -> tuple[Found, ...]:
         """``provider.lookup``, tried again with patience; raises ``ProviderError`` or ``Stopped``."""
@@ -88,13 +117,22 @@ class Talk:
                 if not patience.again(e):
                     raise
 
+    def listed(self) -> tuple[Found, ...] | None:
+        """What a list of all that is ours shows of this request's objects; None where only a lookup tells.
+
+        While recovering, one list serves all that look at the same time.
+        """
+        sightings = self.sightings
+        if sightings is None:
+            return None
+        try:
+            return self._guarded("owned", lambda: sightings.of(self.provider, self.request))
+        except ProviderError:
+            return None  # A lookup of its own says what is wrong.
+
     def token_valid(self) -> bool:
         """Whether the same call, sent again now, is known to the provider as the same."""
-        age_s = self.worker.clock() - self.operation.intent_at_s
-        # A negative age means that the clock was set back: nothing is known then.
-        return (
-            self.kind.idempotency is Idempotency.TOKEN and 0 <= age_s < TOKEN_MARGIN * self.kind.token_ttl_s
-        )
+        return token_holds(self.operation, self.kind, self.worker.clock())
 
     def sleep(self, seconds: float) -> None:
         """Sleep, or raise ``Stopped`` as soon as the user wants to stop."""
@@ -127,6 +165,7 @@ def open_talk(  # noqa: PLR0913 - gathers what others then get as one
     stopping: Callable[[], bool],
     notify: Callable[[Retry | Diagnostic], None],
     resumed: bool,
+    holder: Callable[[str, str], Address | None],
 ) -> Talk | Diagnostic:
     """All it takes to carry out an operation, or why nobody can."""
     provider = setting.providers.get(operation.address.provider)
@@ -149,7 +188,16 @@ def open_talk(  # noqa: PLR0913 - gathers what others then get as one
         worker=Worker(options=setting.options, clock=setting.clock, sleep=setting.sleep, stopping=stopping),
         notify=notify,
         resumed=resumed,
+        sightings=setting.sightings if resumed else None,
+        holder=holder,
     )
+
+
+def token_holds(operation: Operation, kind: Kind, now_s: float) -> bool:
+    """Whether its provider still knows this operation's token at ``now_s``, Unix time."""
+    age_s = now_s - operation.intent_at_s
+    # A negative age means that the clock was set back: nothing is known then.
+    return kind.idempotency is Idempotency.TOKEN and 0 <= age_s < TOKEN_MARGIN * kind.token_ttl_s
 
 
 class Patience:

@@ -9,6 +9,27 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from dcplan.diag import Diagnostic
     from dcplan.resources import Action, Address
+    from dcplan.state import Operation
+
+
+class OnError(StrEnum):
+    """What follows when an operation fails."""
+
+    CONTINUE = "continue"
+    """What does not depend on it goes on."""
+    STOP = "stop"
+    """Nothing more is started."""
+    ROLLBACK_NEW = "rollback-new"
+    """Nothing more is started, and what this run made anew is deleted again."""
+
+
+class Failover(StrEnum):
+    """What follows when a pool is sold out."""
+
+    AUTO = "auto"
+    """The machine, or the gang, is had in the plan's next best pool."""
+    NEVER = "never"
+    """The operation fails."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +53,19 @@ class ApplyOptions:
     """How often to report that an operation is still under way."""
     stop_grace_s: float = 3.0
     """After a stop, how long calls under way may take until they are left to the journal."""
+    create_timeout_s: float | None = None
+    """How long to wait for one object to become ready; None is without limit."""
+    update_timeout_s: float | None = None
+    delete_timeout_s: float | None = None
+    on_error: OnError = OnError.CONTINUE
+    failover: Failover = Failover.AUTO
+    repurchase: bool = False
+    """Whether recovery may order again what may have been paid for, when nothing can be seen of it."""
+
+    def timeout_s(self, action: Action) -> float | None:
+        """How long to wait for what a call of this action brings about."""
+        named = {"create": self.create_timeout_s, "update": self.update_timeout_s}
+        return named.get(action.value, self.delete_timeout_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +135,88 @@ class Retry:
     """The number of the try that failed, from 1."""
 
 
-Event: TypeAlias = Started | Acknowledged | Progress | Done | Failed | Skipped | Retry
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapacityAttempt:
+    """A pool is sold out: the machine, with those that must be beside it, is tried in the next one."""
+
+    address: Address
+    action: Action
+    from_pool: str
+    pool: str
+    """Where it is tried now."""
+    machines: int
+    """That go there together."""
+    usd_per_h: float
+    """What these cost there more than planned; negative is less."""
+    why: str
+    """The provider's word."""
+    attempt: int
+    """Which pool this is, the planned one being the first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntentRecorded:
+    """The journal knows, durably, of a call that is about to be made."""
+
+    address: Address
+    action: Action
+    op_id: str
+    """Also the token that the call carries."""
+
+    @classmethod
+    def of(cls, operation: Operation) -> IntentRecorded:
+        """That of an operation."""
+        return cls(address=operation.address, action=operation.action, op_id=operation.op_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntentResolved:
+    """The journal knows, durably, what came of a call."""
+
+    address: Address
+    action: Action
+    op_id: str
+    done: bool
+    """Otherwise the call made nothing."""
+
+    @classmethod
+    def of(cls, operation: Operation, *, done: bool) -> IntentResolved:
+        """That of an operation."""
+        return cls(address=operation.address, action=operation.action, op_id=operation.op_id, done=done)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockAcquired:
+    """The state is ours to write."""
+
+    epoch: int
+    operation: str
+    """The command, such as ``apply``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockWaiting:
+    """Somebody else has the state; it is tried again after a pause."""
+
+    why: str
+    """Who has it, as a sentence."""
+    delay_s: float
+
+
+Event: TypeAlias = (
+    Started
+    | Acknowledged
+    | Progress
+    | Done
+    | Failed
+    | Skipped
+    | Retry
+    | CapacityAttempt
+    | IntentRecorded
+    | IntentResolved
+    | LockAcquired
+    | LockWaiting
+)
 """What ``report`` is called with, always from the thread that called ``execute`` or ``recover``."""
 
 
@@ -115,6 +230,8 @@ class Status(StrEnum):
     """Under way at the provider when dcplan stopped; the journal knows it."""
     NOT_STARTED = "not started"
     """dcplan stopped before."""
+    ROLLED_BACK = "rolled back"
+    """Done, and taken away again because something else failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +273,11 @@ class ApplyReport:
     def skipped(self) -> int:
         """Changes not tried because of those."""
         return self.count(Status.SKIPPED)
+
+    @property
+    def rolled_back(self) -> int:
+        """Changes made and taken away again."""
+        return self.count(Status.ROLLED_BACK)
 
     @property
     def in_progress(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -156,8 +157,9 @@ def span_of(figure: str) -> tuple[float, float]:
     return next((span for ending, span in SPANS.items() if stem.endswith(ending)), SHARE)
 
 
+@cache
 def load_efficiencies() -> Efficiencies:
-    """Read the tables that ship with dcplan: efficiency of hardware, and profiles of software on it."""
+    """The tables that ship with dcplan, read once: efficiency of hardware, and profiles of software on it."""
     root = files("dcplan.catalog").joinpath("data")
     folder = root.joinpath("profiles")
     texts = [root.joinpath("efficiency.yaml").read_text(encoding="utf-8")]

@@ -7,27 +7,35 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from dcplan.apply import ApplyOptions, ApplyReport, Event
+from dcplan.apply import MAX_AGE_S, ApplyReport, Event
 from dcplan.cli.exit_codes import ERROR, INTERRUPTED, OK, TERMINATED
+from dcplan.cli.json_file import open_json
+from dcplan.cli.plan_options import PlanAsked, Shown, make_plan, may_ask
 from dcplan.cli.progress import progress_line
 from dcplan.cli.views.apply import Teller
 from dcplan.diag import has_errors, plural
 from dcplan.workflow.applying import apply, finish_interrupted, providers_of
-from dcplan.workflow.planning import plan, plan_destroy, read_state
-from dcplan.workflow.types import Applied
+from dcplan.workflow.planning import read_state
+from dcplan.workflow.settings import ApplyFlags
+from dcplan.workflow.types import DEFAULT_WORKSPACE, Applied
 
 if TYPE_CHECKING:
     from dcplan.diag import Result
+    from dcplan.plan.outputs import Told
     from dcplan.plan.types import Plan
-    from dcplan.resources import Address
     from dcplan.workflow.types import Project
+
+
+LEAVE_S = 4.5
+"""So long after the first signal the process is gone, whoever does not answer."""
 
 
 class Stopper:
@@ -36,6 +44,7 @@ class Stopper:
     def __init__(self) -> None:
         self.event = threading.Event()
         self.signal: int | None = None
+        self._patience: threading.Timer | None = None
 
     def __call__(self) -> bool:
         """Whether the user wants to stop."""
@@ -43,7 +52,9 @@ class Stopper:
 
     @property
     def exit_code(self) -> int:
-        """The shell's code for the signal that came."""
+        """The shell's code for the signal that came; that of an error when it was no signal."""
+        if self.signal is None:
+            return ERROR
         return TERMINATED if self.signal == signal.SIGTERM else INTERRUPTED
 
     def handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signal module's signature
@@ -53,9 +64,22 @@ class Stopper:
             os._exit(self.exit_code)
         self.signal = number
         self.event.set()
+        self._patience = threading.Timer(LEAVE_S, self._leave)
+        self._patience.daemon = True
+        self._patience.start()
         os.write(
             2, b"\nStopping: no new calls; waiting a moment for those under way. Again to leave at once.\n"
         )
+
+    def end(self) -> None:
+        """Nothing is to be stopped any more."""
+        if self._patience is not None:
+            self._patience.cancel()
+
+    def _leave(self) -> None:
+        """End the process though somebody does not answer, as the server of the state may not."""
+        os.write(2, b"Left without an answer. The journal has what is under way: dcplan apply goes on.\n")
+        os._exit(self.exit_code)
 
 
 @contextmanager
@@ -66,6 +90,7 @@ def stopping() -> Iterator[Stopper]:
     try:
         yield stopper
     finally:
+        stopper.end()
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -77,63 +102,107 @@ def leave_now(code: int) -> NoReturn:
     os._exit(code)
 
 
-def run_apply(  # noqa: PLR0913 - what the two commands were asked
-    project: Project, *, planfile: Path | None, destroy: bool, approved: bool, parallelism: int, as_json: bool
-) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What a command that acts was asked."""
+
+    asked: PlanAsked
+    """The plan to make; not looked at where there is a saved one."""
+    shown: Shown
+    flags: ApplyFlags
+    approved: bool
+    planfile: Path | None = None
+    max_age_s: float = MAX_AGE_S
+
+
+def run_of(
+    asked: PlanAsked,
+    shown: Shown,
+    acting: Mapping[str, Any],
+    *,
+    planfile: Path | None = None,
+    max_age_s: float = MAX_AGE_S,
+) -> Run:
+    """A run from what the command line gave; ``acting`` are the values of ``acting_options``."""
+    return Run(
+        asked=asked,
+        shown=shown,
+        flags=ApplyFlags(
+            parallelism=acting["parallelism"], on_error=acting["on_error"], failover=acting["failover"]
+        ),
+        approved=acting["auto_approve"],
+        planfile=planfile,
+        max_age_s=max_age_s,
+    )
+
+
+def run_apply(project: Project, run: Run) -> int:
     """Plan if there is no plan, ask if nobody has approved, apply; the exit code."""
-    if as_json and not (approved or planfile):
-        raise click.UsageError("--json cannot ask: add -auto-approve, or name a saved plan.")
-    options = ApplyOptions(parallelism=parallelism)
-    teller = Teller(as_json=as_json)
-    teller.version()
-    if planfile is None:
-        ended = _finish_interrupted(project, teller, options)
+    if run.shown.as_json and not (run.approved or run.planfile):
+        raise click.UsageError("-json cannot ask: add -auto-approve, or name a saved plan.")
+    with ExitStack() as files:
+        path = run.shown.json_into
+        into = None if path is None else files.enter_context(open_json(path))
+        teller = Teller(as_json=run.shown.as_json, into=into, concise=run.shown.concise)
+        teller.version()
+        return _run(project, run, teller)
+
+
+def _run(project: Project, run: Run, teller: Teller) -> int:
+    if run.planfile is None:
+        # A refresh-only plan makes no calls that change anything, so it ends none that an apply began.
+        ended = None if run.asked.mode == "refresh-only" else _finish_interrupted(project, teller, run.flags)
         if ended is not None:
             return ended
-        made = _planned(project, teller, destroy=destroy)
+        made = _planned(project, teller, run.asked)
     else:
-        made = _saved(planfile, teller)
+        made = _saved(project, run.planfile, run.max_age_s, teller)
     if made is None:
         return ERROR
-    acts = bool(made.changes or made.interrupted)
-    if destroy and not acts:
-        if as_json:
-            teller.outcome(Applied(plan=made, report=ApplyReport(results=()), recovered=0))
+    acts = bool(made.drift) if made.mode == "refresh-only" else made.acts
+    if not acts and run.planfile is None and made.mode != "apply":
+        teller.outcome(Applied(plan=made, report=ApplyReport(results=()), recovered=0), quiet=True)
         return OK
     # Before anybody is asked: what cannot be done need not be agreed to.
     opened = providers_of(project, made)
     if opened.value is None:
         teller.diagnose(opened.diagnostics)
         return ERROR
-    what = "delete all of these" if destroy else "make these changes"
-    if acts and planfile is None and not approved and not agreed(f"Shall dcplan {what}?"):
+    if acts and run.planfile is None and not run.approved and not agreed(_question(made)):
         return ERROR
     with stopping() as stop:
         teller.expect(len(made.changes), stop)
         # Also without changes: what the state says of the workloads is brought up to date.
-        applied = apply(project, made, report=teller.tell, stop=stop.event, options=options)
-        return _ending(applied, teller, stop, quiet=not acts and planfile is None)
+        applied = apply(project, made, report=teller.tell, stop=stop.event, flags=run.flags)
+        return _ending(project, applied, teller, stop, quiet=not acts and run.planfile is None)
 
 
-def _finish_interrupted(project: Project, teller: Teller, options: ApplyOptions) -> int | None:
+def _question(made: Plan) -> str:
+    name = made.inputs.workspace
+    where = "" if name == DEFAULT_WORKSPACE else f' in workspace "{name}"'
+    if made.mode == "refresh-only":
+        return f"Shall dcplan write this into the state{where}?"
+    return f"Shall dcplan {'delete all of these' if made.mode == 'destroy' else 'make these changes'}{where}?"
+
+
+def _finish_interrupted(project: Project, teller: Teller, flags: ApplyFlags) -> int | None:
     """End what an earlier apply left open, before anything is planned; a code to end with, or none."""
     view = read_state(project)
     if view.value is None or not view.value.interrupted:
         return None  # What is wrong with the state, planning will say.
     count = plural(len(view.value.interrupted), "interrupted operation")
-    code = run_recovery(project, teller, options, saying=f"Resolving {count} of an earlier apply first.")
+    code = run_recovery(project, teller, flags, saying=f"Resolving {count} of an earlier apply first.")
     return None if code == OK else code
 
 
 def run_recovery(
     project: Project,
     teller: Teller,
-    options: ApplyOptions,
+    flags: ApplyFlags,
     *,
     saying: str,
-    choices: Mapping[Address, str | None] | None = None,
 ) -> int:
-    """Resolve interrupted operations, with the user's answers if there are any; the exit code."""
+    """Resolve interrupted operations before a plan is made; the exit code."""
     told: list[str] = []
 
     def report(event: Event) -> None:
@@ -145,9 +214,7 @@ def run_recovery(
 
     with stopping() as stop:
         teller.expect(0, stop)
-        finished = finish_interrupted(
-            project, report=report, stop=stop.event, options=options, choices=choices
-        )
+        finished = finish_interrupted(project, report=report, stop=stop.event, flags=flags)
         teller.diagnose(finished.diagnostics)
         if stop():
             teller.say("Stopped. Run dcplan apply to go on from here.")
@@ -155,21 +222,26 @@ def run_recovery(
     return ERROR if finished.value is None or has_errors(finished.diagnostics) else OK
 
 
-def _saved(planfile: Path, teller: Teller) -> Plan | None:
+def _saved(project: Project, planfile: Path, max_age_s: float, teller: Teller) -> Plan | None:
     """The plan in a file; None after its diagnostics were shown."""
-    from dcplan.plan.codec import read_plan  # noqa: PLC0415 - only for a saved plan
+    from dcplan.workflow.saving import plan_to_apply  # noqa: PLC0415 - only for a saved plan
 
-    read = read_plan(planfile)
+    read = plan_to_apply(project, planfile, max_age_s=max_age_s)
     teller.diagnose(read.diagnostics)
-    if read.value is not None and teller.as_json:
-        teller.plan(read.value)
+    if read.value is not None:
+        teller.plan(read.value, saved=True)
     return read.value
 
 
-def _planned(project: Project, teller: Teller, *, destroy: bool) -> Plan | None:
+def _planned(project: Project, teller: Teller, asked: PlanAsked) -> Plan | None:
     """A new plan, shown; None after its diagnostics were."""
-    with progress_line(quiet=teller.as_json) as progress:
-        planned = plan_destroy(project) if destroy else plan(project, progress=progress)
+    with progress_line(quiet=teller.as_json) as show:
+
+        def progress(stage: str) -> None:
+            show(stage)
+            teller.stage(stage)
+
+        planned = make_plan(project, asked, progress)
     teller.diagnose(planned.diagnostics, more=planned.value is not None)
     if planned.value is not None:
         teller.plan(planned.value.plan)
@@ -177,8 +249,8 @@ def _planned(project: Project, teller: Teller, *, destroy: bool) -> Plan | None:
 
 
 def agreed(question: str) -> bool:
-    """Whether somebody typed ``yes``; where nobody can, no."""
-    if not sys.stdin.isatty():
+    """Whether somebody typed ``yes``; where nobody can, or may be asked, no."""
+    if not sys.stdin.isatty() or not may_ask():
         click.echo("Nobody can answer here, so nothing was changed. Add -auto-approve.", err=True)
         return False
     answer = click.prompt(f"{question} Only 'yes' will do", default="no", show_default=False)
@@ -188,7 +260,17 @@ def agreed(question: str) -> bool:
     return True
 
 
-def _ending(applied: Result[Applied], teller: Teller, stop: Stopper, *, quiet: bool) -> int:
+def _outputs(project: Project, plan: Plan) -> dict[str, Told]:
+    """What the outputs of a plan are now; none where the document names none."""
+    view = read_state(project) if plan.outputs else None
+    if view is None or view.value is None:
+        return {}
+    from dcplan.plan.outputs import resolved_all  # noqa: PLC0415 - only where a document names some
+
+    return resolved_all(plan.outputs, view.value.state.resources)
+
+
+def _ending(project: Project, applied: Result[Applied], teller: Teller, stop: Stopper, *, quiet: bool) -> int:
     """Say what came of it; ``quiet``: the plan has said already that nothing was to be done."""
     teller.finish()
     if applied.diagnostics and not teller.as_json:
@@ -197,8 +279,7 @@ def _ending(applied: Result[Applied], teller: Teller, stop: Stopper, *, quiet: b
     if applied.value is None:
         return ERROR
     report = applied.value.report
-    if teller.as_json or not quiet:
-        teller.outcome(applied.value)
+    teller.outcome(applied.value, quiet=quiet, outputs=_outputs(project, applied.value.plan))
     if report.interrupted:
         leave_now(stop.exit_code)
     return ERROR if report.failed or has_errors(applied.diagnostics) else OK

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import gc
 import importlib
 import os
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from dcplan import __version__
 from dcplan.cli.exit_codes import ERROR, INTERRUPTED
-from dcplan.cli.usage import taught
+from dcplan.cli.usage import ELSEWHERE, show_usage, taught, without_no_color
 
 COMMANDS = {
     "init": "Prepare this folder: the work folder, the state and the providers.",
     "validate": "Check the document; talk to nobody.",
+    "fmt": "Write documents in their canonical layout.",
     "plan": "Work out what to run where, and show what would change.",
     "apply": "Make it so: a saved plan, or a new one after you say yes.",
     "destroy": "Delete everything this project made.",
+    "refresh": "Bring the state up to date with the providers, after you say yes.",
+    "drift": "Show what is not as the state says; changes nothing.",
+    "output": "Show endpoints, machines and the document's outputs.",
+    "recover": "Finish what an interrupted apply left open, after you say yes.",
+    "orphans": "List what this state made and nobody knows of; take it in or delete it.",
+    "history": "Show who changed what and when, and how it ended.",
     "show": "Show what was last applied, or a saved plan.",
-    "state": "Look into the state, and mend it: list, show, pull, resolve, force-unlock.",
+    "import": "Write entries for what exists and the state does not hold.",
+    "state": "Look into the state, and mend it: list, show, pull, mv, rm, push, resolve, force-unlock.",
+    "providers": "List the providers' packages, and lock them.",
+    "workspace": "Keep several states of one document apart: list, show, new, select, delete.",
     "graph": "Print the resources and what needs what, as DOT or JSON.",
     "explain": "Tell why a workload runs as it does, and what else was considered.",
     "estimate": "Predict one layout of one model, part by part; no document is needed.",
@@ -35,6 +47,10 @@ COMMANDS = {
 }
 
 
+CLI_ARGS = "DCPLAN_CLI_ARGS"
+"""Environment variables that begin so hold arguments, as if they had been typed."""
+
+
 class LazyGroup(click.Group):
     """A group whose commands live in ``dcplan.cli.commands.<name>`` and are imported when used."""
 
@@ -43,7 +59,12 @@ class LazyGroup(click.Group):
         try:
             code = super().main(*args, **{**kwargs, "standalone_mode": False})
         except click.ClickException as problem:
-            taught(problem, args[0] if args else kwargs.get("args") or sys.argv[1:]).show()
+            typed = args[0] if args else kwargs.get("args") or sys.argv[1:]
+            given = {name: value for name, value in os.environ.items() if name.startswith(CLI_ARGS)}
+            words = [*typed, *(word for text in given.values() for word in text.split())]
+            show_usage(taught(problem, words))
+            if given:
+                click.echo(f"Arguments were also taken from {', '.join(given)}.", err=True)
             code = ERROR
         except click.Abort:
             # Ctrl-C where nothing was under way.
@@ -70,11 +91,14 @@ class LazyGroup(click.Group):
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             from dcplan.diag import did_you_mean  # noqa: PLC0415 - difflib is slow to import
 
-            hint = did_you_mean(args[0], COMMANDS)
-            if args[0] == "help":
-                hint = "Write dcplan --help, or dcplan COMMAND --help."
+            hint = ELSEWHERE.get(args[0]) or did_you_mean(args[0], COMMANDS)
             ctx.fail(f"There is no command {args[0]!r}. {hint}".strip())
-        return super().resolve_command(ctx, args)
+        name, command, rest = super().resolve_command(ctx, args)
+        words, plain = without_no_color([*_from_environment(name or "", command, rest)])
+        if plain:
+            ctx.color = False
+        ctx.meta["dcplan.arguments"] = tuple(words)
+        return name, command, words
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
         """The list of commands, without importing any."""
@@ -108,9 +132,32 @@ def cli(ctx: click.Context, chdir: str | None, *, no_color: bool) -> None:
         ctx.color = False
 
 
+def _from_environment(name: str, command: click.Command | None, rest: list[str]) -> list[str]:
+    """The arguments of a command, those of the environment first, so that what is typed wins.
+
+    ``DCPLAN_CLI_ARGS`` is for every command, ``DCPLAN_CLI_ARGS_plan`` for one, ``DCPLAN_CLI_ARGS_state_list``
+    for one in a group.
+    """
+    inside = 1 if isinstance(command, click.Group) and rest and not rest[0].startswith("-") else 0
+    path = "_".join([name, *rest[:inside]]).replace("-", "_")
+    given = [os.environ.get(variable, "") for variable in (CLI_ARGS, f"{CLI_ARGS}_{path}")]
+    if not any(given):
+        return rest
+    import shlex  # noqa: PLC0415 - only for those who set them
+
+    try:
+        words = [word for text in given for word in shlex.split(text)]
+    except ValueError as problem:
+        raise click.UsageError(f"{CLI_ARGS} cannot be read: {problem}. Close its quotes.") from None
+    return [*rest[:inside], *words, *rest[inside:]]
+
+
 GARBAGE_THRESHOLDS = (100_000, 50, 50)
 """When Python looks for reference cycles.  dcplan makes many values and next to no cycles; with Python's
 own thresholds a third of a plan of 10,000 resources is spent on looking at them again and again."""
+
+UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What the system says of a disk that takes no more, such as the one that the output is redirected to."""
 
 
 def main() -> None:
@@ -122,13 +169,28 @@ def main() -> None:
         # The reader (head, less) has gone: there is nobody left to tell.
         sys.stderr.close()
         sys.exit(ERROR)
-    except Exception:
+    except Exception as problem:
+        if isinstance(problem, OSError) and problem.errno in UNWRITABLE:
+            _unwritten(problem)
         # What users do wrong becomes diagnostics; an exception that comes this far is ours.
         click.echo(
             "This is a bug in dcplan. Please report it with the lines below. Your state is safe:", err=True
         )
         click.echo("the next apply first finds out what the last one did.\n", err=True)
         raise
+
+
+def _unwritten(problem: OSError) -> NoReturn:
+    """Say that the output has nowhere to go, and end."""
+    with contextlib.suppress(OSError):  # Standard error may be on the same disk.
+        click.echo(
+            f"error: The output could not be written\n  {problem.strerror}. Make room, or write elsewhere. "
+            "Of an apply nothing is lost: the next one\n  first finds out what this one did.",
+            err=True,
+        )
+    with contextlib.suppress(OSError):
+        sys.stdout.close()  # Or the interpreter tries it once more, and complains.
+    sys.exit(ERROR)
 
 
 if __name__ == "__main__":

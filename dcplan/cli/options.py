@@ -23,6 +23,12 @@ FORMAT_VERSION = "1.0"
 EXECUTOR = "serial|processes[=N]|dask=ADDRESS"
 """Who may be named to work out questions."""
 
+ARGUMENTS = "dcplan.arguments"
+"""In click's ``meta``: the words behind the command, of which some win over others by their order."""
+
+COMPACT_WARNINGS = "dcplan.compact_warnings"
+"""In click's ``meta``: whether warnings that are alike are told in one line."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -67,16 +73,53 @@ def document_options(function: F) -> F:
     return function
 
 
+LOCK_TIMEOUT = "dcplan.lock_timeout_s"
+"""In click's ``meta``: how long to wait for the lock."""
+
+
+def _note_timeout(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    """Keep what ``-lock-timeout`` says where ``project_of`` finds it."""
+    from dcplan.units import UnitError, parse_duration_s  # noqa: PLC0415 - only for those who wait
+
+    if value is None:
+        return
+    try:
+        ctx.meta[LOCK_TIMEOUT] = parse_duration_s(value)
+    except UnitError as problem:
+        raise click.BadParameter(str(problem)) from None
+
+
+lock_option = click.option(
+    "-lock-timeout",
+    "--lock-timeout",
+    metavar="DURATION",
+    expose_value=False,
+    callback=_note_timeout,
+    help="While somebody else has locked the state, try again for so long, such as 10m.",
+)
+
+
 def acting_options(function: F) -> F:
     """``-auto-approve`` and ``-parallelism``: for the commands that change something."""
     for option in (
         click.option(
             "-parallelism",
             "--parallelism",
-            default=10,
-            show_default=True,
             type=click.IntRange(1, 200),
-            help="Operations under way at the same time.",
+            help="Operations under way at the same time; default 10, or what the document says.",
+        ),
+        click.option(
+            "-on-error",
+            "--on-error",
+            type=click.Choice(("continue", "stop", "rollback-new")),
+            help="When an operation fails: go on with what does not depend on it (default), start nothing "
+            "more, or take away again what this run made anew.",
+        ),
+        click.option(
+            "-failover",
+            "--failover",
+            type=click.Choice(("auto", "never")),
+            help="When a pool is sold out: take the plan's next best one (default), or fail.",
         ),
         click.option(
             "-auto-approve",
@@ -84,6 +127,7 @@ def acting_options(function: F) -> F:
             is_flag=True,
             help="Do not ask; needed where nobody can answer.",
         ),
+        lock_option,
     ):
         function = option(function)
     return function
@@ -97,6 +141,13 @@ def executor_option(help_: str) -> Callable[[F], F]:
     return click.option("-executor", "--executor", metavar=EXECUTOR, help=help_)
 
 
+def hide(command: click.Command, names: frozenset[str]) -> None:
+    """Leave options out of the help of a command that refuses them or does nothing with them."""
+    for param in command.params:
+        if isinstance(param, click.Option) and param.name in names:
+            param.hidden = True
+
+
 def fanout_of(executor: str) -> Fanout:
     """Who is named by ``-executor``; a name that means nobody ends the command."""
     from dcplan.workflow.executors import read_fanout  # noqa: PLC0415 - only for those who name one
@@ -104,12 +155,14 @@ def fanout_of(executor: str) -> Fanout:
     try:
         return read_fanout(executor)
     except ValueError as problem:
-        raise click.BadParameter(str(problem), param_hint="--executor") from None
+        raise click.BadParameter(str(problem), param_hint="-executor") from None
 
 
 def project_of(files: tuple[Path, ...], variables: tuple[str, ...], var_files: tuple[Path, ...]) -> Project:
-    """The project in the current folder; a malformed ``-var`` ends the command."""
+    """The project in the current folder; a malformed ``-var`` or workspace ends the command."""
+    from dcplan.workflow.inputs import default_var_files, later_files  # noqa: PLC0415 - as below
     from dcplan.workflow.types import Project  # noqa: PLC0415 - only commands that need a project pay for it
+    from dcplan.workflow.workspaces import selected  # noqa: PLC0415 - as above
 
     values: dict[str, str] = {}
     for text in variables:
@@ -117,19 +170,37 @@ def project_of(files: tuple[Path, ...], variables: tuple[str, ...], var_files: t
         if not sign or not name:
             raise click.BadParameter(f"{text!r} is not NAME=VALUE, as in -var ttft=500ms", param_hint="-var")
         values[name.strip()] = value
+    workspace = selected(Path.cwd(), os.environ)
+    ctx = click.get_current_context(silent=True)
+    if workspace.value is None:
+        stop_with(workspace.diagnostics, as_json=False)
+    always = default_var_files(Path.cwd())
+    typed = () if ctx is None else ctx.meta.get(ARGUMENTS, ())
     return Project(
-        folder=Path.cwd(), files=files, variables=values, var_files=var_files, env=dict(os.environ)
+        folder=Path.cwd(),
+        files=files,
+        variables=values,
+        var_files=(*always, *var_files),
+        later={name: count + len(always) for name, count in later_files(typed).items() if name in values},
+        env=dict(os.environ),
+        workspace=workspace.value,
+        lock_timeout_s=0.0 if ctx is None else ctx.meta.get(LOCK_TIMEOUT, 0.0),
     )
 
 
 def echo_json(data: Mapping[str, object], diagnostics: Diagnostics = ()) -> None:
     """Print the JSON of a command that went well: its data, and the warnings it came with."""
+    click.echo(json_text(data, diagnostics))
+
+
+def json_text(data: Mapping[str, object], diagnostics: Diagnostics = ()) -> str:
+    """The JSON of a command: its data, if it has any, and what it has to say."""
     import json  # noqa: PLC0415 - only for programs
 
     from dcplan.cli.views.diagnostics import to_data  # noqa: PLC0415 - as above
 
     said = [to_data(d) for d in diagnostics]
-    click.echo(json.dumps({"format_version": FORMAT_VERSION, **data, "diagnostics": said}, indent=2))
+    return json.dumps({"format_version": FORMAT_VERSION, **data, "diagnostics": said}, indent=2)
 
 
 def stop_with(diagnostics: Diagnostics, *, as_json: bool, code: int = ERROR) -> NoReturn:
@@ -155,4 +226,6 @@ def show_diagnostics(diagnostics: Diagnostics, *, as_json: bool, more: bool = Fa
         shown = {"format_version": FORMAT_VERSION, "diagnostics": [to_data(d) for d in diagnostics]}
         click.echo(json.dumps(shown, indent=2))
     else:
-        click.echo(as_text(diagnostics) + ("\n" if more else ""), err=True)
+        ctx = click.get_current_context(silent=True)
+        compact = ctx is not None and bool(ctx.meta.get(COMPACT_WARNINGS))
+        click.echo(as_text(diagnostics, compact=compact) + ("\n" if more else ""), err=True)

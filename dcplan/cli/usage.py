@@ -2,11 +2,49 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+
+ELSEWHERE = {
+    "help": "Write dcplan --help, or dcplan COMMAND --help.",
+    "force-unlock": "Write: dcplan state force-unlock",
+    "list": "Write: dcplan state list, or dcplan workspace list",
+    "taint": "To make something anew: dcplan plan -replace=ADDRESS",
+    "untaint": "Nothing is ever marked here: only -replace=ADDRESS makes something anew.",
+    "env": "Write: dcplan workspace",
+    "get": "Providers are Python packages, found once they are installed. Then: dcplan init",
+    "login": "Providers and state servers use the credentials that your environment has.",
+    "console": "To look at values: dcplan output, or dcplan show -json",
+    "test": "To try a document: dcplan validate, and dcplan plan",
+}
+"""What people who know other tools type for a command, and how it is called here."""
+
+NO_COLOUR = frozenset({"-no-color", "--no-color"})
+
+_SPELLINGS = re.compile(r"'(--?[\w-]+)'(?: / '--?[\w-]+')+")
+_ARGUMENT = re.compile(r"'\[?([A-Z]+)\]?(?:\.\.\.)?'")
+
+
+def without_no_color(words: list[str]) -> tuple[list[str], bool]:
+    """A command's words without ``-no-color``, which may stand anywhere before ``--``; whether it did."""
+    end = words.index("--") if "--" in words else len(words)
+    kept = [word for word in words[:end] if word not in NO_COLOUR]
+    return [*kept, *words[end:]], len(kept) < end
+
+
+def show_usage(problem: click.ClickException) -> None:
+    """Tell what was typed wrongly on standard error, with the same words as any other problem."""
+    ctx = getattr(problem, "ctx", None)
+    if ctx is not None:
+        click.echo(ctx.get_usage(), err=True, color=ctx.color)
+        click.echo(f"All options: {ctx.command_path} --help\n", err=True, color=ctx.color)
+    told = _SPELLINGS.sub(r"\1", problem.format_message())
+    head = click.style("error: ", fg="red", bold=True)
+    click.echo(head + _ARGUMENT.sub(r"\1", told), err=True, color=None if ctx is None else ctx.color)
 
 
 def taught(problem: click.ClickException, typed: Sequence[str]) -> click.ClickException:

@@ -8,7 +8,7 @@ from dcplan.config.check import Names, check
 from dcplan.config.document import Document
 from dcplan.config.files import default_paths
 from dcplan.config.load import Loaded, load_document
-from dcplan.config.portable import filled
+from dcplan.config.portable import filled, hidden_names
 from dcplan.config.source_map import SourceMap
 from dcplan.config.typed import load_typed, validate_settings
 
@@ -20,6 +20,7 @@ __all__ = [
     "check",
     "default_paths",
     "filled",
+    "hidden_names",
     "load_document",
     "load_typed",
     "validate_settings",

@@ -9,9 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
+from dcplan.config.backend import backend_is_one
+from dcplan.config.backend_secrets import backend_holds_no_secret
+from dcplan.config.check_conditions import CONDITION_RULES
 from dcplan.config.check_goals import objective_says_something, pins_are_places
+from dcplan.config.check_lifecycle import LIFECYCLE_RULES
 from dcplan.config.check_places import egress_has_an_amount, network_has_users, users_add_up
 from dcplan.config.check_purchase import PURCHASE_RULES
+from dcplan.config.check_refactor import REFACTOR_RULES
 from dcplan.config.check_variants import (
     draft_is_another_model,
     pruned_in_one_way,
@@ -26,7 +31,9 @@ from dcplan.config.document import (
     ServeWorkload,
     TrainWorkload,
 )
+from dcplan.config.encryption import encryption_is_meant
 from dcplan.config.limits import Constraints
+from dcplan.config.outputs import ignore_rules_have_two_parts, outputs_refer
 from dcplan.diag import ConfigPath, Diagnostic, Diagnostics, did_you_mean, error, listed
 
 
@@ -331,5 +338,13 @@ RULES: tuple[Rule, ...] = (
     network_has_users,
     egress_has_an_amount,
     *PURCHASE_RULES,
+    *REFACTOR_RULES,
+    *LIFECYCLE_RULES,
+    *CONDITION_RULES,
+    outputs_refer,
+    backend_is_one,
+    backend_holds_no_secret,
+    encryption_is_meant,
+    ignore_rules_have_two_parts,
     architecture_adds_up,
 )

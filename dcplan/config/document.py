@@ -12,8 +12,15 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag
 
+from dcplan.config.apply_spec import ApplySpec
+from dcplan.config.backend_spec import BackendSpec
+from dcplan.config.checks_spec import CheckSpec, ConditionSpec
+from dcplan.config.encryption_spec import EncryptionSpec
+from dcplan.config.lifecycle_spec import AS_USUAL, LifecycleSpec
 from dcplan.config.limits import ANYTHING, Constraints, Objective, ProjectConstraints
+from dcplan.config.outputs import DriftSpec, Output
 from dcplan.config.places import EgressSpec, LatencySpec, RegionSpec, Users
+from dcplan.config.refactor_spec import ImportSpec, MovedSpec, RemovedSpec
 from dcplan.config.strict import FormatName, Name, PositiveCount, PositiveDuration, Strict
 from dcplan.config.values import Fraction, Many, RatePerS
 from dcplan.diag import ConfigPath
@@ -25,6 +32,12 @@ class Variable(Strict):
     type: Literal["string", "number", "integer", "boolean", "duration", "bytes", "rate", "money"] = "string"
     default: str | int | float | bool | None = None
     description: str = ""
+    sensitive: bool = False
+    """Shown nowhere, kept in no plan and no state: read again, where it comes from, by every command."""
+    ephemeral: bool = False
+    """As ``sensitive``, and another one each time: to be given again to every command."""
+    validation: Many[ConditionSpec] = ()
+    """Conditions over ``value``."""
 
 
 class MoeSpec(Strict):
@@ -244,6 +257,11 @@ class ServeWorkload(Strict):
     """false: left out when not everything fits."""
     priority: int = 0
     """Of what need not run, higher ones are kept first."""
+    lifecycle: LifecycleSpec = AS_USUAL
+    preconditions: Many[ConditionSpec] = ()
+    """What must be true of the plan."""
+    postconditions: Many[ConditionSpec] = ()
+    """What must be true of what then exists."""
     constraints: Constraints = ANYTHING
 
     def named_models(self) -> Iterator[tuple[ConfigPath, str]]:
@@ -279,6 +297,11 @@ class TrainWorkload(Strict):
     """false: left out when not everything fits."""
     priority: int = 0
     """Of what need not run, higher ones are kept first."""
+    lifecycle: LifecycleSpec = AS_USUAL
+    preconditions: Many[ConditionSpec] = ()
+    """What must be true of the plan."""
+    postconditions: Many[ConditionSpec] = ()
+    """What must be true of what then exists."""
     constraints: Constraints = ANYTHING
 
     def named_models(self) -> Iterator[tuple[ConfigPath, str]]:
@@ -308,3 +331,19 @@ class Document(Strict):
     workloads: dict[Name, Workload]
     constraints: ProjectConstraints = ProjectConstraints.model_construct()
     objective: Objective = Objective.model_construct()
+    moved: Many[MovedSpec] = ()
+    """What has got another name."""
+    removed: Many[RemovedSpec] = ()
+    """What no longer stands here, and whether it is destroyed for that."""
+    import_: Many[ImportSpec] = Field(default=(), alias="import")
+    """What exists already, and is to be managed from now on."""
+    checks: Many[CheckSpec] = ()
+    """What should be true; plan and apply warn when it is not."""
+    apply: ApplySpec = ApplySpec.model_construct()
+    outputs: dict[Name, Output] = Field(default={})
+    """What ``dcplan output`` tells, by name."""
+    backend: BackendSpec | None = None
+    """Where the state is kept; default: a file of this folder."""
+    encryption: EncryptionSpec | None = None
+    """Keys of saved plans and of states on a server; default: neither is encrypted."""
+    drift: DriftSpec = DriftSpec.model_construct()

@@ -20,6 +20,7 @@ from dcplan.config.reader import read_file
 from dcplan.config.source_map import SourceMap
 from dcplan.config.variables import Outside, resolve
 from dcplan.diag import ConfigPath, Diagnostic, Diagnostics, Result, has_errors
+from dcplan.diag.hidden import forget_hidden
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -51,6 +52,8 @@ def load_document(  # noqa: PLR0913 - all that can shape a document from outside
     variables: Mapping[str, str] | None = None,
     var_files: Sequence[Path] = (),
     env: Mapping[str, str] | None = None,
+    workspace: str = "default",
+    later: Mapping[str, int] | None = None,
     known_models: Collection[str] | None = None,
     also: Callable[[Document, Path], Diagnostics] | None = None,
 ) -> Result[Loaded]:
@@ -58,16 +61,19 @@ def load_document(  # noqa: PLR0913 - all that can shape a document from outside
 
     ``paths`` are YAML files or folders of them.  ``variables`` come from
     ``--var``, ``var_files`` from ``--var-file``; ``env`` is the environment.
+    ``later`` says of a name in ``variables`` how many of the files were given before it (default: all).
+    ``workspace`` is what ``${workspace}`` stands for.
     ``known_models`` are the catalogue's, when it is at hand.  ``also`` is asked
     about the sound entries of a document with errors, and the folder it stands
     in, so that later rooms can complain in the same breath.
     """
+    forget_hidden()
     gathered = gather(paths)
     outside_files = [read_file(path, shown(path)) for path in var_files]
     said: Diagnostics = (*gathered.diagnostics, *(d for f in outside_files for d in f.diagnostics))
     if gathered.value is None or any(f.value is None for f in outside_files):
         return Result(None, in_order(said))
-    outside = Outside(variables or {}, [f.unwrap() for f in outside_files], env or {})
+    outside = Outside(variables or {}, [f.unwrap() for f in outside_files], env or {}, workspace, later or {})
     return _load(gathered.value, outside, known_models, said, also or (lambda *_: ()))
 
 
@@ -98,7 +104,9 @@ def _load(
     if document is None or has_errors(placed):
         return Result(None, placed)
     settings = portable(document.providers, resolved.templates)
-    return Result(Loaded(document, source, gathered.files, _digest(document), root, settings), placed)
+    kept = {path: text for path, text in resolved.templates.items() if "${var." in text}
+    digest = _digest(document, kept)
+    return Result(Loaded(document, source, gathered.files, digest, root, settings), placed)
 
 
 def _rules_of_the_sound(
@@ -193,9 +201,15 @@ def _with_architectures(document: Document, root: Path) -> tuple[Document, Diagn
     return document.model_copy(update={"models": models}), tuple(said)
 
 
-def _digest(document: Document) -> str:
-    """SHA-256 of the canonical JSON of everything but the variables, whose values are in it."""
-    content = document.model_dump(mode="json", exclude={"variables"})
+def _digest(document: Document, hidden: Mapping[ConfigPath, str]) -> str:
+    """SHA-256 of the canonical JSON of everything but the variables, whose values are in it.
+
+    Where the state is kept says nothing of what is wanted, and is left out as well.  ``hidden`` are the
+    values of hidden variables, as references: no file tells anything of them, not even a digest.
+    """
+    content = document.model_dump(mode="json", exclude={"variables", "backend"})
+    if hidden:
+        content["providers"] = portable(document.providers, hidden)
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -1,7 +1,7 @@
-"""``${var.x}`` and ``${env.X}``: values from outside, put into the document's data.
+"""``${var.x}``, ``${env.X}`` and ``${workspace}``: values from outside, put into the document's data.
 
-Precedence, low to high: the variable's default, ``DCPLAN_VAR_X``, variable
-files in their order, ``--var``.
+Precedence, low to high: the variable's default, ``DCPLAN_VAR_X``, ``dcplan.vars.yaml``,
+``*.auto.vars.yaml`` by name, then ``--var`` and ``--var-file`` in the order in which they were given.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dcplan import units
+from dcplan.config.hidden_variables import HOMES, broken_rules, check_hidden, is_hidden, misplaced
 from dcplan.diag import ConfigPath, Diagnostic, Diagnostics, SourceRange, did_you_mean, error
+from dcplan.diag.hidden import hide
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -37,6 +39,23 @@ class Outside:
     files: Sequence[Content] = ()
     """From ``--var-file``, in order."""
     env: Mapping[str, str] = field(default_factory=dict)
+    workspace: str = "default"
+    """What ``${workspace}`` stands for."""
+    later: Mapping[str, int] = field(default_factory=dict)
+    """Of a name from ``--var``, how many of the files were given before it; the others win over it."""
+
+    def given(self, name: str) -> tuple[Any, str, SourceRange | None] | None:
+        """The value that something outside gives to a variable, where it comes from, and its place."""
+        files = list(self.files)
+        before = self.later.get(name, len(files)) if name in self.variables else 0
+        for content in reversed(files[before:]):
+            if name in content.data:
+                return content.data[name], "the variable file", content.source.values[(name,)]
+        if name in self.variables:
+            return self.variables[name], "-var", None
+        if env_name(name) in self.env:
+            return self.env[env_name(name)], env_name(name), None
+        return None
 
 
 @dataclass(frozen=True)
@@ -49,7 +68,8 @@ class Resolved:
     secrets: Mapping[ConfigPath, frozenset[str]]
     """Texts from the environment, by the path of the value that holds them; they must not be shown."""
     templates: Mapping[ConfigPath, str]
-    """The same values with ``${env.NAME}`` in place of those texts, as they may stand in a file."""
+    """The same values with ``${env.NAME}``, or ``${var.name}`` of a hidden variable, in place of those texts,
+    as they may stand in a file."""
     diagnostics: Diagnostics
 
 
@@ -125,6 +145,7 @@ def resolve(data: dict[str, Any], outside: Outside) -> Resolved:
     """Replace every reference in ``data``; all problems at once."""
     resolver = _Resolver(data, outside)
     resolver.settle()
+    hide(resolver.hidden.values())
     resolver.complain_of_undeclared()
     resolved = {
         key: value if key == "variables" else resolver.walk(value, (key,)) for key, value in data.items()
@@ -157,6 +178,8 @@ class _Resolver:
         self.bad: set[ConfigPath] = set()
         self.secrets: dict[ConfigPath, frozenset[str]] = {}
         self.templates: dict[ConfigPath, str] = {}
+        self.hidden: dict[str, str] = {}
+        """Of variables that are sensitive or ephemeral."""
         self._secret_variables: dict[str, str] = {}
         self._touched: set[str] = set()
         self.diagnostics: list[Diagnostic] = []
@@ -167,29 +190,42 @@ class _Resolver:
             type_ = spec.get("type", "string") if isinstance(spec, dict) else None
             if not isinstance(type_, str) or type_ not in _CONVERT:
                 continue  # the document's own check says what is wrong with the declaration
+            if is_hidden(spec):
+                self.diagnostics += check_hidden(name, spec)
             given = self._given(name, spec)
             if given is None:
                 detail = (
                     f'The variable "{name}" has neither a default nor a value. '
-                    f"Give it one with --var {name}=..., in a --var-file or as {env_name(name)}."
+                    f"Give it one with -var {name}=..., in a -var-file or as {env_name(name)}."
                 )
                 self._say("unset-variable", "A variable has no value", detail, ("variables", name))
                 continue
             if given.secret:
                 self._secret_variables[name] = str(given.value)
+            if is_hidden(spec):
+                self.hidden[name] = str(given.value)
+                hide([str(given.value)])
             self._convert(name, type_, given)
+            if name in self.values:
+                self.diagnostics += broken_rules(
+                    name,
+                    spec,
+                    self.values[name],
+                    source=given.source,
+                    shown=not given.secret,
+                    where=given.range,
+                )
 
     def _given(self, name: str, spec: Mapping[str, Any]) -> _Given | None:
         """The value with the highest precedence."""
-        if name in self.outside.variables:
-            return _Given(self.outside.variables[name], "--var", path=("variables", name))
-        for content in reversed(self.outside.files):
-            if name in content.data:
-                where = content.source.values[(name,)]
-                return _Given(content.data[name], "the variable file", range=where)
-        if env_name(name) in self.outside.env:
-            value = self.outside.env[env_name(name)]
-            return _Given(value, env_name(name), secret=True, path=("variables", name))
+        given = self.outside.given(name)
+        if given is not None:
+            value, source, where = given
+            hidden = is_hidden(spec)
+            secret = hidden or source == env_name(name)
+            path = ("variables", name) if where is None or hidden else None
+            # Of a hidden value the place is not told either: messages show the line that they are about.
+            return _Given(value, source, secret=secret, path=path, range=None if hidden else where)
         if spec.get("default") is None:
             return None
         return _Given(spec["default"], "the default", path=("variables", name, "default"))
@@ -217,7 +253,7 @@ class _Resolver:
         """Values for variables that nobody declared; the environment may hold what it likes."""
         for name in self.outside.variables:
             if name not in self.declared:
-                self._undeclared(name, f"--var {name}", ("variables",), None)
+                self._undeclared(name, f"-var {name}", ("variables",), None)
         for content in self.outside.files:
             for name in content.data:
                 if name not in self.declared:
@@ -282,6 +318,8 @@ class _Resolver:
         """A reference as it may stand in a file: what comes from the environment stays a reference to it."""
         inside = match[1] or ""
         variable = _VARIABLE.fullmatch(inside)
+        if variable and variable[1] in self.hidden:
+            return f"${{var.{variable[1]}}}"
         if variable and variable[1] in self._secret_variables:
             return f"${{env.{env_name(variable[1])}}}"
         if match[0] == "$${" or _ENVIRONMENT.fullmatch(inside):
@@ -307,11 +345,19 @@ class _Resolver:
             return self._variable(variable[1], path)
         if environment := _ENVIRONMENT.fullmatch(inside):
             return self._environment(environment[1], path)
-        detail = f"${{{inside}}} is neither ${{var.name}} nor ${{env.NAME}}. Write $${{ for a plain ${{."
+        if inside.strip() == "workspace":
+            return self.outside.workspace
+        detail = (
+            f"${{{inside}}} is none of ${{var.name}}, ${{env.NAME}} and ${{workspace}}. "
+            "Write $${ for a plain ${."
+        )
         self._bad(path, detail)
         return None
 
     def _variable(self, name: str, path: ConfigPath) -> Any:
+        if name in self.hidden and path[0] not in HOMES:
+            self.bad.add(path)
+            self.diagnostics.append(misplaced(name, path))
         if name in self._secret_variables:
             self._touched.add(self._secret_variables[name])
         if name in self.values:

@@ -14,11 +14,13 @@ import csv
 import gzip
 import io
 import math
+import operator
 from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 from dcplan.demand.types import Lengths
@@ -95,13 +97,13 @@ def summarise(trace: Trace) -> TraceSummary:
     count = len(trace.arrival_s)
     duration_s = trace.duration_s
     mean_gap_s = duration_s / (count - 1)
-    gaps = (later - earlier for earlier, later in zip(trace.arrival_s, trace.arrival_s[1:], strict=False))
-    variance = math.fsum((gap - mean_gap_s) ** 2 for gap in gaps) / (count - 1)
+    gaps = map(operator.sub, trace.arrival_s[1:], trace.arrival_s)
+    variance = math.fsum([(gap - mean_gap_s) ** 2 for gap in gaps]) / (count - 1)
     mean_rate = 1 / mean_gap_s
     peak = mean_rate
     if duration_s >= BIN_S:
         whole = int(duration_s // BIN_S)
-        bins = Counter(int(arrival // BIN_S) for arrival in trace.arrival_s)
+        bins = Counter([int(arrival // BIN_S) for arrival in trace.arrival_s])
         peak = max(bins[i] for i in range(whole)) / BIN_S
     return TraceSummary(
         requests=count,
@@ -134,28 +136,13 @@ def _column(header: list[str], names: tuple[str, ...]) -> int:
 
 def _parse(name: str, rows: list[list[str]], columns: list[int], origin: ConfigPath) -> Result[Trace]:
     """Turn rows into arrays; the first rows that cannot be read are named by their line."""
-    values: list[tuple[float, float, float]] = []
-    bad: list[int] = []
-    arrival, prompt, output = columns
-    for line, row in enumerate(rows, start=2):
-        if not row:
-            continue
-        try:
-            value = (_seconds(row[arrival]), float(row[prompt]), float(row[output]))
-        except (ValueError, IndexError):
-            bad.append(line)
-            continue
-        # Spelled out because this runs once a request; NaN lies between no two numbers.
-        if -_INF < value[0] < _INF and 0 <= value[1] < _INF and 0 <= value[2] < _INF:
-            values.append(value)
-        else:
-            bad.append(line)
+    values, bad = _at_once(rows, columns) or _one_by_one(rows, columns)
     if len(values) < 2 or len(bad) > len(values):  # noqa: PLR2004 - a rate needs two arrivals
         where = f" Line {bad[0]} is the first that cannot be read." if bad else ""
         return _refused(
             origin, f"{name} holds {len(values)} readable requests; at least two are needed.{where}"
         )
-    values.sort(key=lambda value: value[0])
+    values.sort(key=operator.itemgetter(0))
     first = values[0][0]
     if values[-1][0] <= first:
         return _refused(origin, f"All requests of {name} arrive at the same moment, so it has no rate.")
@@ -171,11 +158,48 @@ def _parse(name: str, rows: list[list[str]], columns: list[int], origin: ConfigP
             ),
         )
     trace = Trace(
-        arrival_s=array("d", (value[0] - first for value in values)),
-        prompt_tokens=array("d", (value[1] for value in values)),
-        output_tokens=array("d", (max(value[2], 1.0) for value in values)),
+        arrival_s=array("d", [value[0] - first for value in values]),
+        prompt_tokens=array("d", [value[1] for value in values]),
+        output_tokens=array("d", [max(value[2], 1.0) for value in values]),
     )
     return Result(trace, diagnostics)
+
+
+_Values = list[tuple[float, float, float]]
+"""Of each request that can be read: its arrival in seconds, its prompt and its output in tokens."""
+
+
+def _at_once(rows: list[list[str]], columns: list[int]) -> tuple[_Values, list[int]] | None:
+    """The values of rows that are plain numbers without exception, much sooner; None where one is not."""
+    try:
+        arrival, prompt, output = ([float(row[column]) for row in rows if row] for column in columns)
+    except (ValueError, IndexError):
+        return None
+    sound = all(map(math.isfinite, chain(arrival, prompt, output)))
+    if not sound or min(prompt, default=0.0) < 0 or min(output, default=0.0) < 0:
+        return None
+    return list(zip(arrival, prompt, output, strict=True)), []
+
+
+def _one_by_one(rows: list[list[str]], columns: list[int]) -> tuple[_Values, list[int]]:
+    """The values of the rows that can be read, and the lines of those that cannot."""
+    values: _Values = []
+    bad: list[int] = []
+    arrival, prompt, output = columns
+    for line, row in enumerate(rows, start=2):
+        if not row:
+            continue
+        try:
+            value = (_seconds(row[arrival]), float(row[prompt]), float(row[output]))
+        except (ValueError, IndexError):
+            bad.append(line)
+            continue
+        # Spelled out because this runs once a request; NaN lies between no two numbers.
+        if -_INF < value[0] < _INF and 0 <= value[1] < _INF and 0 <= value[2] < _INF:
+            values.append(value)
+        else:
+            bad.append(line)
+    return values, bad
 
 
 def _seconds(text: str) -> float:

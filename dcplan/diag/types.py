@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
 
+from dcplan.diag.hidden import redacted
+
 T = TypeVar("T")
 
 ConfigPath = tuple[str | int, ...]
@@ -83,7 +85,7 @@ def error(  # noqa: PLR0913 - the fields of a diagnostic
         severity=Severity.ERROR,
         code=code,
         summary=summary,
-        detail=detail,
+        detail=redacted(detail),
         path=path,
         on_key=on_key,
         address=address,
@@ -107,7 +109,7 @@ def warning(  # noqa: PLR0913 - as error
         severity=Severity.WARNING,
         code=code,
         summary=summary,
-        detail=detail,
+        detail=redacted(detail),
         path=path,
         on_key=on_key,
         address=address,

@@ -121,8 +121,13 @@ def tightness(b: Builder) -> Terms:
 
 
 def names(b: Builder) -> Terms:
-    """Choices, then pools, whose names come first (``in_order``): arbitrary, but always the same."""
-    rank = {pool.id: i for i, pool in enumerate(in_order(b.pools))}
+    """Choices, then pools, whose names come first (``in_order``): arbitrary, but always the same.
+
+    Pools with idle machines come before the others: what was had there is not given back for its equal.
+    """
+    idle = b.problem.idle
+    by_name = sorted(in_order(b.pools), key=lambda pool: pool.id not in idle)
+    rank = {pool.id: i for i, pool in enumerate(by_name)}
     order = {choice: i for i, choice in enumerate(sorted(b.take))}
     counts = [*b.replicas.items(), *b.beside.items()]
     places = [(rank[pool], var) for (_, pool), var in counts if rank[pool]]

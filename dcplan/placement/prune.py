@@ -86,6 +86,7 @@ def _dominated(problem: Problem, pairs: Pairs) -> set[str]:
         w.spread or w.affinity or w.survive or w.pins for w in problem.workloads
     )
     today = {allotment.pool for allotment in (*problem.current, *problem.current_beside)}
+    today |= problem.idle
     today |= {pin.place for w in problem.workloads for pin in w.pins if pin.kind == "pool"}
     crowded = {rule.pool for rule in problem.racks}
     alike: defaultdict[tuple[object, ...], list[Pool]] = defaultdict(list)

@@ -53,6 +53,7 @@ def _named(problem: Problem) -> Iterator[str]:
     """Pools that something speaks of by name."""
     for allotment in (*problem.current, *problem.current_beside):
         yield allotment.pool
+    yield from sorted(problem.idle)
     for rule in problem.racks:
         yield rule.pool
     for paid in problem.paid:

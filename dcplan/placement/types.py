@@ -246,6 +246,8 @@ class Problem:
     """Where replicas run today; keeping them there breaks ties between equal costs."""
     current_beside: tuple[Allotment, ...] = ()
     """Where their parts beside are today."""
+    idle: frozenset[str] = frozenset()
+    """Pools with machines that are there and have nothing to run: of equals, these come first."""
     goals: tuple[Goal, ...] = (only(Measure.COST),)
     """What is minimised, one after the other."""
     max_moves: MovesRule | None = None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import tempfile
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dcplan.diag import Result, SourceRange, error
+from dcplan.plan.sealed import Unsealable, is_sealed
 from dcplan.plan.types import PLAN_VERSION, PlacedWorkload, Plan
 
 if TYPE_CHECKING:
@@ -16,8 +19,12 @@ if TYPE_CHECKING:
 
     from pydantic import TypeAdapter
 
+    from dcplan.plan.sealed import Sealer
     from dcplan.resources import JsonValue
 
+ASSOCIATED = b"plan"
+"""What a sealed plan is bound to be."""
+_DIGEST = re.compile(rb',"sha256":"([0-9a-f]{64})"}\Z')
 NOT_A_PLAN = "The file is not a plan of this version"
 
 
@@ -34,22 +41,35 @@ def to_json(plan: Plan, *, indent: int | None = None) -> str:
     return adapter().dump_json(plan, indent=indent).decode()
 
 
-def write_plan(plan: Plan, path: Path) -> None:
-    """Write the plan to ``path`` with mode 0600; a half-written file is never seen there."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+def write_plan(plan: Plan, path: Path, sealer: Sealer | None = None) -> None:
+    """Write the plan to ``path`` with mode 0600, sealed by ``sealer``; never half-written."""
+    content = _with_digest(to_json(plan).encode())
+    if sealer is not None:
+        content = sealer.seal(content, ASSOCIATED)
+    if _is_device(path):
+        path.write_bytes(content)  # It is written to; to put a file in its place would break it for all.
+        return
+    target = path.resolve()  # Of a link, the file that it leads to.
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(to_json(plan))
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(path)
+        Path(name).replace(target)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
 
 
-def read_plan(path: Path) -> Result[Plan]:
-    """The plan in a file."""
+def _is_device(path: Path) -> bool:
+    """Whether a path is a device, a pipe, or a process's own output, such as ``/dev/stdout``."""
+    system = path.is_symlink() and path.absolute().parts[1:2] in {("dev",), ("proc",)}
+    return system or (path.exists() and not path.is_file() and not path.is_dir())
+
+
+def read_plan(path: Path, sealer: Sealer | None = None) -> Result[Plan]:
+    """The plan in a file, which ``sealer`` opens."""
     from pydantic import ValidationError  # noqa: PLC0415 - as ``adapter``
 
     try:
@@ -57,8 +77,14 @@ def read_plan(path: Path) -> Result[Plan]:
     except OSError as problem:
         detail = f"{path} cannot be read: {problem.strerror}."
         return Result(None, (error("plan-unreadable", "The plan cannot be read", detail),))
+    opened = _opened(text, path, sealer)
+    if opened.value is None:
+        return Result(None, opened.diagnostics)
+    whole = _is_whole(opened.value)
+    if whole is False:
+        return _damaged(path, "does not match")
     try:
-        plan = adapter().validate_json(text)
+        plan = adapter().validate_json(opened.value)
     except ValidationError as problem:
         first: Any = problem.errors()[0]
         where = ".".join(str(p) for p in first["loc"]) or "its beginning"
@@ -71,7 +97,48 @@ def read_plan(path: Path) -> Result[Plan]:
     if plan.version != PLAN_VERSION:
         detail = f"{path} has version {plan.version}; this dcplan reads version {PLAN_VERSION}."
         return Result(None, (error("not-a-plan", NOT_A_PLAN, detail),))
-    return Result(plan)
+    return Result(plan) if whole else _damaged(path, "is missing")
+
+
+def _damaged(path: Path, how: str) -> Result[Plan]:
+    detail = f"{path} is not as it was written: its digest {how}. Nothing was changed. Plan again."
+    return Result(None, (error("plan-damaged", "The plan is damaged", detail),))
+
+
+def _with_digest(text: bytes) -> bytes:
+    """A plan's JSON with the sha256 of itself as its last key, so that harm done to the file is noticed."""
+    return text[:-1] + b',"sha256":"' + hashlib.sha256(text).hexdigest().encode() + b'"}'
+
+
+def _is_whole(content: bytes) -> bool | None:
+    """Whether a plan is as it was written; None without a digest: whatever it is, it was not written here."""
+    found = _DIGEST.search(content)
+    if found is None:
+        return None
+    return hashlib.sha256(content[: found.start()] + b"}").hexdigest() == found[1].decode()
+
+
+def _opened(content: bytes, path: Path, sealer: Sealer | None) -> Result[bytes]:
+    """What a file holds, once it is decrypted if need be."""
+    if not is_sealed(content):
+        if sealer is None or sealer.accepts_plain:
+            return Result(content)
+        detail = (
+            f"{path} is not encrypted, and the document asks for encryption. Plan again; or allow such files "
+            "for a while with encryption: {fallback: unencrypted}."
+        )
+        return Result(None, (error("plan-not-encrypted", "The plan is not encrypted", detail),))
+    if sealer is None:
+        detail = (
+            f"{path} is encrypted, and no key is known here. Run the command where the document with its "
+            "`encryption` is, or put the passphrase into DCPLAN_PASSPHRASE."
+        )
+        return Result(None, (error("plan-encrypted", "The plan is encrypted", detail),))
+    try:
+        return Result(sealer.open(content, ASSOCIATED))
+    except Unsealable as problem:
+        detail = f"{path} cannot be decrypted. {problem} Nothing was changed."
+        return Result(None, (error("plan-not-decrypted", "The plan cannot be decrypted", detail),))
 
 
 def deployment_of(plan: Plan, applied_at: str) -> dict[str, JsonValue]:

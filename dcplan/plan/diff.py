@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ Kinds = Mapping[tuple[str, str], "Kind"]
 """Kinds by (provider name, kind name)."""
 
 
-def _by_address(address: Address) -> tuple[str, str, str, int]:
+def by_address(address: Address) -> tuple[str, str, str, int]:
     """Addresses as people count: chat-9 before chat-10."""
     stem, _, number = address.name.rpartition("-")
     if number.isdecimal():
@@ -31,32 +31,35 @@ class Diff:
     unchanged: int
 
 
-def diff(
+def diff(  # noqa: PLR0913, PLR0917 - what is, what shall be, and what is known of both
     prior: Mapping[Address, Resource],
     desired: ResourceGraph,
     kinds: Kinds,
     found: Mapping[Address, Found | None] | None = None,
     left_out: Container[str] = (),
+    replaced: Collection[Address] = (),
 ) -> Diff:
     """The changes that turn ``prior`` into ``desired``.
 
     ``found`` is what the providers have for each prior resource (None: gone);
     without it the state is believed.  What differs from the *cloud* is changed,
     so drift is mended by the same words as an edit.  What is deleted of the
-    workloads in ``left_out`` is so because others come first.
+    workloads in ``left_out`` is so because others come first.  What is wanted
+    of ``replaced`` is made anew, because somebody asked for it.
     """
     changes: dict[Address, Change] = {}
-    for address in sorted(prior.keys() | desired.resources.keys(), key=_by_address):
+    for address in sorted(prior.keys() | desired.resources.keys(), key=by_address):
         before = prior.get(address)
         gone = before is not None and found is not None and address in found and found[address] is None
         there = found.get(address) if found is not None else None
         change = _change(address, before, desired.resources.get(address), kinds, gone=gone, there=there)
         if change is not None:
             changes[address] = change
+    _replace_asked(changes, prior, desired, replaced)
     _follow_replacements(changes, prior, desired, kinds)
     _preempt(changes, prior, left_out)
     unchanged = sum(1 for a in desired.resources if a not in changes)
-    return Diff(changes=tuple(changes[a] for a in sorted(changes, key=_by_address)), unchanged=unchanged)
+    return Diff(changes=tuple(changes[a] for a in sorted(changes, key=by_address)), unchanged=unchanged)
 
 
 def _change(  # noqa: PLR0913 - the three values to compare, and what is known of the first
@@ -75,10 +78,10 @@ def _change(  # noqa: PLR0913 - the three values to compare, and what is known o
         return Change(address=address, action=Action.DELETE, before=before, after=None, reason=reason)
     if gone:
         return Change(address=address, action=Action.CREATE, before=None, after=after, reason=Reason.GONE)
-    recorded = _differing(before.attributes, after.attributes)
-    drifted = () if there is None else _differing(there.attributes, after.attributes)
+    recorded = differing(before.attributes, after.attributes)
+    drifted = () if there is None else differing(there.attributes, after.attributes)
     changed = tuple(sorted({*recorded, *drifted}))
-    if not changed and before.needs == after.needs:
+    if not changed and set(before.needs) == set(after.needs):
         return None
     kind = kinds.get((address.provider, address.kind))
     fixed = kind is not None and any(name in kind.replace_on for name in changed)
@@ -93,7 +96,7 @@ def _change(  # noqa: PLR0913 - the three values to compare, and what is known o
     )
 
 
-def _differing(one: Mapping[str, object], other: Mapping[str, object]) -> tuple[str, ...]:
+def differing(one: Mapping[str, object], other: Mapping[str, object]) -> tuple[str, ...]:
     """Names whose values differ; a list and a tuple of the same items are the same."""
     return tuple(
         sorted(
@@ -106,7 +109,7 @@ def _differing(one: Mapping[str, object], other: Mapping[str, object]) -> tuple[
 
 def same_attributes(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
     """Whether two sets of attributes are the same, as far as JSON can tell."""
-    return not _differing(one, other)
+    return not differing(one, other)
 
 
 def _plain(value: object) -> object:
@@ -115,6 +118,27 @@ def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return {k: _plain(v) for k, v in value.items()}
     return value
+
+
+def _replace_asked(
+    changes: dict[Address, Change],
+    prior: Mapping[Address, Resource],
+    desired: ResourceGraph,
+    asked: Collection[Address],
+) -> None:
+    """Make anew what is there, is wanted, and would have stayed."""
+    for address in asked:
+        before, wanted, change = prior.get(address), desired.resources.get(address), changes.get(address)
+        if before is None or wanted is None or (change is not None and change.action is not Action.UPDATE):
+            continue
+        changes[address] = Change(
+            address=address,
+            action=Action.REPLACE,
+            before=before,
+            after=replace(wanted, outputs={}),
+            changed=() if change is None else change.changed,
+            reason=Reason.ASKED,
+        )
 
 
 def _follow_replacements(
@@ -128,11 +152,16 @@ def _follow_replacements(
     for address, resource in desired.resources.items():
         for need in resource.needs:
             dependants.setdefault(need, []).append(address)
-    todo = [a for a, c in changes.items() if c.action is Action.REPLACE or c.reason is Reason.GONE]
+    # A create may be of ground that was lost before: the state has no row of it, but things that need it.
+    lost = {a for a, c in changes.items() if c.action is Action.CREATE and c.reason is not Reason.GONE}
+    todo = [a for a, c in changes.items() if c.action in {Action.REPLACE, Action.CREATE}]
     while todo:
-        for address in dependants.get(todo.pop(), ()):
+        ground = todo.pop()
+        for address in dependants.get(ground, ()):
             before, change = prior.get(address), changes.get(address)
             if before is None or _only_points(kinds, address):
+                continue
+            if ground in lost and ground not in before.needs:
                 continue
             if change is not None and change.action is not Action.UPDATE:
                 continue
@@ -173,4 +202,4 @@ def touched(changes: Iterable[Change], prior: Mapping[Address, Resource]) -> tup
         seen.add(change.address)
         if change.after is not None:
             seen.update(n for n in change.after.needs if n in prior)
-    return tuple(sorted(seen, key=_by_address))
+    return tuple(sorted(seen, key=by_address))

@@ -46,7 +46,7 @@ def lower(
         mine = [m for m in assignment.machines if provider_of[m.name] == provider]
         placements[provider] = Placement(
             project=demand.project,
-            machines=_groups(mine, offerings, standby),
+            machines=machine_groups(mine, offerings, standby),
             workloads=tuple(
                 _workload(w, candidates, replicas[provider, w.name], weights)
                 for w in demand.workloads
@@ -56,7 +56,7 @@ def lower(
     return placements
 
 
-def _groups(
+def machine_groups(
     machines: list[MachineSlot], offerings: Mapping[str, Offering], standby: Collection[str]
 ) -> tuple[MachineGroup, ...]:
     """Machines of one pool and one owner together; those that stand by for a gang are no part of it."""

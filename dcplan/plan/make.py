@@ -134,10 +134,20 @@ def make_plan(  # noqa: PLR0913 - the values of all the stages before it
         unchanged=diff.unchanged,
         interrupted=interrupted,
         inputs=inputs,
-        read_set=tuple(
-            ReadEntry(address=str(a), digest=digest_of(state.resources.get(a)))
-            for a in touched(diff.changes, state.resources)
-        ),
+        read_set=_read_set(diff, state),
         root=root,
         settings={name: dict(values) for name, values in settings.items()},
+    )
+
+
+def _read_set(diff: Diff, state: State) -> tuple[ReadEntry, ...]:
+    """What the plan believes of each address it will touch, here or as ``before`` of its change."""
+    told = {c.address for c in diff.changes if c.before is not None}
+    return tuple(
+        ReadEntry(
+            address=str(a),
+            digest=digest_of(state.resources.get(a)),
+            found=None if a in told else state.resources.get(a),
+        )
+        for a in touched(diff.changes, state.resources)
     )

@@ -6,10 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dcplan.plan.diff import same_attributes
+from dcplan.plan.fallbacks import by_machine, elsewhere
+from dcplan.plan.state_changes import settled
 from dcplan.resources import Action, Change, digest_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dcplan.plan.fallbacks import Fallback
     from dcplan.plan.types import Plan
+    from dcplan.resources import Address
     from dcplan.state.types import State
 
 
@@ -17,11 +23,16 @@ def remaining(plan: Plan, state: State) -> Plan:
     """The plan without the changes that have been made since it was.
 
     A change counts as made when its address is no longer as the plan found it
-    but as the plan wants it.  Of a replace whose delete was made, the create is
-    left.  Anything else that differs is for the staleness check to refuse.
+    but as the plan wants it, there or in a pool that the plan names instead.  Of a
+    replace whose delete was made, the create is left.  Anything else that differs
+    is for the staleness check to refuse.
     """
+    plan = settled(plan, state.resources)
     believed = {entry.address: entry.digest for entry in plan.read_set}
-    made = {str(c.address) for c in plan.changes if _is_made(c, believed.get(str(c.address)), state)}
+    fallbacks = by_machine(plan.fallbacks)
+    made = {
+        str(c.address) for c in plan.changes if _is_made(c, believed.get(str(c.address)), state, fallbacks)
+    }
     half = {str(c.address) for c in plan.changes if _is_half_made(c, plan, state)}
     if not made and not half:
         return plan
@@ -43,7 +54,9 @@ def superseded(plan: Plan, state: State) -> bool:
     return isinstance(applied_at, str) and applied_at > plan.created_at
 
 
-def _is_made(change: Change, believed: str | None, state: State) -> bool:
+def _is_made(
+    change: Change, believed: str | None, state: State, fallbacks: Mapping[Address, Fallback]
+) -> bool:
     now = state.resources.get(change.address)
     if digest_of(now) == believed:
         return False
@@ -51,7 +64,10 @@ def _is_made(change: Change, believed: str | None, state: State) -> bool:
         return now is None
     return (
         now is not None
-        and same_attributes(now.attributes, change.after.attributes)
+        and any(
+            same_attributes(now.attributes, one.attributes)
+            for one in (change.after, *elsewhere(change.after, fallbacks))
+        )
         and set(now.needs) == set(change.after.needs)
     )
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from dcplan.placement.aims import LeftOut
 from dcplan.placement.rank_types import RankMap
 from dcplan.placement.types import Allotment, PoolUse, SolverReport
 from dcplan.plan.bought import BoughtAhead
-from dcplan.resources import Action, Change
+from dcplan.plan.fallbacks import Fallback, SoldOut
+from dcplan.plan.settings import AS_USUAL, ApplySettings
+from dcplan.provider.origins import ProviderOrigin
+from dcplan.resources import Action, Address, Change, Resource
 from dcplan.sharding.types import Candidate
 
 PLAN_VERSION = 1
@@ -102,6 +106,34 @@ class PlacedWorkload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Overlap:
+    """Machines that run besides the others for as long as an apply takes: ``create_before_destroy``."""
+
+    pool: str
+    machine: str
+    machines: int
+    usd_per_h: float
+    """Of these."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """Something that the document asks of a plan or of what it makes, and what became of it."""
+
+    kind: Literal["check", "precondition", "postcondition"]
+    name: str = ""
+    """Of a check."""
+    workload: str = ""
+    """Whose pre- or postcondition it is."""
+    condition: str
+    """In CEL."""
+    message: str
+    verdict: Literal["holds", "fails", "unknown", "wrong"] = "unknown"
+    why: str = ""
+    """Why it is unknown or wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Digests:
     """sha256 of what the plan was made from."""
 
@@ -110,6 +142,12 @@ class Digests:
     """Of machines, prices and availability, as they were offered."""
     lineage: str
     serial: int
+    providers: tuple[ProviderOrigin, ...] = ()
+    """The packages that the providers came from."""
+    policies: str = ""
+    """Of the rules that judged the plan; empty where there are none."""
+    workspace: str = "default"
+    """Whose state it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +156,51 @@ class ReadEntry:
 
     address: str
     digest: str | None
+    found: Resource | None = None
+    """What was there, where no change of the plan has it as its ``before``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """Where a provider has something else than the state says."""
+
+    address: Address
+    before: Resource
+    """As the state has it."""
+    after: Resource | None
+    """As the provider has it; None: it is gone."""
+    attributes: tuple[str, ...] = ()
+    """Names of the attributes that differ."""
+    outputs: tuple[str, ...] = ()
+    """Names of the outputs that differ."""
+    ready: bool = True
+    """Whether the provider calls it ready."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedOutput:
+    """An output that the document names."""
+
+    value: str
+    """What it refers to, such as ``workloads.chat.endpoint``."""
+    sensitive: bool = False
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partial:
+    """What a plan was confined to, and what it leaves for another time."""
+
+    targets: tuple[str, ...] = ()
+    """Addresses and workloads: only these, and what they need."""
+    excludes: tuple[str, ...] = ()
+    """Addresses and workloads: all but these, and what needs them."""
+    left: dict[str, int] = field(default_factory=dict)
+    """Changes that are wanted and not in the plan, by action."""
+    unfinished: tuple[str, ...] = ()
+    """Workloads that will not yet run as the plan tells of them."""
+    usd_per_h: float | None = None
+    """Of all machines once these changes are made; None is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +213,15 @@ class Plan:
     project: str
     created_at: str
     mode: str = "apply"
-    """``apply`` or ``destroy``."""
+    """``apply``, ``destroy``, or ``refresh-only``: ``changes`` is empty, ``drift`` goes into the state."""
+    partial: Partial | None = None
+    """None: everything that is wanted."""
+    replaced: tuple[str, ...] = ()
+    """Addresses that are made anew because somebody asked for it."""
+    refreshed: bool = True
+    """Whether the providers were asked what is there; otherwise the state was believed."""
+    drift: tuple[Drift, ...] = ()
+    """Of a refresh-only plan: what is not as the state says."""
     workloads: tuple[PlacedWorkload, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     """Workloads that need not run, and do not, because not everything fits."""
@@ -144,11 +235,25 @@ class Plan:
     footprint: Footprint | None = None
     before_usd_per_h: float | None = None
     solver: SolverReport | None = None
+    state_changes: tuple[Change, ...] = ()
+    """What is moved, forgotten, imported or noted in the state, before anything else is done."""
     changes: tuple[Change, ...] = ()
     """Without the no-ops."""
+    conditions: tuple[Condition, ...] = ()
+    """Checks, preconditions and postconditions, as they were answered when it was made."""
+    overlaps: tuple[Overlap, ...] = ()
+    """What is needed besides while it is applied."""
     unchanged: int = 0
+    fallbacks: tuple[Fallback, ...] = ()
+    """Where new machines may be had if their pool is sold out."""
+    sold_out: tuple[SoldOut, ...] = ()
+    """Pools that were sold out a while ago: left out, or bought in again."""
+    apply: ApplySettings = AS_USUAL
+    """How to apply it, as the document says."""
+    outputs: dict[str, PlannedOutput] = field(default_factory=dict)
+    """By the names of the document."""
     interrupted: tuple[str, ...] = ()
-    """Addresses whose last operation was interrupted; apply resolves them first."""
+    """Operations that an interrupted apply left open and what is done about each first, a line each."""
     inputs: Digests
     read_set: tuple[ReadEntry, ...] = ()
     root: str = "."
@@ -156,6 +261,11 @@ class Plan:
     settings: dict[str, dict[str, object]] = field(default_factory=dict)
     """Settings of each provider, so that apply needs no document.  Never a secret."""
 
+    @property
+    def acts(self) -> bool:
+        """Whether applying it would change anything, if only the state."""
+        return bool(self.changes or self.state_changes or self.interrupted or self.drift)
+
     def count(self, action: Action) -> int:
         """How many changes do this."""
-        return sum(1 for c in self.changes if c.action is action)
+        return sum(1 for c in (*self.state_changes, *self.changes) if c.action is action)

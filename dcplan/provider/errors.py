@@ -10,6 +10,8 @@ Three families decide what may happen next:
 
 from __future__ import annotations
 
+from dcplan.diag.hidden import redacted
+
 
 class ProviderError(Exception):
     """A provider could not do what was asked.  ``detail`` is a full sentence for people."""
@@ -18,8 +20,9 @@ class ProviderError(Exception):
     code = "provider-error"
 
     def __init__(self, detail: str) -> None:
-        super().__init__(detail)
-        self.detail = detail
+        clean = redacted(detail)
+        super().__init__(clean)
+        self.detail = clean
 
 
 class DefiniteError(ProviderError):

@@ -74,7 +74,11 @@ class Provider(Protocol):
         """What is there now, by as few calls as the cloud allows."""
 
     def owned(self, lineage: str) -> tuple[Found, ...]:
-        """Every object that carries this owner tag, whatever the state says."""
+        """Every object that carries this owner tag, whatever the state says.
+
+        All pages of it, by as few list calls as the cloud allows, side by side where one does not
+        need the answer of another.  An object that is missing here is no orphan to anybody.
+        """
 
 
 @runtime_checkable
@@ -83,6 +87,22 @@ class HasQuotas(Protocol):
 
     def quotas(self) -> Result[tuple[Quota, ...]]:
         """What counts against which quota, and how much each is."""
+
+
+@runtime_checkable
+class HasOwners(Protocol):
+    """A provider that can give an object another owner tag; with others the tag stays as it is made.
+
+    Without it, what was forgotten still carries this state's tag, and what belongs to another state cannot
+    be taken over.
+    """
+
+    def set_owner(self, request: Request) -> None:
+        """Put ``request.lineage`` and the name of ``request.address`` on the object ``request.object_id``.
+
+        An empty lineage takes the tag away.  Done twice, it does nothing the second time.  Raises
+        ``AlreadyGone`` when there is no such object, ``Conflict`` when the owner has one of that name.
+        """
 
 
 ProviderFactory: TypeAlias = Callable[[Mapping[str, object], Path], Result[Provider]]

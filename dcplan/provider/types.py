@@ -155,6 +155,8 @@ class Found:
     outputs: Mapping[str, JsonValue]
     token: str | None = None
     lineage: str | None = None
+    made_at_s: float | None = None
+    """Unix time at which it was made; None where the provider does not tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,10 @@ Knows: the standard library.       Never: a cloud, a store, a clock.
 
 from dcplan.resources.digest import digest_of
 from dcplan.resources.graph import ResourceGraph
-from dcplan.resources.types import Action, Address, Change, JsonValue, Reason, Resource
+from dcplan.resources.types import STATE_ACTIONS, Action, Address, Change, JsonValue, Reason, Resource
 
 __all__ = [
+    "STATE_ACTIONS",
     "Action",
     "Address",
     "Change",

@@ -25,6 +25,7 @@ def digest_of(resource: Resource | None) -> str | None:
         "known_after_apply": sorted(resource.known_after_apply),
         "outputs": resource.outputs,
         "protect": resource.protect,
+        **({} if resource.on_remove == "destroy" else {"on_remove": resource.on_remove}),
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from typing_extensions import TypeAliasType
 
@@ -72,6 +72,8 @@ class Resource:
     outputs: Mapping[str, JsonValue] = field(default_factory=dict)
     protect: bool = False
     """Refuse any plan that destroys it; kept in state, so it outlives the YAML that set it."""
+    on_remove: Literal["destroy", "forget"] = "destroy"
+    """What becomes of it when its workload is taken out of the document; kept in state as well."""
 
 
 class Action(StrEnum):
@@ -82,6 +84,18 @@ class Action(StrEnum):
     REPLACE = "replace"
     DELETE = "delete"
     NOOP = "no-op"
+    MOVE = "move"
+    """The state knows it by another address from now on."""
+    FORGET = "forget"
+    """It stays where it is, and dcplan has nothing to do with it any more."""
+    IMPORT = "import"
+    """It is there, and is dcplan's from now on."""
+    RECORD = "record"
+    """The state notes something of it that its provider need not know."""
+
+
+STATE_ACTIONS = frozenset({Action.MOVE, Action.FORGET, Action.IMPORT, Action.RECORD})
+"""What changes the state and not the thing itself; a plan has these apart, and they come first."""
 
 
 class Reason(StrEnum):
@@ -92,9 +106,15 @@ class Reason(StrEnum):
     GROUND = "what it runs on is replaced"
     CANNOT_UPDATE = "attributes differ that cannot be changed in place"
     NOT_WANTED = "no workload needs it any more"
+    ASKED = "asked for"
     PREEMPTED = "left out for what comes first"
     GONE = "recorded, but gone from the provider"
     DRIFTED = "changed outside dcplan"
+    MOVED = "renamed"
+    FOLLOWS = "names what is renamed"
+    FORGOTTEN = "removed, not destroyed"
+    IMPORTED = "the document names it"
+    RULES = "lifecycle rules"
     SAME = "as wanted"
 
 
@@ -109,3 +129,5 @@ class Change:
     changed: tuple[str, ...] = ()
     """Names of the attributes that differ."""
     reason: Reason = Reason.SAME
+    previous_address: Address | None = None
+    """Where a moved resource was; of a change to the thing itself, what its provider still calls it."""

@@ -23,12 +23,13 @@ SHOWN = 4
 """Names in one sentence."""
 
 
-def classes_for(
+def classes_for(  # noqa: PLR0913, PLR0917 - what is asked, what there is, and what is known of it
     demand: WorkloadDemand,
     offerings: Iterable[Offering],
     machines: Mapping[str, Machine],
     accelerators: Mapping[str, Accelerator],
     topology: Topology,
+    known: dict[str, list[Reach]] | None = None,
 ) -> Result[tuple[MachineClass, ...]]:
     """The machine classes of the pools that the workload's limits leave.
 
@@ -36,7 +37,11 @@ def classes_for(
     their zone and price: a layout that holds in one holds in all of them.
     Machines behind one switch are a class of their own where they have better
     links than those of the whole pool.
+
+    ``known`` is what was found of pools for other workloads of the same offerings, and is added to:
+    a pool of many machines takes long to look at, and looks the same to all.
     """
+    known = {} if known is None else known
     usable = [o for o in offerings if o.available and o.usd_per_h is not None and o.machines != 0]
     left = [o for o in usable if _within(demand, o)]
     if not left:
@@ -45,14 +50,14 @@ def classes_for(
     home = [o for o in left if allowed_there(demand.limits.residency, o.place)]
     if not home:
         return Result(None, nowhere_allowed(demand, left))
-    groups: dict[tuple[str, Within, str], list[_Reach]] = {}
+    groups: dict[tuple[str, Within, str], list[Reach]] = {}
     for offering in home:
-        for reach in _reaches(offering, topology):
+        for reach in _known(offering, topology, known):
             groups.setdefault(reach.key, []).append(reach)
     elsewhere: dict[tuple[str, Within, str], list[str]] = {}
     for offering in left if len(home) < len(left) else ():
         if not allowed_there(demand.limits.residency, offering.place):
-            for reach in _reaches(offering, topology):
+            for reach in _known(offering, topology, known):
                 elsewhere.setdefault(reach.key, []).append(offering.pool)
     return Result(
         tuple(
@@ -74,7 +79,7 @@ def classes_for(
 
 
 @dataclass(frozen=True, slots=True)
-class _Reach:
+class Reach:
     """How far the machines of a gang may lie apart in a pool, what links they then have, and how many."""
 
     offering: Offering
@@ -88,9 +93,16 @@ class _Reach:
         return self.offering.machine, self.within, repr(self.links.facts)
 
 
-def _reaches(offering: Offering, topology: Topology) -> list[_Reach]:
+def _known(offering: Offering, topology: Topology, known: dict[str, list[Reach]]) -> list[Reach]:
+    """The reaches of a pool, looked for once."""
+    if offering.pool not in known:
+        known[offering.pool] = _reaches(offering, topology)
+    return known[offering.pool]
+
+
+def _reaches(offering: Offering, topology: Topology) -> list[Reach]:
     """The whole pool, and one of its racks where its links are better."""
-    whole = _Reach(offering, Within.POOL, topology.links_of(offering.pool), offering.machines)
+    whole = Reach(offering, Within.POOL, topology.links_of(offering.pool), offering.machines)
     racks = topology.racks_of(offering.pool)
     fullest = max(racks.values(), key=len, default=())
     if len(fullest) < 2 or len(racks) < 2:  # noqa: PLR2004 - a gang, and more than one place for it
@@ -98,16 +110,16 @@ def _reaches(offering: Offering, topology: Topology) -> list[_Reach]:
     rack = topology.links_among(offering.pool, fullest)
     if rack.scale_out.bytes_per_s <= whole.links.scale_out.bytes_per_s:
         return [whole]
-    return [whole, _Reach(offering, Within.RACK, rack, len(fullest))]
+    return [whole, Reach(offering, Within.RACK, rack, len(fullest))]
 
 
-def _cheapest(members: list[_Reach]) -> float | None:
+def _cheapest(members: list[Reach]) -> float | None:
     """Of one machine per hour, where it is cheapest."""
     prices = [reach.offering.usd_per_h for reach in members]
     return min((price for price in prices if price is not None), default=None)
 
 
-def _most(members: list[_Reach]) -> int | None:
+def _most(members: list[Reach]) -> int | None:
     """The most machines that one gang can have: those of the largest pool; None where one is unknown."""
     known = [reach.machines for reach in members if reach.machines is not None]
     return max(known) if len(known) == len(members) else None

@@ -1,11 +1,11 @@
 """State: what dcplan made and was about to make, kept so that no crash can lose it.
 
 Takes: Record (an intent, an answer, an outcome).       Gives: State, Operation, Lease.
-Knows: SQLite, file locks, JSON.                        Never: a provider, a clock, a secret.
+Knows: SQLite, file locks, blobs on servers, leases.    Never: a provider, a secret.
 """
 
 from dcplan.state.check import check
-from dcplan.state.codec import from_json, json_schema, to_json
+from dcplan.state.codec import from_json, json_schema, restored_from, to_json
 from dcplan.state.errors import Fenced, StateDamaged, StateError, StateUnreadable
 from dcplan.state.local import LocalStore, open_store
 from dcplan.state.store import JournalWriter, Lease, Locker, StateReader, StateStore, StateWriter
@@ -19,6 +19,8 @@ from dcplan.state.types import (
     Phase,
     Record,
     Recorded,
+    Restored,
+    RunNoted,
     State,
     Tries,
     Voided,
@@ -39,6 +41,8 @@ __all__ = [
     "Phase",
     "Record",
     "Recorded",
+    "Restored",
+    "RunNoted",
     "State",
     "StateDamaged",
     "StateError",
@@ -52,5 +56,6 @@ __all__ = [
     "from_json",
     "json_schema",
     "open_store",
+    "restored_from",
     "to_json",
 ]

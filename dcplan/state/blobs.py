@@ -54,10 +54,11 @@ class Blobs(Protocol):
         Raises ``BlobConflict`` when it holds something else.
         """
 
-    def delete(self, name: str, *, expected: str | None = None) -> None:
-        """Remove, if the name holds version ``expected`` (None: whatever it holds); nothing there is fine.
+    def delete(self, name: str) -> None:
+        """Remove, whatever the name holds; nothing there is fine.
 
-        Raises ``BlobConflict`` when it holds something else.
+        Never compared: only what nobody reads any more is removed, and some servers that compare before
+        they write do not before they remove.
         """
 
     def names(self, prefix: str) -> Sequence[str]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dcplan.diag import Diagnostics, Result, error, has_errors
 from dcplan.resources import Address
 from dcplan.state import rows
 from dcplan.state.check import check
-from dcplan.state.types import State
+from dcplan.state.types import Restored, State, Tries
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _SHOWN = 5
 """Mistakes of a document that are told; the rest are likely their echo."""
 
 
-def to_json(state: State, *, indent: int | None = 2) -> str:
+def to_json(state: State, *, tries: Mapping[Address, Tries] | None = None, indent: int | None = 2) -> str:
     """The state as a ``state.v1`` document, resources in order of address."""
     from dcplan.state import file  # noqa: PLC0415 - pydantic, which other uses of a state do without
 
@@ -29,12 +32,22 @@ def to_json(state: State, *, indent: int | None = 2) -> str:
         serial=state.serial,
         resources=records,
         deployment=deployment,
+        tries={
+            str(address): file.TriesRecord(generation=tried.generation, attempt=tried.attempt)
+            for address, tried in sorted((tries or {}).items())
+        },
     )
     return file.adapter().dump_json(document, indent=indent).decode()
 
 
 def from_json(text: str | bytes) -> Result[State]:
-    """The state of a ``state.v1`` document; diagnostics ``state-damaged`` and those of ``check``."""
+    """The state of a ``state.v1`` document, without its tries; diagnostics as ``restored_from``."""
+    read = restored_from(text)
+    return Result(None if read.value is None else read.value.state, read.diagnostics)
+
+
+def restored_from(text: str | bytes) -> Result[Restored]:
+    """State and tries of a ``state.v1`` document; diagnostics ``state-damaged`` and those of ``check``."""
     from pydantic import ValidationError  # noqa: PLC0415 - as above
 
     from dcplan.state import file  # noqa: PLC0415 - as above
@@ -53,6 +66,7 @@ def from_json(text: str | bytes) -> Result[State]:
             "known_after_apply": record.known_after_apply,
             "outputs": record.outputs,
             "protect": record.protect,
+            "on_remove": record.on_remove,
         }
         resources[address] = rows.resource_from(address, content, known)
     said: dict[str, Any] = dict(document.deployment)
@@ -63,8 +77,12 @@ def from_json(text: str | bytes) -> Result[State]:
         resources=resources,
         deployment=said,
     )
+    tries = {
+        known.setdefault(name, Address.parse(name)): Tries(generation=t.generation, attempt=t.attempt)
+        for name, t in document.tries.items()
+    }
     found = check(state)
-    return Result(None if has_errors(found) else state, found)
+    return Result(None if has_errors(found) else Restored(state=state, tries=tries), found)
 
 
 def json_schema() -> dict[str, Any]:

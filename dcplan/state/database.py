@@ -22,7 +22,7 @@ APPLICATION_ID = 0x6463706C
 """``dcpl``, in the file's header."""
 _BUSY_S = 10.0
 
-_LAYOUT = f"""
+LAYOUT_SQL = f"""
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
 CREATE TABLE meta (
@@ -74,7 +74,7 @@ def make(path: Path) -> None:
     try:
         with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as connection:
             connection.execute("PRAGMA synchronous = FULL")
-            connection.executescript(f"BEGIN;{_LAYOUT}COMMIT;")
+            connection.executescript(f"BEGIN;{LAYOUT_SQL}COMMIT;")
             connection.execute("INSERT INTO meta VALUES (1, ?, 0, 0, '{}')", (str(uuid.uuid4()),))
         with contextlib.suppress(FileExistsError):
             os.link(draft, path)

@@ -7,7 +7,7 @@ written, read or described, and never on the way of a plan or an apply.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, JsonValue, TypeAdapter
 from pydantic.dataclasses import dataclass
@@ -27,6 +27,16 @@ class ResourceRecord:
     outputs: Mapping[str, JsonValue] = Field(default_factory=dict)
     """What the provider answered."""
     protect: bool = False
+    on_remove: Literal["destroy", "forget"] = "destroy"
+    """What becomes of it when its workload leaves the document."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid", strict=True))
+class TriesRecord:
+    """How often an address was made and tried; keeps tokens from being used twice."""
+
+    generation: Annotated[int, Field(ge=0)] = 0
+    attempt: Annotated[int, Field(ge=0)] = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid", strict=True))
@@ -42,6 +52,8 @@ class StateFile:
     """Grows with each change."""
     resources: list[ResourceRecord]
     deployment: Mapping[str, JsonValue] = Field(default_factory=dict)
+    tries: Mapping[AddressText, TriesRecord] = Field(default_factory=dict)
+    """By address, also of what is gone."""
 
 
 def adapter() -> TypeAdapter[StateFile]:

@@ -6,32 +6,20 @@ import sqlite3
 import threading
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from dcplan.diag import Diagnostic, Result, error
-from dcplan.resources import Address
-from dcplan.state import database, lock, rows
+from dcplan.state import database, lock, tables, watermark
 from dcplan.state.errors import Fenced, StateDamaged, StateError, StateUnreadable
-from dcplan.state.types import (
-    Acknowledged,
-    Finished,
-    Intended,
-    Recorded,
-    State,
-    Tries,
-    Voided,
-)
-from dcplan.state.write import write_record
+from dcplan.state.sql import SqlStore, set_deployment, write_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
 
-    from dcplan.resources import JsonValue, Resource
+    from dcplan.resources import JsonValue
     from dcplan.state.store import Lease
-    from dcplan.state.types import LockInfo, Operation, Record
-
-_ROW = "op_id, address, action, phase, epoch, generation, attempt, body, object_id, operation_id"
+    from dcplan.state.types import LockInfo, Record
 
 
 def open_store(path: Path | str, *, create: bool) -> Result[LocalStore]:
@@ -42,20 +30,29 @@ def open_store(path: Path | str, *, create: bool) -> Result[LocalStore]:
     for an empty state), ``state-not-opened`` when the system refuses.
     """
     path = Path(path)
+    # Read before the state is: a writer may go on meanwhile.
+    noted = watermark.left(_lock_path(path))
     try:
         if not path.exists():
             if not create:
                 return Result(None, (_missing(path),))
             database.make(path)
-        return Result(LocalStore(path, database.connect(path)))
+        store = LocalStore(path, database.connect(path))
+        try:
+            store.check_watermark(noted)
+        except BaseException:
+            store.close()
+            raise
+        return Result(store)
     except StateDamaged as e:
         return Result(None, (e.diagnostic(),))
     except (OSError, sqlite3.Error) as e:
-        detail = f"{path} cannot be opened: {e}. See that the folder exists and that you may write to it."
+        why = (e.strerror if isinstance(e, OSError) else None) or str(e)
+        detail = f"{path} cannot be opened: {why}. See that the folder exists and that you may write to it."
         return Result(None, (error("state-not-opened", "The state cannot be opened", detail),))
 
 
-class LocalStore:
+class LocalStore(SqlStore):
     """A ``StateStore`` in one SQLite file.  May be used from several threads."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
@@ -65,9 +62,37 @@ class LocalStore:
         self._one_at_a_time = threading.RLock()
 
     @property
+    def where(self) -> str:
+        """For people."""
+        return str(self.path)
+
+    @property
+    def why_lost(self) -> str | None:
+        """None: see that of the lease."""
+        return None
+
+    @property
+    def wavering(self) -> bool:
+        """Never: the kernel keeps the lock."""
+        return False
+
+    def holder(self) -> LockInfo | None:
+        """Who says to hold the lock; None when nobody does."""
+        return lock.holder(self.lock_path)
+
+    @property
     def lock_path(self) -> Path:
         """The lock file."""
-        return self.path.with_name(self.path.name + ".lock")
+        return _lock_path(self.path)
+
+    def check_watermark(self, noted: watermark.Mark | None) -> None:
+        """StateDamaged when the state has not got as far as a writer before has noted."""
+        if noted is not None and watermark.behind(watermark.of(self._connection), noted):
+            raise database.damaged(
+                self.path,
+                "the end of its log is lost or damaged, with what an earlier apply has written there (if you "
+                f"put an older copy back on purpose, remove {self.lock_path.name} beside it)",
+            )
 
     def close(self) -> None:
         """Release the lease, if any, and close the file."""
@@ -75,42 +100,6 @@ class LocalStore:
             if self._lease is not None:
                 self._lease.release()
             self._connection.close()
-
-    # Reading
-
-    def read(self) -> State:
-        """One consistent snapshot; StateDamaged when rows cannot be read."""
-        with self._reading() as sql:
-            lineage, serial, deployment = sql.execute(
-                "SELECT lineage, serial, deployment FROM meta"
-            ).fetchone()
-            listed = sql.execute("SELECT address, body FROM resources ORDER BY address").fetchall()
-            return State(
-                lineage=lineage,
-                serial=serial,
-                resources=rows.resources_from(listed),
-                deployment=rows.loads(deployment),
-            )
-
-    def open_operations(self) -> tuple[Operation, ...]:
-        """The calls whose outcome is not known yet, oldest first."""
-        with self._reading() as sql:
-            found = sql.execute(
-                f"SELECT {_ROW} FROM journal WHERE phase IN ('intent', 'ack') ORDER BY seq"  # noqa: S608 - constant
-            ).fetchall()
-            return tuple(rows.operation_from(row) for row in found)
-
-    def tries(self) -> dict[Address, Tries]:
-        """How often each address was made and tried."""
-        with self._reading() as sql:
-            found = sql.execute("SELECT address, generation, attempt FROM tries").fetchall()
-            return {Address.parse(a): Tries(generation=g, attempt=n) for a, g, n in found}
-
-    def generation(self, address: Address) -> int:
-        """How many times this address has been made; 0 for never."""
-        with self._reading() as sql:
-            row = sql.execute("SELECT generation FROM tries WHERE address = ?", (str(address),)).fetchone()
-            return 0 if row is None else int(row[0])
 
     # The lock
 
@@ -120,16 +109,17 @@ class LocalStore:
         if held is None:
             return Result(None, (_locked(self.path, lock.holder(self.lock_path)),))
         try:
-            epoch = self._next_epoch()
+            mark = self._next_epoch()
         except StateError as e:
             held.release()
             return Result(None, (e.diagnostic(),))
-        self._lease = LocalLease(self, held, epoch, info)
+        held.note(mark)
+        self._lease = LocalLease(self, held, mark.epoch, info)
         return Result(self._lease)
 
     def force_unlock(self) -> int:
         """Bump the epoch, so that the holder's writes are refused, and let others lock a new file."""
-        epoch = self._next_epoch()
+        epoch = self._next_epoch().epoch
         lock.remove(self.lock_path)
         return epoch
 
@@ -150,37 +140,12 @@ class LocalStore:
         if not records:
             return
         with self._writing() as sql:
-            moved = sum(write_record(sql, record) for record in records)
-            if moved:
-                sql.execute("UPDATE meta SET serial = serial + ?", (moved,))
-
-    def intents(self, operations: Sequence[Operation]) -> None:
-        """These calls are about to be made."""
-        self.write([Intended(operation=operation) for operation in operations])
-
-    def ack(self, op_id: str, object_id: str, operation_id: str | None = None) -> None:
-        """The provider took this call."""
-        self.write([Acknowledged(op_id=op_id, object_id=object_id, operation_id=operation_id)])
-
-    def done(self, op_id: str, resource: Resource | None) -> None:
-        """The object is ready as ``resource`` says, or gone: closes the call and sets the row."""
-        self.write([Finished(op_id=op_id, resource=resource)])
-
-    def void(self, op_id: str, why: str) -> None:
-        """The call made nothing."""
-        self.write([Voided(op_id=op_id, why=why)])
-
-    def record(self, found: Mapping[Address, Resource | None]) -> None:
-        """What a refresh saw: a resource as it is now, or None for one that is gone."""
-        self.write([Recorded(address=address, resource=resource) for address, resource in found.items()])
+            write_all(sql, records)
 
     def set_deployment(self, deployment: Mapping[str, JsonValue]) -> None:
         """The summary of what was last applied; the serial grows when it differs."""
-        text = rows.dumps(deployment)
         with self._writing() as sql:
-            sql.execute(
-                "UPDATE meta SET deployment = ?, serial = serial + 1 WHERE deployment != ?", (text, text)
-            )
+            set_deployment(sql, deployment)
 
     def compact(self, keep: int = 1000) -> int:
         """Drop closed calls but those among the newest ``keep``; answers how many were dropped."""
@@ -190,6 +155,12 @@ class LocalStore:
                 " AND seq <= (SELECT max(seq) FROM journal) - ?",
                 (keep,),
             ).rowcount
+
+    def replace(self, content: Mapping[str, Any]) -> None:
+        """Put what ``export`` gave, here or elsewhere, in place of everything, in one transaction."""
+        self._held_lease().note(None)  # Its numbers may be smaller.
+        with self._writing() as sql:
+            tables.load(sql, content)
 
     # Transactions
 
@@ -217,6 +188,8 @@ class LocalStore:
                 if epoch != ours:
                     raise Fenced(_fenced(ours, epoch))
                 yield sql
+                mark = watermark.of(sql)
+            self._held_lease().note(mark)
 
     def _held_lease(self) -> LocalLease:
         if self._lease is None:
@@ -241,10 +214,10 @@ class LocalStore:
             if sql.in_transaction:
                 sql.execute("ROLLBACK")
 
-    def _next_epoch(self) -> int:
+    def _next_epoch(self) -> watermark.Mark:
         with self._one_at_a_time, self._transaction() as sql:
             sql.execute("UPDATE meta SET epoch = epoch + 1")
-            return int(sql.execute("SELECT epoch FROM meta").fetchone()[0])
+            return watermark.of(sql)
 
 
 class LocalLease:
@@ -266,6 +239,18 @@ class LocalLease:
         """Who holds it."""
         return self._info
 
+    @property
+    def why_lost(self) -> str | None:
+        """None: the kernel keeps it as long as this process lives; forced, the next write tells."""
+        return None
+
+    def when_lost(self, call: Callable[[], None]) -> None:
+        """Never calls: see ``why_lost``."""
+
+    def note(self, mark: watermark.Mark | None) -> None:
+        """How far the state has got."""
+        self._held.note(mark)
+
     def release(self) -> None:
         """Give it back; twice does no harm."""
         self._store.forget_lease(self)
@@ -280,6 +265,10 @@ class LocalLease:
     ) -> None:
         """Release it."""
         self.release()
+
+
+def _lock_path(path: Path) -> Path:
+    return path.with_name(path.name + ".lock")
 
 
 def _missing(path: Path) -> Diagnostic:

@@ -12,10 +12,13 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from dcplan.state import watermark
 from dcplan.state.types import LockInfo
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from dcplan.state.watermark import Mark
 
 _WINDOWS_BYTE = 1 << 30
 
@@ -25,6 +28,11 @@ class FileLock:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor: int | None = descriptor
+
+    def note(self, mark: Mark | None) -> None:
+        """Note in the file how far the state has got; see ``watermark``."""
+        if self._descriptor is not None:
+            watermark.note(self._descriptor, mark)
 
     def release(self) -> None:
         """Free it; twice does no harm."""
@@ -54,7 +62,8 @@ def acquire(path: Path, info: LockInfo) -> FileLock | None:
 def holder(path: Path) -> LockInfo | None:
     """Who says to hold it; None when the file does not tell (yet)."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            content = json.loads(file.read(watermark.AT_BYTE).rstrip(b"\0"))
         return LockInfo(**content)
     except (OSError, ValueError, TypeError):
         return None

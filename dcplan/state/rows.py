@@ -42,6 +42,7 @@ def resource_content(resource: Resource) -> dict[str, Any]:
         "known_after_apply": list(resource.known_after_apply),
         "outputs": resource.outputs,
         "protect": resource.protect,
+        **({} if resource.on_remove == "destroy" else {"on_remove": resource.on_remove}),
     }
 
 
@@ -54,6 +55,7 @@ def resource_from(address: Address, content: Mapping[str, Any], known: dict[str,
         known_after_apply=tuple(content["known_after_apply"]),
         outputs=content["outputs"],
         protect=content["protect"],
+        on_remove="forget" if content.get("on_remove") == "forget" else "destroy",
     )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
     from dcplan.diag import Result
@@ -28,6 +28,13 @@ class StateReader(Protocol):
     def generation(self, address: Address) -> int:
         """How many times this address has been made; 0 for never."""
 
+    def runs(self, newest: int | None = None) -> tuple[Mapping[str, JsonValue], ...]:
+        """The content of the ``newest`` ``RunNoted`` records (None: all that are kept), the last one first.
+
+        ``state.runs.listed`` reads them from the same tables that ``write_record`` writes; a store
+        that compacts into snapshots keeps them there.
+        """
+
 
 class Lease(Protocol):
     """The right to write, until released or taken over."""
@@ -39,6 +46,13 @@ class Lease(Protocol):
     @property
     def info(self) -> LockInfo:
         """Who holds it."""
+
+    @property
+    def why_lost(self) -> str | None:
+        """Why it is over though nobody released it; None while it is held."""
+
+    def when_lost(self, call: Callable[[], None]) -> None:
+        """Have ``call`` made once, from another thread, should it be lost."""
 
     def release(self) -> None:
         """Give it back; twice does no harm."""
@@ -57,6 +71,9 @@ class Locker(Protocol):
 
     def lock(self, info: LockInfo) -> Result[Lease]:
         """The lease, or at once a diagnostic ``state-locked`` saying who holds it."""
+
+    def holder(self) -> LockInfo | None:
+        """Who holds the lock now; None for nobody, or when that cannot be told."""
 
     def force_unlock(self) -> int:
         """Take the lock from whoever holds it: bumps the epoch (returned), so that holder is fenced."""
@@ -100,6 +117,24 @@ class StateWriter(Protocol):
 
 class StateStore(StateReader, Locker, JournalWriter, StateWriter, Protocol):
     """All of it."""
+
+    @property
+    def where(self) -> str:
+        """For people: a path or a URL, never a secret."""
+
+    @property
+    def why_lost(self) -> str | None:
+        """Why the lease that was held is over though nobody released it; None while it is held."""
+
+    @property
+    def wavering(self) -> bool:
+        """Whether it is unsure just now that the lease is still held: begin no calls, look again soon."""
+
+    def export(self) -> dict[str, Any]:
+        """All that must not be lost, tries and open operations too, as JSON values."""
+
+    def replace(self, content: Mapping[str, Any]) -> None:
+        """Put what ``export`` of any store gave in place of everything, durable; under the lease."""
 
     def close(self) -> None:
         """Let go of files; the lease goes, too."""

@@ -63,7 +63,7 @@ class State:
     """Grows with each change."""
     resources: Mapping[Address, Resource] = field(default_factory=dict)
     deployment: Mapping[str, JsonValue] = field(default_factory=dict)
-    """The plan's own summary of what was last applied, for ``show``; no decision reads it."""
+    """The plan's own summary of what was last applied, for ``show``, and which pools were sold out when."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +90,8 @@ class LockInfo:
     """The command, such as ``apply``."""
     since: str
     """When it was taken, ISO 8601."""
+    run_url: str | None = None
+    """Where the run can be watched, when it is one of a CI service."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,5 +134,27 @@ class Recorded:
     resource: Resource | None
 
 
-Record: TypeAlias = Intended | Acknowledged | Finished | Voided | Recorded
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunNoted:
+    """A command that writes, as it began, and again as it ended: the last word on a ``run_id`` counts.
+
+    For ``history`` alone; it changes no resource and no serial.
+    """
+
+    run_id: str
+    content: Mapping[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """A whole state in place of the one that is there: what ``state push`` brings.
+
+    Lineage, resources, tries and deployment become those given; the serial goes on growing.
+    """
+
+    state: State
+    tries: Mapping[Address, Tries] = field(default_factory=dict)
+
+
+Record: TypeAlias = Intended | Acknowledged | Finished | Voided | Recorded | RunNoted | Restored
 """What can be written; any number of them in one durable transaction."""

@@ -5,8 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dcplan.resources import Action
-from dcplan.state import rows
-from dcplan.state.types import Acknowledged, Finished, Intended, Operation, Phase, Record, Recorded, Voided
+from dcplan.state import rows, runs
+from dcplan.state.types import (
+    Acknowledged,
+    Finished,
+    Intended,
+    Operation,
+    Phase,
+    Record,
+    Recorded,
+    Restored,
+    RunNoted,
+    Voided,
+)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -14,8 +25,8 @@ if TYPE_CHECKING:
     from dcplan.resources import Resource
 
 
-def write_record(sql: sqlite3.Connection, record: Record) -> int:
-    """Write one record; 1 when it changes a resource's row, else 0."""
+def write_record(sql: sqlite3.Connection, record: Record) -> int:  # noqa: PLR0911 - one a kind of record
+    """Write one record; by how much the serial grows: 1 when it changes a resource's row, else 0."""
     match record:
         case Intended(operation=operation):
             _intend(sql, operation)
@@ -33,6 +44,11 @@ def write_record(sql: sqlite3.Connection, record: Record) -> int:
             return 0
         case Recorded(address=address, resource=resource):
             return _set_row(sql, str(address), resource)
+        case Restored():
+            return _restore(sql, record)
+        case RunNoted():
+            runs.note(sql, record)
+            return 0
         case Finished(op_id=op_id, resource=resource):
             where, action, generation = _move_on(sql, op_id, Phase.DONE)
             if action == Action.CREATE:
@@ -40,6 +56,24 @@ def write_record(sql: sqlite3.Connection, record: Record) -> int:
                     "UPDATE tries SET generation = ?, attempt = 0 WHERE address = ?", (generation, where)
                 )
             return _set_row(sql, where, resource)
+
+
+def _restore(sql: sqlite3.Connection, record: Restored) -> int:
+    """Put a whole state in place; answers by how much the serial grows, which never goes back."""
+    state = record.state
+    sql.execute("DELETE FROM resources")
+    sql.executemany(
+        "INSERT INTO resources VALUES (?, ?)",
+        [(str(a), rows.dumps(rows.resource_content(r))) for a, r in state.resources.items()],
+    )
+    sql.execute("DELETE FROM tries")
+    sql.executemany(
+        "INSERT INTO tries VALUES (?, ?, ?)",
+        [(str(a), t.generation, t.attempt) for a, t in record.tries.items()],
+    )
+    sql.execute("UPDATE meta SET lineage = ?, deployment = ?", (state.lineage, rows.dumps(state.deployment)))
+    (serial,) = sql.execute("SELECT serial FROM meta").fetchone()
+    return max(1, state.serial - int(serial))
 
 
 def _intend(sql: sqlite3.Connection, operation: Operation) -> None:

@@ -65,7 +65,8 @@ _ZERO: _Cost = (0.0, Basis.MEASURED)
 
 
 def _add(one: _Cost, other: _Cost) -> _Cost:
-    return one[0] + other[0], Basis.weakest([one[1], other[1]])
+    basis = one[1] if one[1] is other[1] else Basis.weakest([one[1], other[1]])
+    return one[0] + other[0], basis
 
 
 def _bytes(cost: _Cost) -> float:

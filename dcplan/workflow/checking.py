@@ -12,6 +12,7 @@ from dcplan.config import default_paths, load_document
 from dcplan.demand import derive
 from dcplan.diag import Result, error, has_errors
 from dcplan.provider import open_providers
+from dcplan.workflow.locking import check_lock, update_lock
 from dcplan.workflow.profiles import profiles_of
 from dcplan.workflow.types import Checked
 
@@ -42,7 +43,9 @@ def load(project: Project) -> Result[Loaded]:
         paths,
         variables=project.variables,
         var_files=project.var_files,
+        later=project.later,
         env=project.env,
+        workspace=project.workspace,
         also=lambda document, root: _rooms(document, root).diagnostics,
     )
 
@@ -90,8 +93,11 @@ def _rooms(document: Document, root: Path) -> _Rooms:
     )
 
 
-def check(project: Project) -> Result[Checked]:
-    """Everything that can be known without talking to anyone; every problem at once."""
+def check(project: Project, *, locked: bool = True) -> Result[Checked]:
+    """Everything that can be known without talking to anyone; every problem at once.
+
+    ``locked``: providers must be those of ``dcplan.lock``, where there is one.
+    """
     loaded = load(project)
     if loaded.value is None:
         return Result(None, loaded.diagnostics)
@@ -109,6 +115,8 @@ def check(project: Project) -> Result[Checked]:
                 path=("providers",),
             ),
         )
+    if locked and not has_errors(found):
+        found = (*found, *check_lock(project, document.providers))
     diagnostics = (*loaded.diagnostics, *loaded.value.source.place(found))
     if has_errors(diagnostics):
         return Result(None, diagnostics)
@@ -122,19 +130,29 @@ def check(project: Project) -> Result[Checked]:
             efficiencies=next(iter(rooms.profiles.unwrap()), None),
             places=rooms.places.unwrap(),
             round_trips=round_trips_told(document),
+            workspace=project.workspace,
         ),
         diagnostics,
     )
 
 
-def init(project: Project) -> Result[tuple[Checked, State]]:
-    """Check the project and read its state, making it when it is not there yet.  Idempotent."""
-    from dcplan.state import StateError, open_store  # noqa: PLC0415 - ``validate`` has no state
+def init(
+    project: Project, *, upgrade: bool = False, lock_readonly: bool = False
+) -> Result[tuple[Checked, State]]:
+    """Check the project, lock its providers and read its state, making it when there is none.  Idempotent.
 
-    checked = check(project)
+    ``upgrade`` locks what is installed, whatever was locked; ``lock_readonly`` refuses to write the lock.
+    """
+    from dcplan.state import StateError  # noqa: PLC0415 - ``validate`` has no state
+    from dcplan.workflow.stores import open_state  # noqa: PLC0415 - as above
+
+    checked = check(project, locked=False)
     if checked.value is None:
         return Result(None, checked.diagnostics)
-    store = open_store(project.state_path, create=True)
+    locked = update_lock(project, sorted(checked.value.providers), upgrade=upgrade, readonly=lock_readonly)
+    if locked.value is None:
+        return Result(None, (*checked.diagnostics, *locked.diagnostics))
+    store = open_state(project, create=True)
     diagnostics = (*checked.diagnostics, *store.diagnostics)
     if store.value is None:
         return Result(None, diagnostics)

@@ -45,7 +45,7 @@ def dask_cluster(address: str) -> Iterator[Helpers]:
             detail = (
                 f"The Dask cluster at {address} was lost in the middle of the work "
                 f"({type(problem).__name__}): its scheduler ended, or workers did again and again, most "
-                "often because they ran out of memory. Start it anew, or leave --executor out."
+                "often because they ran out of memory. Start it anew, or leave -executor out."
             )
             raise Lost(error("helper-lost", "A helper was lost", detail)) from None
 
@@ -121,6 +121,6 @@ def _check_versions(found: Mapping[str, object]) -> None:
 def _no_package() -> Diagnostic:
     detail = (
         "--executor dask needs the package distributed, which is an extra. Install it with "
-        "`pip install 'dcplan[dask]'`, or use --executor processes."
+        "`pip install 'dcplan[dask]'`, or use -executor processes."
     )
     return error("no-dask", "Dask is not installed", detail)

@@ -16,6 +16,7 @@ from dcplan.workflow.types import AS_ALWAYS, Checked, Decided, Gathered, Progres
 if TYPE_CHECKING:
     from dcplan.demand import WorkloadDemand
     from dcplan.provider.types import Placement
+    from dcplan.sharding.classes import Reach
     from dcplan.sharding.types import Candidates, MachineClass
     from dcplan.state.types import State
 
@@ -54,6 +55,7 @@ def decide(
             graph=graph.value,
             left_out=left_out(placed.value.problem, placed.value.solution),
             ranks=placed.value.ranks,
+            placed=placed.value,
         ),
         (*said, *graph.diagnostics),
     )
@@ -67,11 +69,12 @@ def search_layouts(
 ) -> Result[Candidates]:
     """The layouts of every workload on the machines that its constraints leave, which go into ``classes``."""
     catalog = gathered.catalog
+    known: dict[str, list[Reach]] = {}
 
     def classes_of(workload: WorkloadDemand) -> Result[tuple[MachineClass, ...]]:
         progress(f"searching layouts for {workload.name}")
         found = classes_for(
-            workload, catalog.offerings, catalog.machines, catalog.accelerators, gathered.topology
+            workload, catalog.offerings, catalog.machines, catalog.accelerators, gathered.topology, known
         )
         classes[workload.name] = found.value or ()
         return found

@@ -124,7 +124,7 @@ def _processes(count: int) -> Iterator[Helpers]:
     except BrokenProcessPool:
         detail = (
             "A helper process ended in the middle of its work, most often because the machine ran out of "
-            "memory. Use fewer of them with --executor processes=N, or none with --executor serial."
+            "memory. Use fewer of them with -executor processes=N, or none with -executor serial."
         )
         raise Lost(error("helper-lost", "A helper was lost", detail)) from None
     finally:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dcplan.catalog.efficiency import load_efficiencies
@@ -26,7 +27,7 @@ from dcplan.workflow.pods import pods_of
 from dcplan.workflow.types import AS_ALWAYS, Tuning
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from dcplan.placement.rank_types import RankMap
     from dcplan.placement.types import (
@@ -64,6 +65,10 @@ class Placed:
     assignment: Assignment
     ranks: tuple[RankMap, ...] = ()
     """Where the ranks of jobs are, as far as racks are known."""
+    racks: Mapping[str, str] = field(default_factory=dict)
+    """Machine to the rack in which it stands today."""
+    hall: Callable[[Assignment], Hall] = field(default=lambda _: Hall(), compare=False)
+    """What is known of the racks of the pools that an assignment uses."""
 
 
 def place(  # noqa: PLR0913, PLR0917 - the values of the stages before it
@@ -95,6 +100,12 @@ def place(  # noqa: PLR0913, PLR0917 - the values of the stages before it
         work.rules += seats.crowded
     msg = "Placing and seating gangs did not come to an end. This is a bug in dcplan."
     raise RuntimeError(msg)
+
+
+def idle_pools(today: Assignment) -> frozenset[str]:
+    """Pools with machines on which nothing runs that is known."""
+    used = {name for r in today.replicas for name in (*r.machines, *r.beside_machines)}
+    return frozenset(machine.pool for machine in today.machines if machine.name not in used)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +162,9 @@ class _Placing:
         current = known_again(self.today, candidates)
         today = allotments_of(current), beside_of(current)
         problem = state_problem(self.checked.demand, candidates, self.pools, *today, self.atlas)
-        problem = replace(problem, racks=self.rules, quotas=self.quotas, paid=self.paid)
+        problem = replace(
+            problem, racks=self.rules, quotas=self.quotas, paid=self.paid, idle=idle_pools(current)
+        )
         problem = self._tuned(problem)
         lean = without_spare_twins(problem)
         solved = solve(lean)
@@ -276,7 +289,14 @@ class _Placing:
             msg = f"Seats were found that {broken[0]}. This is a bug in dcplan."
             raise RuntimeError(msg)
         ranks = rank_maps(placed.problem, assignment, seats.racks)
-        return replace(placed, assignment=assignment, solution=_bounded(placed), ranks=ranks)
+        return replace(
+            placed,
+            assignment=assignment,
+            solution=_bounded(placed),
+            ranks=ranks,
+            racks=self.racks,
+            hall=self._hall,
+        )
 
 
 def _lone_gangs(placed: Placed) -> Iterator[tuple[ReplicaSlot, str]]:

@@ -4,34 +4,65 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from dcplan.diag import Diagnostic, Result, error, has_errors
+from dcplan.diag import Result, has_errors
 from dcplan.plan.bought import bought_ahead
-from dcplan.plan.diff import Kinds, diff
+from dcplan.plan.diff import diff
 from dcplan.plan.footprint import footprint_of
 from dcplan.plan.make import make_plan, placed_workloads
+from dcplan.plan.outputs import planned_outputs
 from dcplan.plan.types import Digests
-from dcplan.provider.errors import ProviderError
+from dcplan.provider.origins import origins
 from dcplan.resources import Address, ResourceGraph
-from dcplan.state import StateError, open_store
+from dcplan.state import StateError
 from dcplan.state.types import State
 from dcplan.workflow.checking import check
-from dcplan.workflow.types import AS_ALWAYS, Checked, Planned, Progress, Project, StateView, Tuning, silent
+from dcplan.workflow.conditions import with_conditions
+from dcplan.workflow.inputs import kept_nowhere
+from dcplan.workflow.looking import ask_all, not_in_document
+from dcplan.workflow.refactoring import as_held, as_told, kinds_of, with_notes
+from dcplan.workflow.ruling import compared, forbidden, with_rules
+from dcplan.workflow.selecting import Named, replaced_by, select, unknown
+from dcplan.workflow.settings import settings_of
+from dcplan.workflow.stores import open_state
+from dcplan.workflow.types import (
+    AS_ALWAYS,
+    EVERYTHING,
+    Checked,
+    Planned,
+    Progress,
+    Project,
+    Scope,
+    StateView,
+    Tuning,
+    silent,
+)
 
 if TYPE_CHECKING:
-    from dcplan.plan.types import Plan
+    from dcplan.plan.diff import Diff
+    from dcplan.plan.types import Partial, PlacedWorkload, Plan
     from dcplan.provider.protocol import Provider
     from dcplan.provider.types import Found
+    from dcplan.resources import Resource
     from dcplan.workflow.types import Decided, Gathered
 
 
 def plan(
-    project: Project, *, refresh: bool = True, progress: Progress = silent, tuning: Tuning = AS_ALWAYS
+    project: Project,
+    *,
+    refresh: bool = True,
+    progress: Progress = silent,
+    tuning: Tuning = AS_ALWAYS,
+    scope: Scope = EVERYTHING,
 ) -> Result[Planned]:
-    """The plan from today's state to what the document wants.  Takes no lock, changes nothing."""
-    from dcplan.workflow.deciding import decide  # noqa: PLC0415 - solver and networkx: only plans need them
+    """The plan from today's state to what the document wants.  Takes no lock, changes nothing.
+
+    ``scope`` confines the changes; what is decided is the same without it.
+    """
+    from dcplan.workflow.falling_back import decide_around  # noqa: PLC0415 - solver: only plans need it
     from dcplan.workflow.gathering import gather  # noqa: PLC0415 - as above
 
     progress("reading the document")
@@ -39,7 +70,7 @@ def plan(
     if checked.value is None:
         return Result(None, checked.diagnostics)
     place = checked.value.loaded.source.place
-    view = read_state(project)
+    view = as_told(checked.value, read_state(project))
     if view.value is None:
         return Result(None, (*checked.diagnostics, *view.diagnostics))
     progress("asking the providers what they offer")
@@ -47,7 +78,8 @@ def plan(
     said = (*checked.diagnostics, *view.diagnostics, *place(gathered.diagnostics))
     if gathered.value is None:
         return Result(None, said)
-    decided = decide(checked.value, gathered.value, view.value.state, progress, tuning)
+    offered = as_held(view.value, gathered.value)
+    decided = decide_around(checked.value, offered, view.value.state, progress, tuning)
     said = (*said, *place(decided.diagnostics))
     if decided.value is None:
         return Result(None, said)
@@ -57,101 +89,104 @@ def plan(
     if found.value is None:
         return Result(None, said)
     made = _make(
-        project, checked.value, gathered.value, decided.value, view.value, found.value if refresh else None
+        project,
+        checked.value,
+        offered,
+        decided.value,
+        view.value,
+        found.value if refresh else None,
+        scope,
     )
-    return Result(
-        Planned(plan=made, checked=checked.value, state=view.value.state, decided=decided.value), said
+    planned = (
+        None
+        if made.value is None
+        else Planned(plan=made.value, checked=checked.value, state=view.value.state, decided=decided.value)
     )
+    return Result(planned, (*said, *made.diagnostics))
 
 
-def plan_destroy(project: Project) -> Result[Planned]:
-    """The plan that deletes everything in the state.  The solver has no say in it."""
+def plan_destroy(project: Project, *, refresh: bool = True, scope: Scope = EVERYTHING) -> Result[Planned]:
+    """The plan that deletes everything in the state, or what ``scope`` leaves.  The solver is not asked."""
     checked = check(project)
     if checked.value is None:
         return Result(None, checked.diagnostics)
-    view = read_state(project)
+    view = as_told(checked.value, read_state(project), destroy=True)
     if view.value is None:
         return Result(None, (*checked.diagnostics, *view.diagnostics))
     state = view.value.state
-    held = tuple(
-        error(
-            "protected",
-            "A protected resource would be destroyed",
-            f"{a} was made with protect: true, which the state remembers. Apply a document "
-            "that sets protect: false first.",
-            address=str(a),
-        )
-        for a, r in state.resources.items()
-        if r.protect
-    )
-    found = refreshed(state, checked.value.providers)
-    said = (*checked.diagnostics, *view.diagnostics, *held, *found.diagnostics)
-    if found.value is None or has_errors(said):
+    found = refreshed(state, checked.value.providers) if refresh else Result({})
+    said = (*checked.diagnostics, *view.diagnostics, *found.diagnostics)
+    if found.value is None:
         return Result(None, said)
-    providers = checked.value.providers
-    changes = diff(state.resources, ResourceGraph.of(()), kinds_of(providers), found.value)
+    everything = diff(state.resources, ResourceGraph.of(()), kinds_of(checked.value.providers), found.value)
+    named = Named.of(scope, state.resources, {}, checked.value.loaded.document.workloads)
+    selected = select(everything, named, scope, _cost_of)
+    if selected.value is None:
+        return Result(None, (*said, *selected.diagnostics))
+    changes, partial = selected.value
+    said = (*said, *forbidden(checked.value, view.value, changes))
+    if has_errors(said):
+        return Result(None, said)
     made = make_plan(
         project=checked.value.demand.project,
         mode="destroy",
-        created_at=_now(),
+        created_at=now(),
         diff=changes,
         state=state,
-        inputs=_digests(checked.value, "", state),
-        interrupted=view.value.interrupted,
-        root=_root(project, checked.value),
+        inputs=digests(checked.value, "", state),
+        interrupted=to_finish(checked.value, view.value),
+        root=root_of(project, checked.value),
         settings=checked.value.loaded.portable_settings,
-        before_usd_per_h=_cost_today(state),
+        before_usd_per_h=cost_today(state),
     )
+    settings = settings_of(checked.value.loaded.document)
+    made = replace(made, partial=partial, refreshed=refresh, apply=settings)
+    made = with_notes(view.value, made)
     return Result(Planned(plan=made, checked=checked.value, state=state), said)
 
 
 def read_state(project: Project) -> Result[StateView]:
     """The state and what an interrupted apply left open; an empty one before the first apply."""
-    if not project.state_path.exists():
-        return Result(StateView(state=State()))
-    opened = open_store(project.state_path, create=False)
+    opened = open_state(project, create=False)
     if opened.value is None:
+        if [d.code for d in opened.diagnostics] == ["state-missing"]:
+            return Result(StateView(state=State()))
         return Result(None, opened.diagnostics)
     store = opened.value
     try:
         operations = store.open_operations()
         names = tuple(dict.fromkeys(f"{o.action.value} {o.address}" for o in operations))
-        return Result(StateView(state=store.read(), interrupted=names), opened.diagnostics)
+        view = StateView(state=store.read(), interrupted=names, open=operations)
+        return Result(view, opened.diagnostics)
     except StateError as problem:
         return Result(None, (problem.diagnostic(),))
     finally:
         store.close()
 
 
+def to_finish(checked: Checked, view: StateView) -> tuple[str, ...]:
+    """What is open, and what is done about each operation before anything else, a line each."""
+    if not view.open:
+        return ()
+    from dcplan.apply.ways import describe_open  # noqa: PLC0415 - only after an interruption
+
+    found = describe_open(view.open, checked.providers, datetime.now(UTC).timestamp())
+    return tuple(prospect.text for prospect in found)
+
+
 def refreshed(state: State, providers: Mapping[str, Provider]) -> Result[Mapping[Address, Found | None]]:
     """What the providers have for each resource of the state."""
-    found: dict[Address, Found | None] = {}
-    diagnostics: list[Diagnostic] = []
-    for name in sorted({a.provider for a in state.resources}):
-        mine = [r for a, r in state.resources.items() if a.provider == name]
-        if name not in providers:
-            detail = (
-                f"The state holds {len(mine):,} resources of provider {name}, which the document no longer "
-                "names. Put it back under `providers` until they are destroyed."
-            )
-            diagnostics.append(
-                error(
-                    "provider-missing", "A provider of the state is not in the document", detail, address=name
-                )
-            )
-            continue
-        try:
-            found.update(providers[name].refresh(mine).found)
-        except ProviderError as problem:
-            diagnostics.append(error(problem.code, problem.summary, problem.detail, address=name))
-    if diagnostics:
-        return Result(None, tuple(diagnostics))
-    return Result(found)
-
-
-def kinds_of(providers: Mapping[str, Provider]) -> Kinds:
-    """All kinds of all providers."""
-    return {(name, kind.name): kind for name, p in providers.items() for kind in p.info.kinds.values()}
+    by_provider: dict[str, list[Resource]] = {}
+    for address, resource in state.resources.items():
+        by_provider.setdefault(address.provider, []).append(resource)
+    missing = tuple(
+        not_in_document(name, len(mine)) for name, mine in by_provider.items() if name not in providers
+    )
+    asked = {name: providers[name] for name in by_provider if name in providers}
+    looked, said = ask_all(asked, lambda name, provider: provider.refresh(by_provider[name]).found)
+    if missing or said:
+        return Result(None, (*missing, *said))
+    return Result({a: there for found in looked.values() for a, there in found.items()})
 
 
 def _make(  # noqa: PLR0913, PLR0917 - the values of all stages
@@ -161,11 +196,55 @@ def _make(  # noqa: PLR0913, PLR0917 - the values of all stages
     decided: Decided,
     view: StateView,
     found: Mapping[Address, Found | None] | None,
-) -> Plan:
+    scope: Scope,
+) -> Result[Plan]:
     state = view.state
+    changed = _changes(checked, gathered, decided, view, found, scope)
+    if changed.value is None:
+        return Result(None, changed.diagnostics)
+    changes, partial = changed.value
+    from dcplan.workflow.falling_back import (  # noqa: PLC0415 - as ``plan``
+        fallbacks,
+        sold_out_of,
+    )
+
+    made = make_plan(
+        project=checked.demand.project,
+        mode="apply",
+        created_at=now(),
+        diff=changes,
+        state=state,
+        inputs=digests(checked, gathered.digest, state),
+        interrupted=to_finish(checked, view),
+        root=root_of(project, checked),
+        settings=checked.loaded.portable_settings,
+        before_usd_per_h=cost_today(state, gathered),
+        solution=decided.solution,
+        workloads=_told(checked, decided),
+        left_out=decided.left_out,
+        footprint=footprint_of(decided.solution.pools, decided.pools),
+        bought_ahead=bought_ahead(decided.problem.paid, decided.solution, gathered.at_s),
+    )
+    made = replace(
+        made,
+        partial=partial,
+        replaced=scope.replaces,
+        refreshed=found is not None,
+        outputs=planned_outputs(checked.loaded.document),
+        fallbacks=fallbacks(checked, gathered, decided, changes.changes),
+        sold_out=sold_out_of(checked, gathered, decided, state, changes.changes),
+        apply=settings_of(checked.loaded.document),
+    )
+    made, said = with_conditions(checked, view, with_rules(checked, gathered, decided, view, made))
+    said = (*said, *checked.loaded.source.place(kept_nowhere(made)))
+    return Result(None if has_errors(said) else made, (*changed.diagnostics, *said))
+
+
+def _told(checked: Checked, decided: Decided) -> tuple[PlacedWorkload, ...]:
+    """What the plan says of each workload."""
     from dcplan.workflow.fleets import mixes_of  # noqa: PLC0415 - as ``plan``
 
-    workloads = placed_workloads(
+    return placed_workloads(
         checked.demand,
         decided.solution,
         decided.candidates,
@@ -176,62 +255,82 @@ def _make(  # noqa: PLR0913, PLR0917 - the values of all stages
         {one.workload: one for one in decided.ranks},
         decided.classes,
     )
-    return make_plan(
-        project=checked.demand.project,
-        mode="apply",
-        created_at=_now(),
-        diff=diff(
-            state.resources,
-            decided.graph,
-            kinds_of(checked.providers),
-            found,
-            {one.workload for one in decided.left_out},
-        ),
-        state=state,
-        inputs=_digests(checked, gathered.digest, state),
-        interrupted=view.interrupted,
-        root=_root(project, checked),
-        settings=checked.loaded.portable_settings,
-        before_usd_per_h=_cost_today(state, gathered),
-        solution=decided.solution,
-        workloads=workloads,
-        left_out=decided.left_out,
-        footprint=footprint_of(decided.solution.pools, decided.pools),
-        bought_ahead=bought_ahead(decided.problem.paid, decided.solution, gathered.at_s),
-    )
 
 
-def _root(project: Project, checked: Checked) -> str:
+def _changes(  # noqa: PLR0913, PLR0917 - as ``_make``
+    checked: Checked,
+    gathered: Gathered,
+    decided: Decided,
+    view: StateView,
+    found: Mapping[Address, Found | None] | None,
+    scope: Scope,
+) -> Result[tuple[Diff, Partial | None]]:
+    """What would change, as far as ``scope`` lets it."""
+    state = view.state
+    named = Named.of(scope, state.resources, decided.graph.resources, checked.loaded.document.workloads)
+    replaced = replaced_by(scope, named)
+    if replaced.value is None:
+        return Result(None, (*replaced.diagnostics, *unknown(scope, named)))
+    everything = compared(checked, gathered, decided, view, found, replaced.value)
+    if everything.value is None:
+        return Result(None, (*replaced.diagnostics, *everything.diagnostics))
+    # Successors have names of their own, which the decision does not know.
+    made = {c.address: c.after for c in everything.value.changes if c.after is not None}
+    wanted = {**decided.graph.resources, **made}
+    named = Named.of(scope, state.resources, wanted, checked.loaded.document.workloads)
+    selected = select(everything.value, named, scope, lambda left: _cost_of(left, gathered))
+    said = (*replaced.diagnostics, *everything.diagnostics, *selected.diagnostics)
+    if selected.value is None:
+        return Result(None, said)
+    harm = forbidden(checked, view, selected.value[0])
+    return Result(None if harm else selected.value, (*said, *harm))
+
+
+def root_of(project: Project, checked: Checked) -> str:
     """The document's folder, seen from the project's: a saved plan may be applied from a moved checkout."""
     return os.path.relpath(checked.loaded.root, project.folder)
 
 
-def _cost_today(state: State, gathered: Gathered | None = None) -> float | None:
+def cost_today(state: State, gathered: Gathered | None = None) -> float | None:
     """Dollars per hour of the machines in the state; None when that is not known.
 
     At today's prices, so that an apply that failed half-way counts with what
     it made.  Where these do not know a machine, or nobody was asked, what the
     last whole apply told.
     """
-    if not state.resources:
+    cost = _cost_of(state.resources, gathered)
+    if cost is not None:
+        return cost
+    told = state.deployment.get("usd_per_h")
+    return float(told) if isinstance(told, int | float) else None
+
+
+def _cost_of(resources: Mapping[Address, Resource], gathered: Gathered | None = None) -> float | None:
+    """Dollars per hour of the machines among ``resources`` at today's prices; None when that is not known."""
+    if not resources:
         return 0.0
-    if gathered is not None:
-        from dcplan.plan.current import assignment_of  # noqa: PLC0415 - as ``decide``
+    if gathered is None:
+        return None
+    from dcplan.plan.current import assignment_of  # noqa: PLC0415 - as ``decide``
 
-        price = {o.pool: o.usd_per_h for o in gathered.catalog.offerings}
-        prices = [price.get(m.pool) for m in assignment_of(state.resources.values()).machines]
-        known = [p for p in prices if p is not None]
-        if len(known) == len(prices):
-            return sum(known)
-    cost = state.deployment.get("usd_per_h")
-    return float(cost) if isinstance(cost, int | float) else None
+    price = {o.pool: o.usd_per_h for o in gathered.catalog.offerings}
+    prices = [price.get(m.pool) for m in assignment_of(resources.values()).machines]
+    known = [p for p in prices if p is not None]
+    return sum(known) if len(known) == len(prices) else None
 
 
-def _digests(checked: Checked, offerings: str, state: State) -> Digests:
+def digests(checked: Checked, offerings: str, state: State) -> Digests:
+    """What a plan is made from; ``offerings`` is the digest of what was on offer, if anybody asked."""
     return Digests(
-        document=checked.loaded.digest, offerings=offerings, lineage=state.lineage, serial=state.serial
+        document=checked.loaded.digest,
+        offerings=offerings,
+        lineage=state.lineage,
+        serial=state.serial,
+        providers=origins(checked.providers),
+        workspace=checked.workspace,
     )
 
 
-def _now() -> str:
+def now() -> str:
+    """The time of a plan: ISO 8601 in UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -19,15 +19,30 @@ if TYPE_CHECKING:
     from dcplan.placement.aims import Ceiling, LeftOut
     from dcplan.placement.rank_types import RankMap
     from dcplan.placement.types import Pool, Problem, Solution
+    from dcplan.plan.landed import Moved
+    from dcplan.plan.refactor import Refactored
     from dcplan.plan.types import Plan
     from dcplan.provider.protocol import Provider
     from dcplan.resources import ResourceGraph
     from dcplan.sharding.types import Candidate, MachineClass, Search
+    from dcplan.state import Operation
     from dcplan.state.types import State
     from dcplan.topology.query import Topology
+    from dcplan.workflow.placing import Placed
 
 WORK_FOLDER = ".dcplan"
 """State, and the world of the local data centre; belongs into .gitignore."""
+
+DATA_DIR = "DCPLAN_DATA_DIR"
+"""The variable that names another folder for it."""
+
+DEFAULT_WORKSPACE = "default"
+"""The state that every project has, without asking for one."""
+
+
+def work_folder_of(folder: Path, env: Mapping[str, str]) -> Path:
+    """The work folder of a project's folder; ``DCPLAN_DATA_DIR`` names another."""
+    return folder / (env.get(DATA_DIR) or WORK_FOLDER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +54,31 @@ class Project:
     """Documents to read; none: ``dcplan.yaml`` and ``dcplan.d`` of the folder."""
     variables: Mapping[str, str] = field(default_factory=dict)
     var_files: tuple[Path, ...] = ()
+    """Those that count without being named first: ``dcplan.workflow.inputs``."""
+    later: Mapping[str, int] = field(default_factory=dict)
+    """Of a name in ``variables``, how many of ``var_files`` were given before it; the others win over it.
+    One that is not here was given last."""
     env: Mapping[str, str] = field(default_factory=dict)
+    workspace: str = DEFAULT_WORKSPACE
+    """Which of the project's states is meant."""
+    lock_timeout_s: float = 0.0
+    """How long to wait for a state that another has locked."""
+
+    @property
+    def work_folder(self) -> Path:
+        """Where dcplan keeps what it keeps in files."""
+        return work_folder_of(self.folder, self.env)
+
+    @property
+    def state_folder(self) -> Path:
+        """Where this workspace keeps what it keeps in files."""
+        work = self.work_folder
+        return work if self.workspace == DEFAULT_WORKSPACE else work / "workspaces" / self.workspace
 
     @property
     def state_path(self) -> Path:
         """Where the state of this project lives."""
-        return self.folder / WORK_FOLDER / "state.sqlite"
+        return self.state_folder / "state.sqlite"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +92,29 @@ class Tuning:
     """In place of the document's."""
     ceilings: tuple[Ceiling, ...] = ()
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Which changes a plan is confined to, and what is made anew besides.
+
+    The solver sees everything all the same; only changes are left for another time.
+    """
+
+    targets: tuple[str, ...] = ()
+    """Addresses or workloads: only these, and what they need."""
+    excludes: tuple[str, ...] = ()
+    """Addresses or workloads: all but these, and what needs them; never together with ``targets``."""
+    replaces: tuple[str, ...] = ()
+    """Addresses to make anew."""
+
+    @property
+    def confined(self) -> bool:
+        """Whether some changes may be left out."""
+        return bool(self.targets or self.excludes)
+
+
+EVERYTHING = Scope()
+"""All that is wanted, and nothing besides."""
 
 AS_ALWAYS = Tuning()
 """The document's goals, and nothing asked besides."""
@@ -78,6 +135,8 @@ class Checked:
     """What the document tells of regions, by ``provider:region``."""
     round_trips: Mapping[frozenset[str], float] = field(default_factory=dict)
     """What the document tells of round trips, seconds, by both ends."""
+    workspace: str = DEFAULT_WORKSPACE
+    """For whom it was read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +172,10 @@ class Decided:
     """What need not run, and does not fit."""
     ranks: tuple[RankMap, ...] = ()
     """Where the ranks of jobs are, as far as racks are known."""
+    placed: Placed | None = None
+    """The placement by name, and what is known of racks."""
+    around_sold_out: bool = False
+    """Whether pools that were sold out a while ago were left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +185,12 @@ class StateView:
     state: State
     interrupted: tuple[str, ...] = ()
     """Operations that an earlier apply left open."""
+    open: tuple[Operation, ...] = ()
+    """The same, whole."""
+    before: State | None = None
+    """The state as it is, where moves, removals and imports make ``state`` another."""
+    refactored: Refactored | None = None
+    """How ``state`` came of ``before``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +214,8 @@ class Applied:
     """Operations of an earlier apply that were brought to their end first."""
     already_made: int = 0
     """Changes of the plan that an earlier apply of it had made."""
+    moved: tuple[Moved, ...] = ()
+    """Machines that are in other pools than was planned, because those were sold out."""
 
 
 Progress = Callable[[str], None]

@@ -26,7 +26,7 @@ def test_wrong_usage_ends_with_1_and_never_with_2(small: Small, arguments: list[
     done = small.run(*arguments)
 
     assert done.exit_code == 1
-    assert "Error:" in done.stderr
+    assert "error: " in done.stderr
     assert not small.touched()
 
 
@@ -160,8 +160,12 @@ def test_somebody_with_an_empty_folder_gets_a_first_document(small: Small) -> No
         (["plan", "-chdir", "x"], "-chdir stands before the command"),
         (["-f", "x", "plan"], "Most options stand after the command"),
         (["apply", "x.plan"], "Save a plan with: dcplan plan -out FILE"),
-        (["apply", "dcplan.yaml", "-var", "ttft=1s"], "A saved plan is applied exactly as it is"),
+        (["apply", "dcplan.yaml", "-f", "dcplan.yaml"], "A saved plan is applied exactly as it is"),
         (["help"], "dcplan COMMAND --help"),
+        (["taint", "local.machine.a-0"], "To make something anew: dcplan plan -replace=ADDRESS"),
+        (["force-unlock"], "Write: dcplan state force-unlock"),
+        (["plan", "-refresh=maybe"], "error: Invalid value for -refresh: 'maybe'"),
+        (["state", "show"], "error: Missing argument ADDRESS"),
     ],
 )
 def test_wrong_usage_is_told_what_was_meant(small: Small, arguments: list[str], hint: str) -> None:

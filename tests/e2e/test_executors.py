@@ -175,8 +175,8 @@ def test_without_the_package_the_extra_is_named(small: Small, monkeypatch: pytes
 
 def test_an_executor_without_questions_is_refused(small: Small) -> None:
     """Where there is nothing to share out, and where the name means nobody."""
-    assert "--executor solves the plans of --pareto" in small.run("plan", "-executor", "processes").output
-    assert "--executor tries the rules of one workload" in small.run("explain", "-executor", "serial").output
+    assert "-executor solves the plans of -pareto" in small.run("plan", "-executor", "processes").output
+    assert "-executor tries the rules of one workload" in small.run("explain", "-executor", "serial").output
     assert "Did you mean" in small.run(*SWEEP, "-executor", "proceses").output
 
 

@@ -45,7 +45,7 @@ def _parts(address: Any) -> list[str]:
 def test_a_stock_out_is_told_and_the_others_go_on(small: Small) -> None:
     """One machine cannot be had: that fails for want of capacity, what needs it is skipped, the rest runs."""
     small.faults('{fault: stock-out, name: "*-1"}')
-    done = small.run("apply", "-auto-approve")
+    done = small.run("apply", "-auto-approve", "-failover=never")
     alive = {address for address, _, _ in small.objects()}
     again = small.run("apply", "-auto-approve")
 
@@ -63,7 +63,7 @@ def test_a_stock_out_is_told_and_the_others_go_on(small: Small) -> None:
 def test_what_runs_stays_through_a_stock_out_and_is_counted(small: Small) -> None:
     """Half an apply and no more machines to be had: the plan says what runs costs, and moves none of it."""
     small.faults('{fault: stock-out, name: "*-1"}')
-    small.run("apply", "-auto-approve")
+    small.run("apply", "-auto-approve", "-failover=never")
     small.replace('{fault: stock-out, name: "*-1"}', "{fault: stock-out, zone: hall-b, times: null}")
     machines = sum(".machine." in address for address, _, _ in small.objects())
     half = json.loads(small.run("plan", "--json").stdout)

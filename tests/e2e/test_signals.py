@@ -91,7 +91,7 @@ def test_a_signal_stops_within_seconds_and_loses_nothing(small: Small, number: i
     assert "Stopping" in err
     assert summary(out)["interrupted"] is True
     assert summary(out)["in_progress"] == len(in_world) > 1
-    assert f"{len(in_world)} operations of an earlier apply did not finish." in planned.stdout
+    assert f"{len(in_world)} interrupted operations will be finished first" in planned.stdout
     assert in_world[0][0] in planned.stdout
     assert again.exit_code == 0, again.output
     assert f"Resolving {len(in_world)} interrupted operations of an earlier apply first." in again.stdout

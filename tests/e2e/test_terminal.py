@@ -38,6 +38,14 @@ def test_colours_can_be_switched_off(
     assert "error: " in shown
 
 
+def test_no_color_may_stand_behind_the_command(small: Small) -> None:
+    """As in Terraform, so that scripts need no change."""
+    _, shown = on_terminal(small, ["validate", "-var", "ttft=x", "-no-color"])
+
+    assert "\x1b[31m" not in shown
+    assert "error: " in shown
+
+
 def on_terminal(
     small: Small,
     arguments: list[str],

@@ -13,13 +13,14 @@ from dcplan.apply import (
     execute,
     recover,
 )
+from dcplan.apply.ledger import Ledger, Wish
 from dcplan.provider.errors import (
     AlreadyGone,
     Conflict,
 )
 from dcplan.provider.types import Ack, Found, Idempotency, Kind, ProviderInfo, Request
 from dcplan.resources import Action, Address, Change, Resource
-from dcplan.state import LocalStore, Phase
+from dcplan.state import LocalStore, Operation, Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -93,6 +94,14 @@ class World:
             seen = there if self.clock() >= self.visible_from_s else ()
             return self._play("lookup", request, lambda: seen)
 
+    def owned(self, lineage: str) -> tuple[Found, ...]:
+        """The visible objects of this owner."""
+        with self.lock:
+            self.calls.append(("owned", "", ""))
+            if self.clock() < self.visible_from_s:
+                return ()
+            return tuple(f for f in self.objects.values() if f.lineage == lineage)
+
     def _play(self, method: str, request: Request, deed: Callable[[], Any]) -> Any:
         name = request.address.name
         self.calls.append((method, request.action.value, name))
@@ -154,9 +163,17 @@ class Bench:
     stop: threading.Event = field(default_factory=threading.Event)
     options: ApplyOptions = field(default_factory=lambda: ApplyOptions(parallelism=2))
 
-    def run(self, *changes: Change) -> Result[ApplyReport]:
+    def run(self, *changes: Change, **more: Any) -> Result[ApplyReport]:
         """Execute these changes."""
-        return execute(changes, **self._all())
+        return execute(changes, **self._all(), **more)
+
+    def intend(self, resource: Resource) -> Operation:
+        """An intent to create, written by a process that died before the call."""
+        ledger = Ledger(self.store)
+        wish = Wish(address=resource.address, action=Action.CREATE, resource=resource)
+        operation = ledger.operation(wish, run_id="r", epoch=self.store.epoch, now_s=self.clock())
+        self.store.intents([operation])
+        return operation
 
     def recover(self, **more: Any) -> Result[ApplyReport]:
         """Resolve what is open."""

@@ -10,6 +10,7 @@ import os
 import sqlite3
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from dcplan.provider.types import Ack, Found, Idempotency, ProviderInfo, Request
 from dcplan.resources import Action, Address, Resource
 from dcplan.state import LocalStore, LockInfo, check, open_store
 from fork_server import Job, serve
-from sized import changes, sized_kinds
+from sized import HOW, changes, sized_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -125,7 +126,10 @@ def resource(kind: str, name: str, needs: tuple[Address, ...] = (), **attributes
 
 
 def stage(name: str) -> dict[Address, Resource]:
-    """What shall exist: ``before``, and ``after`` with each action on each kind somewhere between the two."""
+    """What shall exist: ``before``, and ``after`` with each action on each kind somewhere between the two.
+
+    The names of actions are stages that only this action leads to, from ``before``.
+    """
     net, disk = Address("world", "name", "net"), Address("world", "tag", "disk")
     host = Address("world", "token", "host")
     before = [
@@ -141,7 +145,13 @@ def stage(name: str) -> dict[Address, Resource]:
         resource("tag", "new", (net,), size=1),
         resource("name", "top", (host,), size=1),
     ]
-    wanted = {"before": before, "after": after, "nothing": []}[name]
+    only = {
+        "create": [*before, *(resource(kind, "made", (net,), size=1) for kind in HOW)],
+        "update": [replace(r, attributes={**r.attributes, "label": "b"}) for r in before],
+        "delete": before[:1],
+        "replace": [replace(r, attributes={**r.attributes, "size": 2}) for r in before],
+    }
+    wanted = {"before": before, "after": after, "nothing": [], **only}[name]
     return {r.address: r for r in wanted}
 
 

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -42,9 +42,10 @@ def serve(run: Callable[[Job], int]) -> None:
 class ForkServer:
     """A running script of this folder; use it in a ``with``."""
 
-    def __init__(self, script: str) -> None:
+    def __init__(self, script: str, *, env: Mapping[str, str] | None = None) -> None:
         self._process = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name(script))],
+            env=env,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

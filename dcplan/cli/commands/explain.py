@@ -60,7 +60,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     if asked is not None and workload is None:
         raise click.UsageError("--why-not asks about one workload: dcplan explain WORKLOAD --why-not WHAT.")
     if executor is not None and (workload is None or asked is not None):
-        raise click.UsageError("--executor tries the rules of one workload: dcplan explain WORKLOAD.")
+        raise click.UsageError("-executor tries the rules of one workload: dcplan explain WORKLOAD.")
     fanout = fanout_of(executor or "serial")
     with progress_line(quiet=as_json) as progress:
         planned = plan(project_of(files, variables, var_files), refresh=False, progress=progress)

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from dcplan.cli.asking import Duration
 from dcplan.cli.exit_codes import CHANGES
+from dcplan.cli.json_file import open_json
 from dcplan.cli.options import (
     document_options,
     echo_json,
     executor_option,
     fanout_of,
-    json_option,
+    json_text,
     project_of,
     show_diagnostics,
     stop_with,
 )
+from dcplan.cli.plan_options import make_plan, output_options, plan_options
 
 if TYPE_CHECKING:
+    from dcplan.cli.plan_options import PlanAsked, Shown
+    from dcplan.diag import Result
     from dcplan.plan.types import Plan
     from dcplan.workflow.executors import Fanout
-    from dcplan.workflow.types import Project, Tuning
+    from dcplan.workflow.types import Planned, Project, Tuning
 
 
 @click.command()
@@ -31,13 +37,21 @@ if TYPE_CHECKING:
 @click.option(
     "-out", "--out", type=click.Path(dir_okay=False, path_type=Path), help="Save the plan for apply."
 )
-@click.option("-destroy", "--destroy", is_flag=True, help="Plan to delete everything.")
+@plan_options
 @click.option(
-    "-refresh",
-    "--refresh",
-    type=click.Choice(("true", "false")),
-    default="true",
-    help="Ask the providers what is there; with false, believe the state.",
+    "-parallelism",
+    "--parallelism",
+    type=click.IntRange(1, 200),
+    expose_value=False,
+    help="As apply's, so that one set of arguments fits both; planning makes no such operations.",
+)
+@click.option(
+    "-lock-timeout",
+    "--lock-timeout",
+    type=Duration(),
+    metavar="DURATION",
+    expose_value=False,
+    help="As apply's, so that one set of arguments fits both; planning waits for no lock.",
 )
 @click.option(
     "-detailed-exitcode", "--detailed-exitcode", is_flag=True, help="Exit 0 without changes, 2 with changes."
@@ -61,68 +75,74 @@ if TYPE_CHECKING:
     type=click.IntRange(2, 50),
     default=8,
     show_default=True,
-    help="Of --pareto, at most.",
+    help="Of -pareto, at most.",
 )
-@executor_option("Who solves the plans of --pareto; default serial.")
-@json_option
+@executor_option("Who solves the plans of -pareto; default serial.")
+@output_options
 def command(  # noqa: PLR0913 - one parameter an option
     files: tuple[Path, ...],
     variables: tuple[str, ...],
     var_files: tuple[Path, ...],
     out: Path | None,
     *,
-    destroy: bool,
-    refresh: str,
+    asked: PlanAsked,
     detailed_exitcode: bool,
     timeout: str | None,
     seed: int,
     pareto: str | None,
     points: int,
     executor: str | None,
-    as_json: bool,
+    shown: Shown,
 ) -> None:
     """Work out what to run where, and show what would change.  Changes nothing, takes no lock."""
     from dcplan.cli.progress import progress_line  # noqa: PLC0415 - --help stays light
-    from dcplan.workflow.planning import plan, plan_destroy  # noqa: PLC0415 - as above
     from dcplan.workflow.types import Tuning  # noqa: PLC0415 - as above
 
     project = project_of(files, variables, var_files)
     tuning = Tuning(seed=seed, timeout_s=_seconds(timeout))
     if pareto is not None:
-        if destroy or out is not None:
-            raise click.UsageError("--pareto shows plans and makes none: leave -out and -destroy out.")
-        _show_front(project, pareto, points, tuning, fanout_of(executor or "serial"), as_json=as_json)
+        if not asked.plain or out is not None or shown.json_into is not None:
+            raise click.UsageError(
+                "-pareto shows whole plans and makes none: leave out -out, -json-into, and what confines or "
+                "changes a plan (-target, -exclude, -replace, -refresh, -refresh-only, -destroy)."
+            )
+        _show_front(project, pareto, points, tuning, fanout_of(executor or "serial"), as_json=shown.as_json)
         return
     if executor is not None:
-        raise click.UsageError("--executor solves the plans of --pareto: name two measures, or leave it out.")
-    with progress_line(quiet=as_json) as progress:
-        planned = (
-            plan_destroy(project)
-            if destroy
-            else plan(project, refresh=refresh == "true", progress=progress, tuning=tuning)
-        )
+        raise click.UsageError("-executor solves the plans of -pareto: name two measures, or leave it out.")
+    with ExitStack() as opened:
+        into = None if shown.json_into is None else opened.enter_context(open_json(shown.json_into))
+        with progress_line(quiet=shown.as_json) as progress:
+            planned = make_plan(project, asked, progress, tuning)
+        if into is not None:
+            into.write(_json(planned))
     if planned.value is None:
-        stop_with(planned.diagnostics, as_json=as_json)
+        stop_with(planned.diagnostics, as_json=shown.as_json)
     made = planned.value.plan
     if out is not None:
-        _save(made, out, as_json=as_json)
-    if as_json:
-        from dcplan.cli.views.plan import as_data  # noqa: PLC0415 - only for programs
-
-        echo_json(as_data(made), planned.diagnostics)
+        _save(project, made, out, as_json=shown.as_json)
+    if shown.as_json:
+        click.echo(_json(planned))
     else:
         from dcplan.cli.views.plan import as_text  # noqa: PLC0415 - only for people
 
         show_diagnostics(planned.diagnostics, as_json=False, more=True)
-        click.echo(as_text(made))
+        click.echo(as_text(made, concise=shown.concise))
         if out is not None:
             click.echo(f"Saved to {out}. Apply exactly this with: dcplan apply {out}")
-    if detailed_exitcode and (made.changes or made.interrupted):
+    if detailed_exitcode and made.acts:
         raise SystemExit(CHANGES)
 
 
+def _json(planned: Result[Planned]) -> str:
+    """A plan for programs, or why there is none."""
+    from dcplan.cli.views.plan import as_data  # noqa: PLC0415 - only for programs
+
+    return json_text({} if planned.value is None else as_data(planned.value.plan), planned.diagnostics)
+
+
 def _seconds(timeout: str | None) -> float | None:
-    """The time of ``--timeout``; what cannot be read ends the command."""
+    """The time of ``-timeout``; what cannot be read ends the command."""
     from dcplan.units import UnitError, parse_duration_s  # noqa: PLC0415 - only for a timeout
 
     if timeout is None:
@@ -130,9 +150,9 @@ def _seconds(timeout: str | None) -> float | None:
     try:
         seconds = parse_duration_s(timeout)
     except UnitError as problem:
-        raise click.BadParameter(str(problem), param_hint="--timeout") from None
+        raise click.BadParameter(str(problem), param_hint="-timeout") from None
     if seconds <= 0:
-        raise click.BadParameter("the solver needs some time, for example 30s", param_hint="--timeout")
+        raise click.BadParameter("the solver needs some time, for example 30s", param_hint="-timeout")
     return seconds
 
 
@@ -150,9 +170,9 @@ def _show_front(  # noqa: PLR0913 - the options of a sweep
     for name in names:
         if name not in MEASURES:
             hint = did_you_mean(name, MEASURES) or f"There are: {', '.join(MEASURES)}."
-            raise click.BadParameter(f"{name!r} cannot be minimised. {hint}", param_hint="--pareto")
+            raise click.BadParameter(f"{name!r} cannot be minimised. {hint}", param_hint="-pareto")
     if len(names) != 2 or len(set(names)) != 2:  # noqa: PLR2004 - one against the other
-        raise click.BadParameter("name two measures, as in cost,carbon", param_hint="--pareto")
+        raise click.BadParameter("name two measures, as in cost,carbon", param_hint="-pareto")
     with progress_line(quiet=as_json) as progress:
         sweep = partial(front, project, (names[0], names[1]), points=points, progress=progress, tuning=tuning)
         found = helped(fanout, lambda helpers: sweep(helpers=helpers))
@@ -165,13 +185,10 @@ def _show_front(  # noqa: PLR0913 - the options of a sweep
     click.echo(view.as_text(found.value))
 
 
-def _save(made: Plan, out: Path, *, as_json: bool) -> None:
+def _save(project: Project, made: Plan, out: Path, *, as_json: bool) -> None:
     """Write the plan, or say why that cannot be done."""
-    from dcplan.diag import error  # noqa: PLC0415 - only for a saved plan
-    from dcplan.plan.codec import write_plan  # noqa: PLC0415 - as above
+    from dcplan.workflow.saving import save_plan  # noqa: PLC0415 - only for a saved plan
 
-    try:
-        write_plan(made, out)
-    except OSError as problem:
-        detail = f"{out} cannot be written: {problem.strerror}. Name another file with -out."
-        stop_with((error("plan-not-written", "The plan could not be saved", detail),), as_json=as_json)
+    problems = save_plan(project, made, out)
+    if problems:
+        stop_with(problems, as_json=as_json)

@@ -18,9 +18,9 @@ def command(planfile: Path | None, *, as_json: bool) -> None:
     from dcplan.cli.views.plan import as_data, as_text, deployment_text  # noqa: PLC0415 - --help stays light
 
     if planfile is not None:
-        from dcplan.plan.codec import read_plan  # noqa: PLC0415 - only for a saved plan
+        from dcplan.workflow.saving import load_plan  # noqa: PLC0415 - only for a saved plan
 
-        read = read_plan(planfile)
+        read = load_plan(project_of((), (), ()), planfile)
         if read.value is None:
             stop_with(read.diagnostics, as_json=as_json)
         if as_json:

@@ -20,7 +20,7 @@ def command(
     from dcplan.diag import Severity, plural  # noqa: PLC0415 - --help stays light
     from dcplan.workflow.checking import check  # noqa: PLC0415 - as above
 
-    checked = check(project_of(files, variables, var_files))
+    checked = check(project_of(files, variables, var_files), locked=False)
     errors = [d for d in checked.diagnostics if d.severity is Severity.ERROR]
     if as_json:
         data = {

@@ -2,102 +2,110 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from dcplan import __version__
-from dcplan.apply import Acknowledged, Done, Event, Failed, Progress, Retry, Skipped, Started, Status
+from dcplan.apply import Done, Event, Failed, Retry, Skipped, Started, Status
 from dcplan.cli.options import show_diagnostics
+from dcplan.cli.views.events import Stream
+from dcplan.cli.views.fallbacks import moved_lines
+from dcplan.cli.views.scope import again_text
+from dcplan.cli.views.told import event_text, shown
 from dcplan.diag import Diagnostics, plural
 from dcplan.resources import Action
-from dcplan.units import format_duration, format_usd_per_h
+from dcplan.units import format_usd_per_h
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from dcplan.apply import ApplyReport
+    from dcplan.plan.outputs import Told
     from dcplan.plan.types import Plan
     from dcplan.workflow.types import Applied
 
 MANY = 60
 """From so many changes on, people want a count, not a stream."""
 
-DOING = {Action.CREATE: "creating", Action.UPDATE: "updating", Action.DELETE: "deleting"}
-DID = {Action.CREATE: "created", Action.UPDATE: "updated", Action.DELETE: "deleted"}
-TYPES = {
-    Started: "apply_start",
-    Acknowledged: "apply_acknowledged",
-    Progress: "apply_progress",
-    Done: "apply_complete",
-    Failed: "apply_errored",
-    Skipped: "apply_skipped",
-    Retry: "apply_retry",
-}
-
 
 class Teller:
-    """Tells events as they come: JSON lines for programs, lines or a counter for people."""
+    """Tells events as they come: JSON lines for programs, lines or a counter for people.
 
-    def __init__(self, *, as_json: bool) -> None:
+    ``into``: a file that gets the JSON lines while people read; ``concise``: people hear only of
+    what goes wrong, and of the end.
+    """
+
+    def __init__(self, *, as_json: bool, into: TextIO | None = None, concise: bool = False) -> None:
         self.as_json = as_json
+        self._streams = [Stream()] if as_json else []
+        if into is not None:
+            self._streams.append(Stream(into))
+        self._concise = concise
         self._stopping: Callable[[], bool] = lambda: False
         self._total = 0
         self._begun = 0
         self._done = 0
         self._told = 0
         self._counting = False
+        self._spoke = False
 
     def version(self) -> None:
         """The first line for programs: who speaks."""
-        if self.as_json:
-            _line({"type": "version", "dcplan": __version__, "format_version": "1.0"})
+        for stream in self._streams:
+            stream.version()
 
     def diagnose(self, diagnostics: Diagnostics, *, more: bool = False) -> None:
         """Problems: a line each for programs, to standard error for people; ``more``: the plan follows."""
+        for stream in self._streams:
+            stream.diagnose(diagnostics)
         if not self.as_json:
+            self._spoke |= bool(diagnostics) and not more
             show_diagnostics(diagnostics, as_json=False, more=more)
-        elif diagnostics:
-            from dcplan.cli.views.diagnostics import to_data  # noqa: PLC0415 - only when something is wrong
 
-            for diagnostic in diagnostics:
-                _line({"type": "diagnostic", **to_data(diagnostic)})
+    def stage(self, text: str) -> None:
+        """What the planning is at; people have a line of their own for it."""
+        for stream in self._streams:
+            stream.stage(text)
 
-    def plan(self, plan: Plan) -> None:
-        """What will be done."""
-        if not self.as_json:
+    def plan(self, plan: Plan, *, saved: bool = False) -> None:
+        """What will be done; people have seen a ``saved`` plan as it was made."""
+        for stream in self._streams:
+            stream.plan(plan)
+        if not self.as_json and not saved:
             from dcplan.cli.views.plan import as_text  # noqa: PLC0415 - only for people
 
-            click.echo(as_text(plan) + ("\n" if plan.changes else ""))
-            return
-        for change in plan.changes:
-            _line(
-                {
-                    "type": "planned_change",
-                    "address": str(change.address),
-                    "action": change.action.value,
-                    "reason": change.reason.value,
-                }
-            )
-        counts = Counter(c.action.value for c in plan.changes)
-        _line(
-            {
-                "type": "plan_summary",
-                "changes": dict(counts),
-                "unchanged": plan.unchanged,
-                "usd_per_h": plan.usd_per_h,
-                "before_usd_per_h": plan.before_usd_per_h,
-            }
-        )
+            click.echo(as_text(plan, concise=self._concise) + ("\n" if plan.acts else ""))
 
-    def outcome(self, applied: Applied) -> None:
-        """The last word."""
-        if self.as_json:
-            _line(outcome_data(applied))
-        else:
-            click.echo(outcome_text(applied))
+    def outcome(
+        self, applied: Applied, *, quiet: bool = False, outputs: Mapping[str, Told] = MappingProxyType({})
+    ) -> None:
+        """The last word, and what the document's outputs are now.
+
+        ``quiet``: people have heard already that nothing was to be done.
+        """
+        for stream in self._streams:
+            if outputs:
+                stream.outputs(outputs)
+            stream.outcome(applied, outcome_text(applied))
+        if self.as_json or quiet:
+            return
+        # The plan ends with an empty line: a second one only where something was told since.
+        text = outcome_text(applied)
+        click.echo(text if self._spoke else text.removeprefix("\n"))
+        if outputs and not self._concise:
+            from dcplan.cli.views.outputs import block  # noqa: PLC0415 - only where a document names some
+
+            click.echo("\n" + block("Outputs", outputs))
+
+    def summary(self, report: ApplyReport, text: str, *, recovered: int = 0) -> None:
+        """The last word where there was no plan; ``recovered``: operations that came to their end."""
+        for stream in self._streams:
+            stream.summary(report, text, recovered=recovered)
+        if not self.as_json:
+            click.echo(text)
 
     def expect(self, changes: int, stopping: Callable[[], bool]) -> None:
         """How many changes will come, and how to see that the user wants to stop."""
@@ -107,26 +115,28 @@ class Teller:
 
     def say(self, text: str) -> None:
         """A sentence in between."""
-        if self.as_json:
-            _line({"type": "log", "message": text})
-        else:
+        for stream in self._streams:
+            stream.say(text)
+        if not self.as_json:
+            self._spoke = True
             click.echo(text)
 
     def tell(self, event: Event) -> None:
         """One event."""
         if isinstance(event, Retry) and self._stopping():
             return  # It will not be tried again.
-        if self.as_json:
-            _line(event_data(event))
+        for stream in self._streams:
+            stream.tell(event)
+        if self.as_json or not shown(event):
             return
         self._begun += isinstance(event, Started | Skipped)
         self._done += isinstance(event, Done | Failed | Skipped)
-        text = event_text(event)
-        if self._total < MANY or isinstance(event, Failed):
+        counted = self._total >= MANY or self._concise
+        self._spoke |= not self._concise or isinstance(event, Failed)
+        if not counted or isinstance(event, Failed):
             self.finish()
-            if text:
-                click.echo(text)
-        if self._total >= MANY:
+            click.echo(event_text(event))
+        if self._total >= MANY and not self._concise:
             self._count()
 
     def _count(self) -> None:
@@ -149,73 +159,10 @@ class Teller:
             click.echo("")
 
 
-def event_text(event: Event) -> str:  # noqa: PLR0911 - one line an event
-    """One line for people; empty for what they need not see."""
-    name = str(event.address)
-    doing = DOING.get(event.action, event.action.value)
-    match event:
-        case Started():
-            return f"  {name}: {doing}..."
-        case Acknowledged(adopted=True):
-            return f"  {name}: found from an earlier attempt, not made twice"
-        case Progress():
-            return f"  {name}: still {doing}, {format_duration(event.elapsed_s)}"
-        case Done():
-            word = click.style(DID.get(event.action, "done"), fg="green")
-            return f"  {name}: {word} after {format_duration(event.elapsed_s)}"
-        case Failed():
-            return click.style(f"  {name}: failed", fg="red") + f"  {event.diagnostic.summary}"
-        case Skipped():
-            return click.style(f"  {name}: skipped", fg="yellow") + f", because {event.because} was not done"
-        case Retry():
-            return f"  {name}: {event.why} Again in {format_duration(event.delay_s)}."
-    return ""
-
-
-def event_data(event: Event) -> dict[str, object]:
-    """One event for programs; the types are Terraform's where it has the thing."""
-    data: dict[str, object] = {
-        "type": TYPES[type(event)],
-        "address": str(event.address),
-        "action": event.action.value,
-    }
-    match event:
-        case Acknowledged():
-            data |= {"id": event.object_id, "adopted": event.adopted}
-        case Progress() | Done():
-            data["elapsed_s"] = round(event.elapsed_s, 3)
-        case Failed():
-            from dcplan.cli.views.diagnostics import to_data  # noqa: PLC0415 - only when something failed
-
-            data["diagnostic"] = to_data(event.diagnostic)
-        case Skipped():
-            data["because"] = str(event.because)
-        case Retry():
-            data |= {"why": event.why, "delay_s": round(event.delay_s, 3), "attempt": event.attempt}
-    return data
-
-
-def outcome_data(applied: Applied) -> dict[str, object]:
-    """The last line for programs."""
-    report = applied.report
-    return {
-        "type": "change_summary",
-        "done": report.done,
-        "failed": report.failed,
-        "skipped": report.skipped,
-        "in_progress": report.in_progress,
-        "not_started": report.not_started,
-        "already_made": applied.already_made,
-        "recovered": applied.recovered,
-        "interrupted": report.interrupted,
-        "serial": report.serial,
-    }
-
-
-def outcome_text(applied: Applied) -> str:
+def outcome_text(applied: Applied) -> str:  # noqa: PLR0911 - one sentence a way to end
     """The last lines for people."""
     report, plan = applied.report, applied.plan
-    command = "dcplan destroy" if plan.mode == "destroy" else "dcplan apply"
+    command = again_text(plan)
     counts = Counter(r.status for r in report.results)
     words = ", ".join(f"{counts[status]:,} {status.value}" for status in Status if counts[status])
     if report.interrupted:
@@ -223,17 +170,34 @@ def outcome_text(applied: Applied) -> str:
             f"\nStopped: {words or 'nothing begun'}. What is under way goes on by itself; "
             f"run {command} to go on from here."
         )
-    if report.failed or report.skipped:
-        return f"\nNot complete: {words}. Mend the errors above, then run {command} again."
+    if report.failed or report.skipped or report.in_progress or report.not_started:
+        told = f"\nNot complete: {words}. Mend the errors above, then run {command} again."
+        return "\n".join([told, *moved_lines(applied.moved)])
+    if plan.mode == "refresh-only" and applied.already_made == len(plan.drift):
+        return "Nothing to do: the state had been brought up to date before."
+    if plan.mode == "refresh-only":
+        return (
+            f"\nThe state of {plural(len(plan.drift), 'resource')} is up to date. Nothing else was changed."
+        )
     if not report.results:
         return _nothing_done(applied)
-    cost = "" if plan.usd_per_h is None else f" It costs {format_usd_per_h(plan.usd_per_h)}."
+    left = 0 if plan.partial is None else sum(plan.partial.left.values())
+    usd_per_h = plan.partial.usd_per_h if plan.partial is not None and left else plan.usd_per_h
+    cost = "" if usd_per_h is None else f" It costs {format_usd_per_h(usd_per_h)}."
+    partly = f" The plan was partial: {plural(left, 'change')} left for another time." if left else ""
     if plan.mode == "destroy":
-        return f"\nDestroyed: {plural(report.done, 'resource')}. Nothing of this project is left."
+        kept = sum(result.action is Action.FORGET for result in report.results)
+        rest = f" Forgotten, and still there: {kept:,}." if kept else ""
+        return (
+            f"\nDestroyed: {plural(report.done - kept, 'resource')}."
+            f"{rest}{partly or ('' if kept else ' Nothing of this project is left.')}"
+        )
     already = (
         f" {plural(applied.already_made, 'change')} had been made before." if applied.already_made else ""
     )
-    return f"\nApplied: {plural(report.done, 'change')}.{already}{cost}"
+    return "\n".join(
+        [f"\nApplied: {plural(report.done, 'change')}.{already}{cost}{partly}", *moved_lines(applied.moved)]
+    )
 
 
 def _nothing_done(applied: Applied) -> str:
@@ -242,8 +206,3 @@ def _nothing_done(applied: Applied) -> str:
         count = plural(applied.already_made, "change")
         return f"Nothing to do: the {count} of this plan had been made before."
     return "Nothing to do: the plan has no changes."
-
-
-def _line(data: dict[str, object]) -> None:
-    """One line of JSON."""
-    click.echo(json.dumps(data))

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from dcplan.cli.views.bought import paid_text, spares_text, survives_text
+from dcplan.cli.views.fallbacks import fallback_lines
 from dcplan.cli.views.fleets import kind_text, mix_text
+from dcplan.cli.views.notes import NOTE_SIGNS, condition_lines, notes_lines, overlap_lines
 from dcplan.cli.views.parts import percent
 from dcplan.cli.views.places import footprint_text, trips_text
 from dcplan.cli.views.proofs import report_text
 from dcplan.cli.views.ranks import ranks_text
+from dcplan.cli.views.scope import partial_cost, partial_text, refresh_text, unrefreshed_text
 from dcplan.cli.views.width import wrapped
 from dcplan.diag import plural
 from dcplan.resources import Action, Change, Reason
@@ -39,6 +42,7 @@ SIGNS = {
     Action.UPDATE: ("~", "yellow"),
     Action.REPLACE: ("-/+", "magenta"),
     Action.DELETE: ("-", "red"),
+    **NOTE_SIGNS,
 }
 FOLD = 12
 """More equal changes than this are told as one line."""
@@ -48,15 +52,19 @@ NAMES = 10
 """Width of the column of names."""
 
 
-def as_text(plan: Plan) -> str:
-    """The whole plan for people."""
+def as_text(plan: Plan, *, concise: bool = False) -> str:
+    """The whole plan for people; ``concise``: without what is told of workloads."""
     parts = []
     if plan.interrupted:
         parts.append(_interrupted(plan.interrupted))
-    parts += [workload_text(w) for w in plan.workloads]
-    parts += [left_out_text(one) for one in plan.left_out]
+    if plan.mode == "refresh-only":
+        return "\n\n".join([*parts, refresh_text(plan)])
+    if not concise:
+        parts += [workload_text(w) for w in plan.workloads]
+        parts += [left_out_text(one) for one in plan.left_out]
     parts.append(changes_text(plan))
     parts.append(summary_text(plan))
+    parts += [text for text in (unrefreshed_text(plan), partial_text(plan)) if text]
     return "\n\n".join(parts)
 
 
@@ -71,11 +79,13 @@ def as_data(plan: Plan) -> dict[str, object]:
 
 
 def _interrupted(operations: tuple[str, ...]) -> str:
-    count = plural(len(operations), "operation")
-    head = click.style(
-        f"{count} of an earlier apply did not finish. Apply resolves this first, once that apply has ended:",
-        fg="yellow",
+    count = plural(len(operations), "interrupted operation")
+    these = "this is its own" if len(operations) == 1 else "these are its own"
+    told = (
+        f"{count} will be finished first, by dcplan apply or dcplan recover "
+        f"(while another apply still runs, {these}):"
     )
+    head = click.style(wrapped(told, WIDTH), fg="yellow")
     return "\n".join([head, *(f"  {operation}" for operation in operations)])
 
 
@@ -198,14 +208,16 @@ def _cost(placed: PlacedWorkload) -> str:
 
 def changes_text(plan: Plan) -> str:
     """What is made, changed and deleted; many alike become one line."""
-    if not plan.changes and plan.mode == "destroy":
+    if not plan.changes and not plan.state_changes and plan.mode == "destroy":
         return "Nothing to destroy: the state holds no resources."
-    if not plan.changes:
+    if not plan.changes and plan.partial is not None and plan.partial.left:
+        return "Nothing to change of what this plan is confined to."
+    if not plan.changes and not plan.state_changes:
         return "Nothing to change: what runs is what is wanted."
     groups: dict[tuple[Action, str, Reason, tuple[str, ...]], list[Change]] = defaultdict(list)
     for change in plan.changes:
         groups[change.action, _family(change), change.reason, change.changed].append(change)
-    lines = ["Changes"]
+    lines = ["Changes", *notes_lines(plan.state_changes)]
     for action in (Action.DELETE, Action.REPLACE, Action.UPDATE, Action.CREATE):
         for (its, _, reason, changed), members in groups.items():
             if its is action:
@@ -255,13 +267,19 @@ def _first(machines: list[JsonValue] | tuple[JsonValue, ...]) -> str:
 
 def summary_text(plan: Plan) -> str:
     """The last lines: counts, cost before and after, and how good the plan is."""
-    counts = Counter(c.action for c in plan.changes)
+    counts = Counter(c.action for c in (*plan.state_changes, *plan.changes))
     words = [f"{counts[a]:,} to {a.value}" for a in SIGNS if a in counts] or ["no changes"]
     lines = [click.style("Plan: ", bold=True) + ", ".join(words) + f"; {plan.unchanged:,} unchanged."]
     if plan.usd_per_h is not None:
         before = "" if plan.before_usd_per_h is None else f", now {format_usd_per_h(plan.before_usd_per_h)}"
         sent = f", and {format_usd_per_h(plan.egress_usd_per_h)} for traffic" if plan.egress_usd_per_h else ""
-        lines.append(f"Cost: {format_usd_per_h(plan.usd_per_h)}{sent}{before}.")
+        whole = " once all is done" if plan.partial is not None and plan.partial.left else ""
+        lines.append(f"Cost: {format_usd_per_h(plan.usd_per_h)}{whole}{sent}{before}.")
+    if partial := partial_cost(plan):
+        lines.append(partial)
+    lines += overlap_lines(plan.overlaps)
+    lines += condition_lines(plan.conditions)
+    lines += fallback_lines(plan)
     lines += paid_text(plan.bought_ahead)
     if plan.footprint is not None and plan.pools:
         lines.append(wrapped(footprint_text(plan.footprint), WIDTH))
@@ -276,7 +294,11 @@ def deployment_text(view: StateView) -> str:
 
     state = view.state
     if not state.resources:
-        return "Nothing has been applied yet. Next: dcplan plan"
+        if view.interrupted:
+            open_ones = _interrupted(view.interrupted)
+            return f"The state holds no resources. Next: dcplan recover\n\n{open_ones}"
+        empty = "The state holds no resources." if state.serial else "Nothing has been applied yet."
+        return f"{empty} Next: dcplan plan"
     parts = [workload_text(w) for w in workloads_of(state.deployment)]
     kinds = Counter(f"{a.provider}.{a.kind}" for a in state.resources)
     counts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))
@@ -285,6 +307,8 @@ def deployment_text(view: StateView) -> str:
     when = state.deployment.get("applied_at")
     since = f" Applied {when}." if isinstance(when, str) else ""
     total = f"{plural(len(state.resources), 'resource')}: {counts}."
+    if state.deployment.get("partial"):
+        since += " That was a partial plan: dcplan plan shows what is left."
     parts.append(wrapped(f"{total}{price}{since} Serial {state.serial}.", WIDTH))
     if view.interrupted:
         parts.append(_interrupted(view.interrupted))

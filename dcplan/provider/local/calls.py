@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from dcplan.diag import did_you_mean, listed
@@ -45,7 +46,7 @@ SOON_S = 0.05
 """The shortest advice to try again, seconds."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Rules:
     """What the data centre is like."""
 
@@ -53,6 +54,30 @@ class Rules:
     kinds: Mapping[str, Kind]
     ready_after_s: float
     """Of a machine."""
+
+    # Drawn up once: each create asks, and there may be as many racks as creates.
+
+    @cached_property
+    def racks(self) -> Mapping[str, Mapping[str, Rack]]:
+        """By zone, the racks by their whole name ``zone/block/rack``."""
+        return {
+            site.name: {
+                f"{site.name}/{block.name}/{rack.name}": Rack(
+                    zone=site.name, block=block.name, name=rack.name
+                )
+                for block in site.blocks
+                for rack in block.racks
+            }
+            for site in self.inventory.zones
+        }
+
+    @cached_property
+    def nodes(self) -> Mapping[Rack, list[str]]:
+        """The names of the nodes of each rack."""
+        names: dict[Rack, list[str]] = {}
+        for node in self.inventory.nodes:
+            names.setdefault(node.rack, []).append(node.name)
+        return names
 
 
 def begin(db: sqlite3.Connection, rules: Rules, request: Request, now_s: float) -> Ack | ProviderError:
@@ -222,16 +247,10 @@ def _rack(rules: Rules, ask: Mapping[str, JsonValue], zone: str) -> tuple[Rack |
     name = ask.get("rack")
     if name is None:
         return None, None
-    racks = {
-        f"{zone}/{block.name}/{rack.name}": Rack(zone=zone, block=block.name, name=rack.name)
-        for site in rules.inventory.zones
-        if site.name == zone
-        for block in site.blocks
-        for rack in block.racks
-    }
+    racks = rules.racks.get(zone, {})
     upper = str(name).rpartition("/")[0]
     if upper in racks:
-        _among(name, [node.name for node in rules.inventory.nodes if node.rack == racks[upper]], "node")
+        _among(name, rules.nodes.get(racks[upper], []), "node")
         return racks[upper], str(name)
     _among(name, list(racks), "rack")
     return racks[str(name)], None
@@ -290,19 +309,55 @@ def _update(db: sqlite3.Connection, rules: Rules, kind: Kind, request: Request, 
         msg = f"{thing.id} is being deleted."
         raise Conflict(msg)
     before, after = (json.loads(objects.text(dict(side))) for side in (thing.attributes, request.attributes))
-    fixed = [key for key in kind.replace_on if before.get(key) != after.get(key)]
+    needed = _needed(db, request, now_s)
+    same = _only_renamed(db, thing, request, needed)
+    fixed = [key for key in kind.replace_on if key not in same and before.get(key) != after.get(key)]
     if fixed:
         msg = f"{listed(fixed)} of {request.address} cannot be changed in place."
         raise Invalid(msg)
-    needed = _needed(db, request, now_s)
+    _free_name(db, request, thing, now_s)
     objects.set_needs(db, thing.seq, [other.seq for other in needed])
     db.execute(
-        "UPDATE objects SET attributes = ?, gang = ?, due_at = MAX(due_at, ?) WHERE seq = ?",
-        (objects.text(after), _gang(request)[0], now_s, thing.seq),
+        "UPDATE objects SET name = ?, attributes = ?, gang = ?, due_at = MAX(due_at, ?) WHERE seq = ?",
+        (request.address.name, objects.text(after), _gang(request)[0], now_s, thing.seq),
     )
     if request.address.kind != faults.MACHINE:
         objects.set_outputs(db, thing.seq, {"id": thing.id, **_where(rules, request, needed)})
     return thing.id
+
+
+def _only_renamed(db: sqlite3.Connection, thing: Thing, request: Request, needed: list[Thing]) -> set[str]:
+    """Attributes that may say another name of the same workload, or of the same machines."""
+    same = {"workload"} if thing.name != request.address.name else set[str]()
+    called = {other.name for other in needed}
+    if objects.needs_of(db, thing.seq) == {other.seq for other in needed}:
+        for key in ("machines", "prefill_machines", "standby"):
+            before = thing.attributes.get(key)
+            if isinstance(before, list) and not called.issuperset(map(str, before)):
+                same.add(key)
+    return same
+
+
+def _free_name(db: sqlite3.Connection, request: Request, thing: Thing, now_s: float) -> None:
+    """Refuse a name that another object of the owner still has: it may be about to get another."""
+    address = request.address
+    twin = objects.by_name(db, now_s, address.kind, address.name, request.lineage)
+    if twin is not None and twin.seq != thing.seq:
+        raise NotReady(f"{twin.id} is still called {address.name}.", retry_after_s=SOON_S)
+
+
+def set_owner(db: sqlite3.Connection, request: Request, now_s: float) -> ProviderError | None:
+    """Give an object another owner and name, or no owner; the error is returned, as by ``begin``."""
+    thing = objects.by_id(db, now_s, request.object_id) if request.object_id else None
+    if thing is None or thing.deleting:
+        return AlreadyGone(f"{request.address} ({request.object_id or 'without an id'}) does not exist.")
+    address = request.address
+    owner = request.lineage or f"{objects.NOBODY}{thing.id}"
+    twin = objects.by_name(db, now_s, address.kind, address.name, owner)
+    if twin is not None and twin.seq != thing.seq:
+        return Conflict(f"There is a {address.kind} {address.name} already ({twin.id}).")
+    db.execute("UPDATE objects SET lineage = ?, name = ? WHERE seq = ?", (owner, address.name, thing.seq))
+    return None
 
 
 def _delete(db: sqlite3.Connection, request: Request, now_s: float, extra_s: float) -> str:

@@ -65,8 +65,6 @@ def stand(db: sqlite3.Connection, nodes: Iterable[Node]) -> None:
 
 def free_rack(db: sqlite3.Connection, wanted: Wanted) -> Rack | None:
     """The rack for the next such machine; None when none is free."""
-    where = "machine = ? AND zone = ? AND (? IS NULL OR block = ?) AND free > 0"
-    values = (wanted.machine, wanted.zone, wanted.block, wanted.block)
     if wanted.node is not None:
         there = "SELECT 1 FROM nodes WHERE name = ? AND machine = ? AND held_by IS NULL AND listed"
         return wanted.rack if db.execute(there, (wanted.node, wanted.machine)).fetchone() else None
@@ -74,16 +72,33 @@ def free_rack(db: sqlite3.Connection, wanted: Wanted) -> Rack | None:
         place = (wanted.machine, wanted.rack.zone, wanted.rack.block, wanted.rack.name)
         there = "SELECT 1 FROM racks WHERE machine = ? AND zone = ? AND block = ? AND rack = ? AND free > 0"
         return wanted.rack if db.execute(there, place).fetchone() else None
-    # A machine of its own is put where least is free, so one row will do.
-    limit = "" if wanted.gang is not None else " ORDER BY free, zone, block, rack LIMIT 1"
-    rows = db.execute(f"SELECT zone, block, rack, free FROM racks WHERE {where}{limit}", values)  # noqa: S608 - constants
-    free = {Rack(zone=zone, block=block, name=rack): count for zone, block, rack, count in rows}
+    if wanted.gang is None:
+        # A machine of its own is put where least is free, so one row will do.
+        return choose_rack(_free(db, wanted, wanted.block, best_only=True), wanted.gang_size, ())
     members = db.execute(
         "SELECT n.zone, n.block, n.rack FROM objects o JOIN nodes n ON n.held_by = o.seq WHERE o.gang = ?",
         (wanted.gang,),
     )
     gang_in = [Rack(zone=zone, block=block, name=rack) for zone, block, rack in members]
-    return choose_rack(free, wanted.gang_size, gang_in)
+    # Where the gang has begun, racks of other blocks matter only once those of its own are full.
+    begun = {
+        rack.block for rack in gang_in if rack.zone == wanted.zone and wanted.block in {None, rack.block}
+    }
+    near = {rack: count for block in begun for rack, count in _free(db, wanted, block).items()}
+    return choose_rack(near or _free(db, wanted, wanted.block), wanted.gang_size, gang_in)
+
+
+def _free(
+    db: sqlite3.Connection, wanted: Wanted, block: str | None, *, best_only: bool = False
+) -> dict[Rack, int]:
+    """Free nodes by rack, in this block or in the zone; of all racks, or of the one with fewest."""
+    # One text for both would make SQLite walk over the racks of the whole zone.
+    where, values = "machine = ? AND zone = ? AND free > 0", [wanted.machine, wanted.zone]
+    if block is not None:
+        where, values = f"{where} AND block = ?", [*values, block]
+    limit = " ORDER BY free, block, rack LIMIT 1" if best_only else ""
+    rows = db.execute(f"SELECT zone, block, rack, free FROM racks WHERE {where}{limit}", values)  # noqa: S608 - constants
+    return {Rack(zone=zone, block=block, name=rack): count for zone, block, rack, count in rows}
 
 
 def take(
@@ -93,7 +108,9 @@ def take(
     place = (rack.zone, rack.block, rack.name, machine)
     (name, address) = db.execute(
         "UPDATE nodes SET held_by = ? WHERE position = ("
-        " SELECT MIN(position) FROM nodes WHERE zone = ? AND block = ? AND rack = ? AND machine = ?"
+        # By itself SQLite walks over all free nodes of the data centre.
+        " SELECT MIN(position) FROM nodes INDEXED BY free_nodes"
+        " WHERE zone = ? AND block = ? AND rack = ? AND machine = ?"
         " AND held_by IS NULL AND listed AND (? IS NULL OR name = ?)) RETURNING name, address",
         (seq, *place, node, node),
     ).fetchone()

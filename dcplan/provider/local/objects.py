@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 
+NOBODY = "nobody/"
+"""Begins the owner of what has none; what follows makes names of such things unique."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thing:
     """One row of the world's objects."""
@@ -31,6 +35,8 @@ class Thing:
     deleting: bool
     due_at_s: float
     """Unix time at which it is ready or, when it is being deleted, gone."""
+    made_at_s: float | None = None
+    """When the call that made it came; None for what no call made."""
 
     def found(self, provider: str, now_s: float) -> Found:
         """The object as the provider tells of it."""
@@ -41,15 +47,19 @@ class Thing:
             attributes=self.attributes,
             outputs=self.outputs,
             token=self.token,
-            lineage=self.lineage,
+            lineage=None if self.lineage.startswith(NOBODY) else self.lineage,
+            made_at_s=self.made_at_s,
         )
 
 
-_COLUMNS = "seq, id, kind, name, lineage, token, attributes, outputs, state, due_at"
+_COLUMNS = (
+    "seq, id, kind, name, lineage, token, attributes, outputs, state, due_at,"
+    " (SELECT at FROM calls WHERE calls.token = objects.token)"
+)
 _ALIVE = "NOT (state = 'deleting' AND due_at <= :now)"
 
 
-def _thing(row: tuple[int, str, str, str, str, str, str, str, str, float]) -> Thing:
+def _thing(row: tuple[int, str, str, str, str, str, str, str, str, float, float | None]) -> Thing:
     """The object of a row."""
     return Thing(
         seq=row[0],
@@ -62,6 +72,7 @@ def _thing(row: tuple[int, str, str, str, str, str, str, str, str, float]) -> Th
         outputs=json.loads(row[7]),
         deleting=row[8] == "deleting",
         due_at_s=row[9],
+        made_at_s=row[10],
     )
 
 
@@ -90,6 +101,11 @@ def by_name(db: sqlite3.Connection, now_s: float, kind: str, name: str, lineage:
     """The object of this owner with this kind and name, if it is alive now."""
     where = "kind = :kind AND name = :name AND lineage = :lineage"
     return next(iter(select(db, now_s, where, kind=kind, name=name, lineage=lineage)), None)
+
+
+def needs_of(db: sqlite3.Connection, seq: int) -> set[int]:
+    """What object ``seq`` stands on."""
+    return {needed for (needed,) in db.execute("SELECT needed FROM needs WHERE seq = ?", (seq,))}
 
 
 def dependants(db: sqlite3.Connection, now_s: float, seq: int) -> list[Thing]:

@@ -46,7 +46,9 @@ CREATE TABLE IF NOT EXISTS racks (
     free INTEGER NOT NULL,
     PRIMARY KEY (zone, block, rack, machine)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS free_racks ON racks (machine, free, zone, block, rack) WHERE free > 0;
+DROP INDEX IF EXISTS free_racks;
+CREATE INDEX IF NOT EXISTS free_in_zone ON racks (machine, zone, free, block, rack) WHERE free > 0;
+CREATE INDEX IF NOT EXISTS free_in_block ON racks (machine, zone, block, free, rack) WHERE free > 0;
 CREATE TABLE IF NOT EXISTS objects (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
@@ -235,8 +237,9 @@ def _open(path: Path) -> sqlite3.Connection:
     try:
         _enter_wal(db)
         db.execute("PRAGMA synchronous = FULL")
-        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'faults'").fetchone():
-            # One transaction: another process sees no tables or all of them.
+        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'free_in_block'").fetchone():
+            # One transaction: another process sees no tables or all of them.  A world of before this
+            # index gets it here, and keeps what stands in it.
             db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
         _check_version(db)
     except BaseException:

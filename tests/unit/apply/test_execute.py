@@ -14,6 +14,8 @@ from dcplan.apply import (
     ApplyOptions,
     Done,
     Failed,
+    IntentRecorded,
+    IntentResolved,
     Progress,
     Retry,
     Skipped,
@@ -45,7 +47,13 @@ def test_creates_follow_their_needs_and_state_holds_the_outputs(bench: Bench) ->
         ("wait", "b"),
     ]
     assert bench.store.read().resources[B.address].outputs == {"id": "o2", "ip": "ip-o2"}
-    assert [Started, Acknowledged, Done] * 2 == [type(e) for e in bench.events]
+    assert [type(e) for e in bench.events] == [
+        IntentRecorded,
+        Started,
+        Acknowledged,
+        IntentResolved,
+        Done,
+    ] * 2
     assert result.unwrap().serial == 2
 
 

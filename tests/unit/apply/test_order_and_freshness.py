@@ -159,12 +159,14 @@ def test_a_plan_of_another_state_is_refused() -> None:
 
 
 def test_of_two_first_plans_only_one_can_be_applied() -> None:
-    """Made before any state, a plan fits the empty state once; afterwards it is stale."""
+    """Made before any state, a plan fits an empty one, also where a failed apply took back what it made."""
     plan = _plan("", {"a": None})
     applied = State(lineage="l", serial=1, resources={_at("a"): _of("a")})
-    gone_again = State(lineage="l", serial=2)
+    gone_again = State(lineage="l", serial=2, deployment={"applied_at": "later"})
+    taken_back = State(lineage="l", serial=2)
 
     assert check_fresh(plan, State(lineage="l")) == ()
+    assert check_fresh(plan, taken_back) == ()
     assert [d.code for d in check_fresh(plan, applied)] == ["plan-stale"]
     assert [d.code for d in check_fresh(plan, gone_again)] == ["plan-stale"]
 
@@ -186,3 +188,31 @@ def test_crash_points_kill_only_where_and_when_they_are_asked_to(monkeypatch: py
 
     assert before == []
     assert len(killed) == 1
+
+
+def test_what_runs_is_let_go_only_once_its_new_ground_is_there() -> None:
+    """A job that moves to a new machine is deleted after that is made, which may fail."""
+    calls = _sequence(
+        _change(Action.CREATE, None, _of("new")),
+        _change(Action.REPLACE, _of("job", "old"), _of("job", "new")),
+        _change(Action.DELETE, _of("old"), None),
+    )
+
+    assert calls[:2] == ["create new", "delete job"]
+    assert set(calls[2:]) == {"create job", "delete old"}
+
+
+def test_a_name_is_taken_once_its_provider_has_it_free() -> None:
+    """What is made by a name comes after the rename, or the delete, of what its provider calls so."""
+    new = _change(Action.CREATE, None, _of("a"))
+    for renamed in (
+        _change(Action.UPDATE, _of("z"), _of("z")),
+        _change(Action.DELETE, _of("z"), None),
+        _change(Action.REPLACE, _of("z"), _of("z")),
+    ):
+        told = replace(renamed, previous_address=_at("a"))
+        sequence = _sequence(new, told)
+
+        assert sequence.index("create a") > sequence.index(
+            f"{'update' if told.action is Action.UPDATE else 'delete'} z"
+        )

@@ -133,7 +133,7 @@ def test_a_helper_that_ends_is_told_without_a_traceback() -> None:
     [told] = helped(Fanout(where=Where.PROCESSES, processes=1), work).diagnostics
 
     assert told.code == "helper-lost"
-    assert "--executor processes=N" in told.detail
+    assert "-executor processes=N" in told.detail
 
 
 def test_what_a_question_raises_is_raised_here() -> None:

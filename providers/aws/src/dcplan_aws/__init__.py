@@ -1,7 +1,7 @@
-"""dcplan-aws: plan on AWS.
+"""dcplan-aws: plan on AWS, and keep state in S3.
 
-Takes: settings, Placement.        Gives: Machine, Offering, Resource.
-Knows: dcplan's catalogue of EC2.  Never (in this release): a call to AWS.
+Takes: settings, Placement.                  Gives: Machine, Offering, Resource, Blobs.
+Knows: dcplan's catalogue of EC2, botocore.  Never (in this release): a call to EC2.
 """
 
 from dcplan_aws.provider import AwsProvider, provider

@@ -1,7 +1,7 @@
-"""dcplan-gcp: plan on Google Cloud.
+"""dcplan-gcp: plan on Google Cloud, and keep state in Cloud Storage.
 
-Takes: settings, Placement.        Gives: Machine, Offering, Resource.
-Knows: dcplan's catalogue of Google Cloud.  Never (in this release): a call to it.
+Takes: settings, Placement.              Gives: Machine, Offering, Resource, Blobs.
+Knows: dcplan's catalogue, google-auth.  Never (in this release): a call to Compute Engine.
 """
 
 from dcplan_gcp.provider import GcpProvider, provider
