@@ -16,8 +16,8 @@ from dcplan.apply import ApplyOptions, Failover, OnError
 from dcplan.diag import has_errors
 from dcplan.state import LockInfo, check, open_store
 from dcplan.workflow.applying import _carry_out
-from lifecycle_cloud import POOLS, Cloud, Killed, Line
 from lifecycle_programs import GANG, WHOLE, Part, Program, plan_to
+from program_cloud import POOLS, Cloud, Killed, Line
 
 if TYPE_CHECKING:
     from dcplan.plan.types import Plan

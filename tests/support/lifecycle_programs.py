@@ -22,13 +22,13 @@ from dcplan.plan.state_changes import noted, relabelled
 from dcplan.plan.succession import Room, succession
 from dcplan.plan.types import Digests, Plan
 from dcplan.resources import Action, Address, Change, Resource, ResourceGraph
-from lifecycle_cloud import KINDS, POOLS
+from program_cloud import KINDS, POOLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from dcplan.state import State
-    from lifecycle_cloud import Cloud
+    from program_cloud import Cloud
 
 _KINDS = {("world", name): kind for name, kind in KINDS.items()}
 GANG = ("g0", "g1")
