@@ -75,7 +75,7 @@ def test_a_lease_lost_on_the_way_ends_the_apply(
         def rule(method: str, name: str) -> str | None:
             # The marker and the first intents are through: from now on nobody answers.
             asked.extend([name] if method == "put" and name.startswith("journal/") else [])
-            return "before" if len(asked) > 3 else None
+            return "before" if len(asked) > 4 else None
 
         blobs.rules.append(rule)
         return Result(blobs)
