@@ -10,29 +10,44 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from dcplan.config.encryption_spec import EncryptionSpec, FallbackSpec
+from dcplan.config.encryption_spec import KINDS, EncryptionSpec, FallbackSpec, KeySpec
 from dcplan.config.files import gather
 from dcplan.config.variables import Outside, resolve
-from dcplan.diag import ConfigPath, Diagnostic, Result, error, has_errors, warning
+from dcplan.diag import ConfigPath, Diagnostic, Result, error, has_errors, listed, warning
 
 if TYPE_CHECKING:
     from dcplan.config.check import Names
     from dcplan.config.document import Document
+    from dcplan.config.source_map import SourceMap
 
 KEY = "encryption"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """Where one key comes from."""
+
+    kind: str
+    """``passphrase``, ``aws_kms`` or ``gcp_kms``."""
+    settings: Mapping[str, object]
+    """As they stand in the document."""
+    path: ConfigPath
+    """Where they stand."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Encryption:
     """What a document says of it, without a key."""
 
-    variable: str
-    """Environment variable that holds the passphrase."""
-    old_variable: str | None = None
-    """That of the passphrase of before."""
+    key: Key
+    """The one to write with."""
+    old: Key | None = None
+    """The one of before."""
     accepts_plain: bool = False
     """Whether files that are not encrypted may be read."""
+    source: SourceMap
+    """Where all of it stands."""
 
 
 def declared_encryption(
@@ -67,11 +82,17 @@ def declared_encryption(
     fallback = spec.fallback
     return Result(
         Encryption(
-            variable=spec.passphrase.env,
-            old_variable=fallback.passphrase.env if isinstance(fallback, FallbackSpec) else None,
+            key=_key(spec, (KEY,)),
+            old=_key(fallback, (KEY, "fallback")) if isinstance(fallback, FallbackSpec) else None,
             accepts_plain=fallback == "unencrypted",
+            source=content.source,
         )
     )
+
+
+def _key(spec: KeySpec, path: ConfigPath) -> Key:
+    (kind,) = spec.named()
+    return Key(kind=kind, settings=getattr(spec, kind).model_dump(exclude_none=True), path=(*path, kind))
 
 
 def encryption_is_meant(document: Document, _names: Names) -> Iterator[Diagnostic]:
@@ -90,16 +111,11 @@ def encryption_is_meant(document: Document, _names: Names) -> Iterator[Diagnosti
 
 
 def _contradictions(spec: EncryptionSpec) -> Iterator[Diagnostic]:
-    names: list[tuple[ConfigPath, str]] = [((KEY, "passphrase", "env"), spec.passphrase.env)]
+    places: list[tuple[ConfigPath, KeySpec]] = [((KEY,), spec)]
     if isinstance(spec.fallback, FallbackSpec):
-        names.append(((KEY, "fallback", "passphrase", "env"), spec.fallback.passphrase.env))
-    for path, name in names:
-        if not _VARIABLE.fullmatch(name):
-            detail = (
-                "This is the name of an environment variable that holds the passphrase: letters, digits and "
-                "underscores, no digit first. The passphrase itself never stands in the document."
-            )
-            yield error("not-a-variable", "This cannot be the name of a variable", detail, path=path)
+        places.append(((KEY, "fallback"), spec.fallback))
+    for path, keys in places:
+        yield from _one_key(keys, path)
     if spec.enforced and spec.fallback == "unencrypted":
         yield error(
             "encryption-contradicts",
@@ -108,13 +124,36 @@ def _contradictions(spec: EncryptionSpec) -> Iterator[Diagnostic]:
             "Leave one of the two out: the fallback first, once everything is written anew.",
             path=(KEY, "fallback"),
         )
-    if isinstance(spec.fallback, FallbackSpec) and spec.fallback.passphrase.env == spec.passphrase.env:
+    if isinstance(spec.fallback, FallbackSpec) and all(
+        getattr(spec, kind) == getattr(spec.fallback, kind) for kind in KINDS
+    ):
+        detail = "Both keys are the same. Leave the fallback out, or name there the key of before."
+        if spec.passphrase is not None:
+            detail = (
+                f"Both passphrases are to come from {spec.passphrase.env}. Put the old one into a variable "
+                "of its own, and name that under fallback."
+            )
+        summary = "The fallback is the key itself"
+        yield error("encryption-contradicts", summary, detail, path=(KEY, "fallback"))
+
+
+def _one_key(spec: KeySpec, path: ConfigPath) -> Iterator[Diagnostic]:
+    """There is one key, and its passphrase stands in a variable."""
+    named = spec.named()
+    if len(named) != 1:
+        has = f"It has {listed(named)}" if named else "It has none"
+        detail = f"{has}. Keep exactly one of {listed(KINDS)}."
+        yield error("encryption-key", "Encryption needs exactly one key", detail, path=path)
+    if spec.passphrase is not None and not _VARIABLE.fullmatch(spec.passphrase.env):
+        detail = (
+            "This is the name of an environment variable that holds the passphrase: letters, digits and "
+            "underscores, no digit first. The passphrase itself never stands in the document."
+        )
         yield error(
-            "encryption-contradicts",
-            "The fallback is the key itself",
-            f"Both passphrases are to come from {spec.passphrase.env}. Put the old one into a variable of "
-            "its own, and name that under fallback.",
-            path=(KEY, "fallback"),
+            "not-a-variable",
+            "This cannot be the name of a variable",
+            detail,
+            path=(*path, "passphrase", "env"),
         )
 
 

@@ -18,10 +18,46 @@ class PassphraseSpec(Strict):
     """Name of the variable."""
 
 
-class FallbackSpec(Strict):
-    """The keys of before: read with when the new ones do not fit, never written with."""
+class AwsKmsSpec(Strict):
+    """A symmetric key of AWS KMS."""
 
-    passphrase: PassphraseSpec
+    key_id: str
+    """Its ARN, its id, or ``alias/NAME``."""
+    region: str | None = None
+    """Where the key is; what an ARN, the environment or the profile says when left out."""
+    profile: str | None = None
+    """Of AWS's configuration files."""
+    endpoint: str | None = None
+    """Another server than Amazon's."""
+
+
+class GcpKmsSpec(Strict):
+    """A symmetric key of Google Cloud KMS."""
+
+    key: str
+    """``projects/P/locations/L/keyRings/R/cryptoKeys/K``."""
+    endpoint: str | None = None
+    """Another server than Google's."""
+
+
+class KeySpec(Strict):
+    """Where a key comes from: exactly one of these."""
+
+    passphrase: PassphraseSpec | None = None
+    aws_kms: AwsKmsSpec | None = None
+    gcp_kms: GcpKmsSpec | None = None
+
+    def named(self) -> tuple[str, ...]:
+        """The sections that are there."""
+        return tuple(kind for kind in KINDS if getattr(self, kind) is not None)
+
+
+KINDS = tuple(KeySpec.model_fields)
+"""All places that a key may come from."""
+
+
+class FallbackSpec(KeySpec):
+    """The key of before: read with when the new one does not fit, never written with."""
 
 
 def _fallback_form(value: object) -> str:
@@ -29,10 +65,9 @@ def _fallback_form(value: object) -> str:
     return "key" if isinstance(value, dict | FallbackSpec) else "word"
 
 
-class EncryptionSpec(Strict):
+class EncryptionSpec(KeySpec):
     """Keys for saved plans and states that are kept on a server."""
 
-    passphrase: PassphraseSpec
     enforced: bool = False
     """Files that are not encrypted are refused whatever ``fallback`` says, which then may not allow them."""
     fallback: (

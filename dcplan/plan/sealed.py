@@ -1,11 +1,15 @@
-"""Encrypted files: AES-256-GCM with a fresh key per file, which is wrapped by a key from a passphrase.
+"""Encrypted files: AES-256-GCM with a fresh key per file, wrapped by a key from a passphrase or a service.
 
     {"dcplan":"sealed","version":1,"rounds":600000,"salt":"...","nonce":"...","key":"...","key_nonce":"..."}
     <ciphertext>
 
+    {"dcplan":"sealed","version":2,"by":"aws_kms","key_id":"...","wrapped":"...","nonce":"...",...}
+    <ciphertext>
+
 The first line is bound to the ciphertext as associated data, together with what the caller says the
 file is: a file put in another's place does not open.  Key from the passphrase: PBKDF2 with
-HMAC-SHA-512 (RFC 8018), 600,000 rounds and more; AES-GCM: NIST SP 800-38D.
+HMAC-SHA-512 (RFC 8018), 600,000 rounds and more; AES-GCM: NIST SP 800-38D.  A service is asked for a key
+once in a run that writes, and once for each such key that a run reads; ``key_id`` is for people alone.
 """
 
 from __future__ import annotations
@@ -13,9 +17,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import secrets
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+
+from dcplan.plan.key_services import FreshKey, KeyRefused, KeyService
 
 ROUNDS = 600_000
 """Of PBKDF2; OWASP's cheat sheet on passwords asks for 210,000 with SHA-512."""
@@ -24,43 +33,57 @@ _MOST_ROUNDS = 10_000_000
 SHORTEST = 16
 """Characters of a passphrase, at least."""
 SEALED_VERSION = 1
+"""Of files with a key from a passphrase."""
+SERVED_VERSION = 2
+"""Of files with a key from a service."""
 _KIND = "sealed"
-_HEAD_MOST_BYTES = 2000
+_HEAD_MOST_BYTES = 8000
 _SALT_BYTES = 16
 _NONCE_BYTES = 12
 _KEY_BYTES = 32
+_SHOWN = re.compile(r"[A-Za-z0-9_:/.@+=-]{1,600}")
+"""What a first line may have shown to people."""
+
+T = TypeVar("T")
 
 
 class Unsealable(Exception):  # noqa: N818 - a state of things, as those of the state
-    """A sealed file cannot be opened; ``str()`` is a sentence for people, without the file's name."""
+    """A file cannot be sealed or opened; ``str()`` is a sentence for people, without the file's name."""
 
 
 @dataclass(slots=True)
 class Sealer:
-    """Seals with one passphrase, and opens with that or with the one before it."""
+    """Seals with one passphrase or service, and opens with that or with the one before it."""
 
-    passphrase: str
-    old_passphrase: str | None = None
+    passphrase: str | None = field(default=None, repr=False)
+    old_passphrase: str | None = field(default=None, repr=False)
     accepts_plain: bool = False
     """Whether files that are not sealed may be read."""
     rounds: int = ROUNDS
+    service: KeyService | None = None
+    """In place of ``passphrase``."""
+    old_service: KeyService | None = None
+    """In place of ``old_passphrase``."""
     _salt: bytes | None = None
-    _keys: dict[tuple[str, bytes, int], bytes] = field(default_factory=dict)
+    _keys: dict[tuple[str, bytes, int], bytes] = field(default_factory=dict, repr=False)
+    _fresh: FreshKey | None = None
+    _unwrapped: dict[tuple[str, bytes], bytes] = field(default_factory=dict, repr=False)
+    _asking: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    """One call of a service at a time, so that many threads with one key make one call."""
 
     def seal(self, content: bytes, associated: bytes) -> bytes:
-        """The content, sealed and bound to ``associated``, which must be the same when it is opened."""
-        if self._salt is None:
-            self._salt = secrets.token_bytes(_SALT_BYTES)
+        """The content, sealed and bound to ``associated``, which must be the same when it is opened.
+
+        ``Unsealable`` when a service gives no key.
+        """
+        about, wrapping = self._wrapping()
         data_key, nonce, key_nonce = (
             secrets.token_bytes(n) for n in (_KEY_BYTES, _NONCE_BYTES, _NONCE_BYTES)
         )
-        wrapping = self._key(self.passphrase, self._salt, self.rounds)
         head = json.dumps(
             {
                 "dcplan": _KIND,
-                "version": SEALED_VERSION,
-                "rounds": self.rounds,
-                "salt": _text(self._salt),
+                **about,
                 "nonce": _text(nonce),
                 "key": _text(_aes(wrapping).encrypt(key_nonce, data_key, associated)),
                 "key_nonce": _text(key_nonce),
@@ -77,19 +100,15 @@ class Sealer:
         if head is None:
             raise Unsealable("It is not a file that dcplan sealed, or it is cut off.")
         try:
-            salt, nonce, key, key_nonce = (_bytes(head[n]) for n in ("salt", "nonce", "key", "key_nonce"))
-            rounds = int(head["rounds"])
+            nonce, key, key_nonce = (_bytes(head[n]) for n in ("nonce", "key", "key_nonce"))
         except (KeyError, ValueError, TypeError):
             raise Unsealable("Its first line is damaged.") from None
-        if (
-            not ROUNDS <= rounds <= _MOST_ROUNDS
-            or len(nonce) != _NONCE_BYTES
-            or len(key_nonce) != _NONCE_BYTES
-        ):
+        if len(nonce) != _NONCE_BYTES or len(key_nonce) != _NONCE_BYTES:
             raise Unsealable("Its first line is damaged: no dcplan writes such figures.")
-        data_key = self._unwrap(key, key_nonce, salt, rounds, associated)
-        if self._salt is None:
-            self._salt, self.rounds = salt, rounds  # One derivation for a whole log, however many wrote it.
+        if head["version"] == SEALED_VERSION:
+            data_key = self._by_passphrase(head, key, key_nonce, associated)
+        else:
+            data_key = self._by_service(head, key, key_nonce, associated)
         content = _decrypted(data_key, nonce, body, _bound(head_bytes, associated))
         if content is None:
             raise Unsealable(
@@ -97,15 +116,82 @@ class Sealer:
             )
         return content
 
-    def _unwrap(self, key: bytes, nonce: bytes, salt: bytes, rounds: int, associated: bytes) -> bytes:
-        for passphrase in (self.passphrase, self.old_passphrase):
-            if passphrase is None:
-                continue
+    def _wrapping(self) -> tuple[Mapping[str, Any], bytes]:
+        """What the first line says of the key that wraps, and that key; the same for all files of a run."""
+        if self.service is not None:
+            with self._asking:
+                if self._fresh is None:
+                    self._fresh = _asked(self.service.fresh)
+            said = {"by": self.service.kind, "key_id": self.service.key_id}
+            about = {"version": SERVED_VERSION, **said, "wrapped": _text(self._fresh.wrapped)}
+            return about, self._fresh.key
+        if self.passphrase is None:
+            msg = "a sealer has neither a passphrase nor a service. This is a bug in dcplan."
+            raise ValueError(msg)
+        if self._salt is None:
+            self._salt = secrets.token_bytes(_SALT_BYTES)
+        about = {"version": SEALED_VERSION, "rounds": self.rounds, "salt": _text(self._salt)}
+        return about, self._key(self.passphrase, self._salt, self.rounds)
+
+    def _by_passphrase(self, head: Mapping[str, Any], key: bytes, nonce: bytes, associated: bytes) -> bytes:
+        """The key of a file that a passphrase opens."""
+        try:
+            salt, rounds = _bytes(head["salt"]), int(head["rounds"])
+        except (KeyError, ValueError, TypeError):
+            raise Unsealable("Its first line is damaged.") from None
+        if not ROUNDS <= rounds <= _MOST_ROUNDS:
+            raise Unsealable("Its first line is damaged: no dcplan writes such figures.")
+        passphrases = [p for p in (self.passphrase, self.old_passphrase) if p is not None]
+        if not passphrases:
+            raise Unsealable(
+                "A passphrase opens it, and the document names none. Name it for a while with "
+                "encryption: {fallback: {passphrase: {env: NAME}}}."
+            )
+        for passphrase in passphrases:
             found = _decrypted(self._key(passphrase, salt, rounds), nonce, key, associated)
             if found is not None and len(found) == _KEY_BYTES:
+                if self._salt is None:
+                    self._salt, self.rounds = salt, rounds  # One derivation for a log, however many wrote it.
                 return found
-        tried = "Neither passphrase opens it" if self.old_passphrase else "The passphrase does not open it"
+        tried = "Neither passphrase opens it" if len(passphrases) > 1 else "The passphrase does not open it"
         raise Unsealable(f"{tried}: it was sealed with another one, or its first line was altered.")
+
+    def _by_service(self, head: Mapping[str, Any], key: bytes, nonce: bytes, associated: bytes) -> bytes:
+        """The key of a file that a service opens; only keys that the document names are asked."""
+        try:
+            by, key_id, wrapped = str(head["by"]), str(head["key_id"]), _bytes(head["wrapped"])
+        except (KeyError, ValueError, TypeError):
+            raise Unsealable("Its first line is damaged.") from None
+        if not (_SHOWN.fullmatch(by) and _SHOWN.fullmatch(key_id)):
+            raise Unsealable("Its first line is damaged: no dcplan writes such figures.")
+        services = [s for s in (self.service, self.old_service) if s is not None and s.kind == by]
+        if not services:
+            raise Unsealable(
+                f"The key {key_id} of {by} opens it, and the document names no key of {by}. Name it for a "
+                "while under encryption: fallback."
+            )
+        problems = []
+        for service in sorted(services, key=lambda s: s.key_id != key_id):
+            try:
+                unwrapped = self._unwrapped_by(service, wrapped)
+            except Unsealable as problem:
+                problems.append(str(problem))
+                continue
+            found = _decrypted(unwrapped, nonce, key, associated)
+            if found is not None and len(found) == _KEY_BYTES:
+                return found
+            raise Unsealable("Its first line was altered, or it is in another's place.")
+        raise Unsealable(" ".join(problems))
+
+    def _unwrapped_by(self, service: KeyService, wrapped: bytes) -> bytes:
+        """The key in its wrapping; asked for once."""
+        with self._asking:
+            fresh, what = self._fresh, (service.key_id, wrapped)
+            if service is self.service and fresh is not None and fresh.wrapped == wrapped:
+                return fresh.key
+            if what not in self._unwrapped:
+                self._unwrapped[what] = _asked(lambda: service.unwrap(wrapped))
+            return self._unwrapped[what]
 
     def _key(self, passphrase: str, salt: bytes, rounds: int) -> bytes:
         """The key from a passphrase; worked out once for each salt."""
@@ -113,6 +199,14 @@ class Sealer:
         if what not in self._keys:
             self._keys[what] = hashlib.pbkdf2_hmac("sha512", passphrase.encode(), salt, rounds, _KEY_BYTES)
         return self._keys[what]
+
+
+def _asked(call: Callable[[], T]) -> T:
+    """What a service gives; ``Unsealable`` where it gives nothing."""
+    try:
+        return call()
+    except KeyRefused as problem:
+        raise Unsealable(str(problem)) from problem
 
 
 def is_sealed(content: bytes) -> bool:
@@ -129,9 +223,10 @@ def _head(line: bytes) -> dict[str, Any] | None:
         head = json.loads(line)
     except ValueError:
         raise Unsealable("Its first line is damaged.") from None
-    if head.get("version") != SEALED_VERSION:
+    version = head.get("version")
+    if isinstance(version, bool) or version not in (SEALED_VERSION, SERVED_VERSION):
         raise Unsealable(
-            f"It is sealed in version {head.get('version')}, and this dcplan reads version {SEALED_VERSION}."
+            f"It is sealed in version {version}, and this dcplan reads {SEALED_VERSION} and {SERVED_VERSION}."
         )
     return head if isinstance(head, dict) else None
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from dcplan.apply.fresh import MAX_AGE_S, check_age
 from dcplan.diag import Diagnostics, Result, error
 from dcplan.plan import codec
+from dcplan.plan.sealed import Unsealable
 from dcplan.provider.origins import difference, origins
 from dcplan.workflow.inputs import superfluous
 from dcplan.workflow.sealing import DEFAULT_VARIABLE, made_sealer, sealer_of
@@ -29,6 +30,9 @@ def save_plan(project: Project, plan: Plan, path: Path) -> Diagnostics:
         return sealer.diagnostics
     try:
         codec.write_plan(plan, path, sealer.value)
+    except Unsealable as problem:
+        detail = f"{path} was not written. {problem}"
+        return (error("plan-not-encrypted", "The plan could not be encrypted", detail),)
     except OSError as problem:
         detail = f"{path} cannot be written: {problem.strerror}. Name another file with -out."
         return (error("plan-not-written", "The plan could not be saved", detail),)

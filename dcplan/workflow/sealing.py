@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib.util
 from typing import TYPE_CHECKING
 
-from dcplan.diag import Diagnostic, Result, error
+from dcplan.diag import Diagnostic, Diagnostics, Result, error, has_errors
+from dcplan.plan.key_services import open_keys
 from dcplan.plan.sealed import SHORTEST, Sealer, Unsealable
-from dcplan.state.errors import StateUnreadable
+from dcplan.state.errors import StateError, StateUnreadable
 
 DEFAULT_VARIABLE = "DCPLAN_PASSPHRASE"
 """Where the passphrase is, unless the document says another place."""
@@ -15,13 +16,16 @@ DEFAULT_VARIABLE = "DCPLAN_PASSPHRASE"
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dcplan.config.encryption import Key
+    from dcplan.plan.key_services import KeyService
     from dcplan.workflow.types import Project
 
 
 def sealer_of(project: Project) -> Result[Sealer]:
     """What seals the files of a project; no value and no diagnostic where the document asks for nothing.
 
-    Diagnostics: a passphrase that is missing or too short, and ``cryptography`` that is not installed.
+    Diagnostics: a passphrase that is missing or too short, a service of keys that cannot be used as the
+    document says, and ``cryptography`` that is not installed.  No service is asked yet.
     """
     from dcplan.config.encryption import declared_encryption  # noqa: PLC0415 - as heavy as YAML
     from dcplan.config.files import default_paths  # noqa: PLC0415 - as above
@@ -31,26 +35,46 @@ def sealer_of(project: Project) -> Result[Sealer]:
     said = declared.value
     if said is None:
         return Result(None, declared.diagnostics)
-    return made_sealer(
-        said.variable, project.env, old_variable=said.old_variable, accepts_plain=said.accepts_plain
+    key, key_told = _key_of(said.key, project.env)
+    old, old_told = (None, ()) if said.old is None else _key_of(said.old, project.env)
+    problems = (*said.source.place((*key_told, *old_told)), *_without_library())
+    if has_errors(problems):
+        return Result(None, problems)
+    return Result(
+        Sealer(
+            passphrase=key if isinstance(key, str) else None,
+            old_passphrase=old if isinstance(old, str) else None,
+            service=None if isinstance(key, str) else key,
+            old_service=None if isinstance(old, str) else old,
+            accepts_plain=said.accepts_plain,
+        )
     )
 
 
-def made_sealer(
-    variable: str, env: Mapping[str, str], *, old_variable: str | None = None, accepts_plain: bool = False
-) -> Result[Sealer]:
-    """A sealer with the passphrases of these environment variables."""
-    names = [variable, *([old_variable] if old_variable else [])]
-    problems = [d for name in names if (d := _unfit(name, env.get(name, ""))) is not None]
-    if importlib.util.find_spec("cryptography") is None:
-        detail = (
-            "Files are encrypted by the library cryptography. Install it: pip install 'dcplan[encryption]'"
-        )
-        problems.append(error("no-cryptography", "Encryption is not installed", detail))
+def made_sealer(variable: str, env: Mapping[str, str], *, accepts_plain: bool = False) -> Result[Sealer]:
+    """A sealer with the passphrase of this environment variable."""
+    unfit = _unfit(variable, env.get(variable, ""))
+    problems = (*(() if unfit is None else (unfit,)), *_without_library())
     if problems:
-        return Result(None, tuple(problems))
-    old = env[old_variable] if old_variable else None
-    return Result(Sealer(passphrase=env[variable], old_passphrase=old, accepts_plain=accepts_plain))
+        return Result(None, problems)
+    return Result(Sealer(passphrase=env[variable], accepts_plain=accepts_plain))
+
+
+def _key_of(key: Key, env: Mapping[str, str]) -> tuple[str | KeyService | None, Diagnostics]:
+    """The passphrase, or the service; None with an error."""
+    if key.kind != "passphrase":
+        opened = open_keys(key.kind, key.settings, key.path)
+        return opened.value, opened.diagnostics
+    name = str(key.settings["env"])
+    unfit = _unfit(name, env.get(name, ""))
+    return (env[name], ()) if unfit is None else (None, (unfit,))
+
+
+def _without_library() -> Diagnostics:
+    if importlib.util.find_spec("cryptography") is not None:
+        return ()
+    detail = "Files are encrypted by the library cryptography. Install it: pip install 'dcplan[encryption]'"
+    return (error("no-cryptography", "Encryption is not installed", detail),)
 
 
 class StateSeal:
@@ -65,8 +89,12 @@ class StateSeal:
         return self._sealer.accepts_plain
 
     def seal(self, content: bytes, associated: bytes) -> bytes:
-        """As ``Sealer.seal``."""
-        return self._sealer.seal(content, associated)
+        """As ``Sealer.seal``; ``StateError`` in place of ``Unsealable``: nothing was sent."""
+        try:
+            return self._sealer.seal(content, associated)
+        except Unsealable as problem:
+            name = associated.decode(errors="replace")
+            raise StateError(f"{name} of the state cannot be encrypted. {problem}") from None
 
     def open(self, sealed: bytes, associated: bytes) -> bytes:
         """As ``Sealer.open``; ``StateUnreadable`` in place of ``Unsealable``."""

@@ -279,7 +279,8 @@ def back_up(folder: Path, name: str, standing: Standing, sealer: Sealer | None) 
     """Write the state to a new file of ``folder`` that only its owner can read, and say which.
 
     Encrypted by ``sealer``, which ``state push`` asks when it reads it.  None
-    for a state in which nothing ever was.  OSError when it cannot be written.
+    for a state in which nothing ever was.  OSError when it cannot be written,
+    StateError when it cannot be encrypted.
     """
     state = standing.state
     if not state.resources and not standing.tries:
@@ -287,13 +288,24 @@ def back_up(folder: Path, name: str, standing: Standing, sealer: Sealer | None) 
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     path = folder / f"{name}-{state.serial}-{stamp}.json"
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     content = to_json(state, tries=standing.tries).encode()
+    if sealer is not None:
+        content = _sealed(sealer, content)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(content if sealer is None else sealer.seal(content, BACKUP))
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     return path
+
+
+def _sealed(sealer: Sealer, content: bytes) -> bytes:
+    from dcplan.plan.sealed import Unsealable  # noqa: PLC0415 - as in ``unsealed``
+
+    try:
+        return sealer.seal(content, BACKUP)
+    except Unsealable as problem:
+        raise StateError(f"Its backup cannot be encrypted. {problem} Nothing was changed.") from None
 
 
 def _parsed(text: str) -> Address | Diagnostic:

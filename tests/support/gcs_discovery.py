@@ -1,6 +1,6 @@
-"""Google's own description of the JSON API of Cloud Storage, v1, as a judge of requests and answers.
+"""Google's own descriptions of its APIs, Cloud Storage and Cloud KMS, as judges of requests and answers.
 
-The document ships with google-api-python-client; nothing of it is written down here.
+The documents ship with google-api-python-client; nothing of it is written down here.
 """
 
 from __future__ import annotations
@@ -100,13 +100,18 @@ class Api:
             raise Misused(f"{where} is none of {schema['enum']}: {text}")
 
 
-@cache
 def storage_api() -> Api:
-    """The document of the installed google-api-python-client."""
+    """That of Cloud Storage, v1."""
+    return described("storage.v1")
+
+
+@cache
+def described(name: str) -> Api:
+    """A document of the installed google-api-python-client."""
     import googleapiclient  # noqa: PLC0415 - only tests of this server need it
 
     folder = Path(googleapiclient.__file__).parent / "discovery_cache" / "documents"
-    about = json.loads((folder / "storage.v1.json").read_text())
+    about = json.loads((folder / f"{name}.json").read_text())
     return Api(about, tuple(_methods(about, about)))
 
 
@@ -117,7 +122,8 @@ def _methods(part: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[Meth
         if simple:
             paths.append(simple["path"])
         for path in paths:
-            route = re.sub(r"\{\+?(\w+)\}", r"(?P<\1>[^/]+)", path)
+            route = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)
+            route = re.sub(r"\{\+(\w+)\}", r"(?P<\1>.+)", route)  # "+": with slashes, RFC 6570
             yield Method(method["id"], method["httpMethod"], re.compile(route), method)
     for inner in part.get("resources", {}).values():
         yield from _methods(inner, about)

@@ -38,7 +38,7 @@ def scripted_http() -> Iterator[Script]:
             self.end_headers()
             self.wfile.write(script.body)
 
-        do_PUT = do_DELETE = do_GET  # noqa: N815 - the names of the base
+        do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815 - the names of the base
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         script = Script(server.server_port)

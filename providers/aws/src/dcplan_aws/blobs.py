@@ -16,10 +16,11 @@ from typing import Any, TypeVar
 
 from dcplan.config import validate_settings
 from dcplan.config.strict import Strict
-from dcplan.diag import Diagnostic, Result, error, has_errors
+from dcplan.diag import Result, has_errors
 from dcplan.state.blobs import Blob, BlobConflict, BlobRefused, Blobs, BlobUncertain
 from dcplan.state.server import check_endpoint, check_name, folder, given
 from dcplan_aws.refusals import judged
+from dcplan_aws.session import session_of
 
 CONNECT_TIMEOUT_S = 5
 """How long to wait for a connection; with the next one a write ends well before a lease does."""
@@ -71,7 +72,7 @@ def backend(settings: Mapping[str, object]) -> Result[Blobs]:
     )
     if has_errors(told):
         return Result(None, told)
-    session = _session(s3)
+    session = session_of(s3.profile, ("backend", "s3"), "State in S3")
     told = (*told, *session.diagnostics)
     if session.value is None:
         return Result(None, told)
@@ -218,37 +219,6 @@ def _unheard(problem: Exception, where: str) -> Exception:
     if isinstance(problem, of.ParamValidationError):
         return BlobRefused(f"{where} was not asked, because the SDK refuses the request: {problem}")
     return BlobUncertain(str(problem).rstrip("."))
-
-
-def _session(settings: S3Settings) -> Result[Any]:
-    """The session of botocore, which reads AWS's configuration files."""
-    try:
-        from botocore.exceptions import BotoCoreError, ProfileNotFound  # noqa: PLC0415 - slow, only for this
-        from botocore.session import Session  # noqa: PLC0415 - as above
-    except ImportError:
-        return Result(None, (_not_installed(),))
-    session = Session(profile=settings.profile)
-    try:
-        session.get_scoped_config()
-    except ProfileNotFound:
-        named = settings.profile or "that AWS_PROFILE names"
-        detail = (
-            f"AWS's configuration files have no profile {named}. Add it with "
-            "`aws configure --profile NAME`, or leave `profile` out and give credentials in the environment."
-        )
-        return Result(None, (error("backend-profile", "No such profile", detail, path=_at("profile")),))
-    except BotoCoreError as problem:
-        detail = (
-            f"AWS's configuration files cannot be read: {problem}. Mend them, or name others in "
-            "AWS_CONFIG_FILE."
-        )
-        return Result(None, (error("backend-profile", "AWS is not configured", detail, path=_at("profile")),))
-    return Result(session)
-
-
-def _not_installed() -> Diagnostic:
-    detail = "State in S3 needs botocore. Install it where dcplan is: python -m pip install botocore"
-    return error("backend-package", "A package is missing", detail, path=("backend", "s3"), on_key=True)
 
 
 def _at(key: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from dcplan.config import validate_settings
 from dcplan.config.strict import Strict
@@ -21,6 +21,7 @@ from dcplan.diag import Result, error, has_errors
 from dcplan.state.blobs import Blob, Blobs, BlobUncertain
 from dcplan.state.server import check_endpoint, check_name, folder, given
 from dcplan_gcp.refusals import is_of_bucket, judged, short, without_credentials
+from dcplan_gcp.session import session_for
 
 if TYPE_CHECKING:
     from requests import Response, Session
@@ -41,9 +42,6 @@ TIMEOUTS_S = (5.0, 10.0)
 
 READ_ATTEMPTS = 3
 """A read may be repeated: it changes nothing."""
-
-CONNECTIONS = 16
-"""Connections kept for the threads that share one store."""
 
 NOTHING = "0"
 """The generation of an object that is not there."""
@@ -204,7 +202,7 @@ class GcsBlobs:
         """The session, made when the first call is: Google's finds the credentials then."""
         with self._opening:
             if self._session is None:
-                self._session = _session(self._root)
+                self._session = session_for(self._root, SCOPE)
             return self._session
 
     def _check(self, answer: Response, permission: str) -> None:
@@ -218,22 +216,3 @@ class GcsBlobs:
             return dict(answer.json())
         except ValueError as problem:
             raise BlobUncertain("the answer is not in JSON") from problem
-
-
-def _session(root: str) -> Session:
-    """A session that says who asks where a server is Google's, and says nothing to others."""
-    import google.auth  # noqa: PLC0415 - slow, and only this backend needs it
-    from google.auth.transport.requests import AuthorizedSession  # noqa: PLC0415 - as above
-    from requests import Session  # noqa: PLC0415 - as above
-    from requests.adapters import HTTPAdapter  # noqa: PLC0415 - as above
-
-    session: Session
-    if (urlsplit(root).hostname or "").endswith(".googleapis.com"):
-        credentials, _project = google.auth.default(scopes=[SCOPE])
-        session = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]  # Google's own gap
-    else:
-        session = Session()
-    session.headers["User-Agent"] = "dcplan"
-    session.mount("https://", HTTPAdapter(pool_maxsize=CONNECTIONS, max_retries=0))
-    session.mount("http://", HTTPAdapter(pool_maxsize=CONNECTIONS, max_retries=0))
-    return session

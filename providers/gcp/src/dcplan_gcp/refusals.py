@@ -24,7 +24,7 @@ def judged(answer: Response, where: str, permission: str) -> Exception | None:
         return None
     if status == HTTPStatus.PRECONDITION_FAILED:
         return BlobConflict(f"An object in {where} is not the one that was expected.")
-    said = f"{status}: {_message(answer)}"
+    said = f"{status}: {message(answer)}"
     unsure = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS)
     if status in unsure or (
         status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED
@@ -35,7 +35,7 @@ def judged(answer: Response, where: str, permission: str) -> Exception | None:
 
 def is_of_bucket(answer: Response) -> bool:
     """Whether a 404 speaks of the bucket, not of the object."""
-    return "bucket does not exist" in _message(answer).lower()
+    return "bucket does not exist" in message(answer).lower()
 
 
 def without_credentials(problem: Exception, where: str) -> BlobRefused:
@@ -54,7 +54,7 @@ def short(problem: Exception) -> str:
     return f"{type(inner).__name__}: {inner}".rstrip(".")
 
 
-def _message(answer: Response) -> str:
+def message(answer: Response) -> str:
     """What the server says about its refusal: JSON from the API itself, else the head of any text."""
     try:
         told = answer.json()["error"]["message"]
