@@ -17,12 +17,9 @@ export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 demo: $(READY)
 	@bash examples/demo.sh $(abspath $(BIN))/dcplan $(DEMO)
 
-# All tests, after the checks of style, types and architecture.  Many of them kill, stop and time real processes: what
-# fails while others use the machine is tried once more, alone, and counts only if it fails again.
+# All tests, after the checks of style, types and architecture.
 test: check
-	$(BIN)/python -m pytest -n auto || { \
-	  echo "Once more, alone: what failed above."; \
-	  $(BIN)/python -m pytest -n 0 --last-failed --last-failed-no-failures none; }
+	$(BIN)/python -m pytest -n auto
 
 # The tests of dcplan measure that need PyTorch, where its CPU build can be had.
 test-measure: $(STAMP)
