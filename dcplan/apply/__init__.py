@@ -6,7 +6,7 @@ Knows: concurrent.futures.                 Never: a decision that is not in the 
 
 from dcplan.apply.crash import POINTS, crash_point
 from dcplan.apply.execute import execute
-from dcplan.apply.fresh import MAX_AGE_S, check_age, check_first, check_fresh
+from dcplan.apply.fresh import MAX_AGE_S, check_age, check_first, check_fresh, check_made_since
 from dcplan.apply.notes import after_notes, make_notes
 from dcplan.apply.order import Step, order_of
 from dcplan.apply.recover import recover
@@ -62,6 +62,7 @@ __all__ = [
     "check_age",
     "check_first",
     "check_fresh",
+    "check_made_since",
     "crash_point",
     "describe_open",
     "execute",

@@ -18,6 +18,7 @@ from dcplan.provider import (
     Conflict,
     DefiniteError,
     Found,
+    Idempotency,
     ProviderError,
     TransientError,
 )
@@ -61,7 +62,7 @@ def wait(talk: Talk, ack: Ack) -> Outcome:
                 return Open(problem=messages.timed_out(talk.operation, ack.object_id, late.allowed_s))
             problem: ProviderError = e
         except DefiniteError as e:
-            return _wait_failed(talk, e)
+            return _wait_failed(talk, ack, e)
         except ProviderError as e:
             problem = e
         try:
@@ -78,6 +79,8 @@ def _send(talk: Talk) -> Outcome:
     while True:
         try:
             return Taken(ack=talk.begin())
+        except Stopped:
+            return _stopped(uncertain=uncertain)
         except DefiniteError as e:
             return _refused(talk, e, uncertain=uncertain)
         except TransientError as e:
@@ -88,12 +91,26 @@ def _send(talk: Talk) -> Outcome:
             if concluded is not None:
                 return concluded
         try:
-            if not patience.again(problem):
-                return _gave_up(talk, problem, uncertain=uncertain)
+            again = patience.again(problem)
+            talk.worker.look()  # For a call that was held up: see ``Talk.begin``.
+            concluded = (_token_ran_out if again else _gave_up)(talk, problem, uncertain=uncertain)
         except Stopped:
-            if uncertain:
-                return Open(problem=None)
-            return Nothing(why="stopped before the provider took it", problem=None)
+            return _stopped(uncertain=uncertain)
+        if concluded is not None:
+            return concluded
+
+
+def _stopped(*, uncertain: bool) -> Outcome:
+    if uncertain:
+        return Open(problem=None)
+    return Nothing(why="stopped before the provider took it", problem=None)
+
+
+def _token_ran_out(talk: Talk, problem: ProviderError, *, uncertain: bool) -> Outcome | None:
+    """What to conclude when the token ended during a pause, as in a machine that slept; None: send again."""
+    if not uncertain or talk.kind.idempotency is not Idempotency.TOKEN or talk.token_valid():
+        return None
+    return _without_answer(talk, problem)
 
 
 def _refused(talk: Talk, problem: DefiniteError, *, uncertain: bool) -> Outcome:
@@ -128,14 +145,14 @@ def _gave_up(talk: Talk, problem: ProviderError, *, uncertain: bool) -> Outcome:
     return look.unclear(talk, problem)
 
 
-def _wait_failed(talk: Talk, problem: DefiniteError) -> Outcome:
+def _wait_failed(talk: Talk, ack: Ack, problem: DefiniteError) -> Outcome:
     """What was taken did not come to be, says the provider; for a create, look whether that is so."""
     match talk.operation.action:
         case Action.DELETE if isinstance(problem, AlreadyGone):
             return Ready(outputs={})
         case Action.CREATE:
             try:
-                seen = look.created(talk, problem)
+                seen = look.created(talk, problem, made=ack.object_id)
             except Stopped:
                 return Open(problem=None)
         case _:

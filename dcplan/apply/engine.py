@@ -96,8 +96,8 @@ class Engine:
                 if not self._flights and not self._held_back:
                     break
                 if self._stopping():
-                    stopped_s = self._set.clock() if stopped_s is None else stopped_s
-                    if self._set.clock() - stopped_s > self._set.options.stop_grace_s:
+                    stopped_s = self._set.steady() if stopped_s is None else stopped_s
+                    if self._set.steady() - stopped_s > self._set.options.stop_grace_s:
                         break
         finally:
             self._broken = True  # Whatever still waits, ends.
@@ -161,7 +161,7 @@ class Engine:
             self._turn.then.append(partial(self._submit, flight, partial(calls.begin, talk)))
 
     def _board(self, talk: Talk, attempts_left: int, purpose: str = "") -> _Flight:
-        now_s = self._set.clock()
+        now_s = self._set.steady()
         flight = _Flight(talk, now_s, now_s, attempts_left, purpose)
         self._flights[talk.operation.op_id] = flight
         return flight
@@ -182,11 +182,10 @@ class Engine:
         return open_talk(
             operation,
             self._set,
-            lineage=self.ledger.lineage,
             stopping=self._stopping,
             notify=lambda news: self._arrivals.put(_Arrival(operation.op_id, news)),
             resumed=resumed,
-            holder=self.ledger.holder,
+            ledger=self.ledger,
         )
 
     def _submit(self, flight: _Flight, work: Callable[[], Outcome]) -> None:
@@ -223,7 +222,7 @@ class Engine:
             case types.Retry() as retry:
                 self._tell(retry)
             case Diagnostic() as news:
-                self.problems.append(news)
+                self.problems += () if news in self.problems else (news,)
             case _ if self._broken:
                 self._end(flight.talk.operation, types.Status.IN_PROGRESS)
             case outcome:
@@ -237,7 +236,7 @@ class Engine:
             case Ready(outputs=outputs):
                 self._point("after-wait")
                 self._record_outcome(flight, outputs)
-                elapsed_s = self._set.clock() - flight.began_s
+                elapsed_s = self._set.steady() - flight.began_s
                 self._tell(
                     types.Done(address=operation.address, action=operation.action, elapsed_s=elapsed_s)
                 )
@@ -348,7 +347,7 @@ class Engine:
 
     def _commit(self) -> None:
         """Write what the turn gathered; only then do what depends on it."""
-        turn = self._turn
+        turn, news = self._turn, self._source.news()
         if not self._broken:
             try:
                 if turn.sold_out:
@@ -362,6 +361,8 @@ class Engine:
             self._point(name)
         for action in turn.then:
             action()
+        for event in news:
+            self._set.report(event)
 
     def _break_off(self, problem: StateError) -> None:
         """Nothing can be written: start nothing, and leave what is under way to the journal."""
@@ -384,7 +385,7 @@ class Engine:
         self._turn.then.append(partial(self._set.report, event))
 
     def _heartbeat(self) -> None:
-        now_s = self._set.clock()
+        now_s = self._set.steady()
         for flight in self._flights.values():
             if now_s - flight.beat_s >= self._set.options.heartbeat_s:
                 flight.beat_s = now_s

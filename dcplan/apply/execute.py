@@ -39,16 +39,15 @@ def execute(  # noqa: PLR0913 - everything it meets is handed in, so that tests 
     report: Callable[[Event], None] = lambda _: None,
     stop: threading.Event | None = None,
     clock: Callable[[], float] = time.time,
+    steady: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Result[ApplyReport]:
     """Make these changes at their providers, and say what came of each.
 
-    Call it under the store's lease, after ``recover``.  Steps that do not
-    depend on each other run side by side; what depends on a failure is skipped,
-    the rest goes on.  An address with an unresolved operation is left alone.
-    Once ``stop`` is set nothing more is started, waits end, calls under way
-    finish; the value then says ``interrupted``, and the journal holds what is
-    in progress.
+    Call it under the store's lease, after ``recover``.  Steps that do not depend on each other run side by
+    side; what depends on a failure is skipped, the rest goes on.  An address with an unresolved operation
+    is left alone.  Once ``stop`` is set nothing more is started, waits end, calls under way finish; the
+    value then says ``interrupted``, and the journal holds what is in progress.
 
     ``fallbacks`` say where new machines may be had when their pool is sold out;
     ``planned`` are all changes of the plan that they belong to, of which
@@ -66,13 +65,14 @@ def execute(  # noqa: PLR0913 - everything it meets is handed in, so that tests 
         report=report,
         stop=stopped.is_set,
         clock=clock,
+        steady=steady,
         sleep=sleep,
         run_id=run_id,
     )
     detours = None
     if fallbacks and chosen.failover is Failover.AUTO:
         detours = Detours(fallbacks, planned or wanted, wanted, store.read().resources)
-    walk = Walk(wanted, store.open_operations(), report, detours=detours, on_error=chosen.on_error)
+    walk = Walk(wanted, store.open_operations(), detours=detours, on_error=chosen.on_error)
     engine = Engine(setting, walk)
     engine.run()
     results, said = walk.results(), [*walk.problems, *engine.problems]

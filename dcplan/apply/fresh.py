@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from dcplan.diag import Diagnostic, Diagnostics, Related, error, listed, plural, warning
 from dcplan.plan.begun import is_first, was_begun
+from dcplan.plan.remaining import superseded
 from dcplan.plan.sold_out import never_applied
 from dcplan.resources import Address, digest_of
+from dcplan.state import Tries
 from dcplan.units import format_duration
 
 if TYPE_CHECKING:
@@ -64,6 +66,27 @@ def check_first(plan: Plan, left: Plan, state: State) -> Diagnostics:
     if left.changes and not was_begun(plan, state):
         return (_stale("Another plan was begun since the plan was made; it was the first plan of all."),)
     return ()
+
+
+def check_made_since(left: Plan, state: State, tries: Mapping[Address, Tries]) -> Diagnostics:
+    """An error when another plan was applied since that took away again what ``left`` would make.
+
+    Such an address is as the plan found it, and yet the plan is of another time: applied once more, after a
+    later one, a saved plan would make again what nobody wants any more.
+    """
+    since = [
+        entry.address
+        for entry in left.read_set
+        if entry.digest is None
+        and tries.get(Address.parse(entry.address), Tries()).generation > entry.generation
+    ]
+    if not since or not superseded(left, state):
+        return ()
+    return (_stale(f"{_names(since)} {_were(since)} made since the plan was made, and deleted again."),)
+
+
+def _were(names: Sequence[str]) -> str:
+    return "was" if len(names) == 1 else "were"
 
 
 def check_age(plan: Plan, now_s: float, max_age_s: float = MAX_AGE_S) -> Diagnostics:

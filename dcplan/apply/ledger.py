@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dcplan.plan.sold_out import noted
-from dcplan.resources import Action, Address, Resource
+from dcplan.provider.types import clean_outputs
+from dcplan.resources import STATE_ACTIONS, Action, Address, Resource
 from dcplan.state import Operation, Phase, Tries
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class Wish:
 
     address: Address
     action: Action
-    """CREATE, UPDATE or DELETE."""
+    """CREATE, UPDATE or DELETE; FORGET or IMPORT where an owner tag changes."""
     resource: Resource
     """What is wanted, or goes away."""
     purpose: str = ""
@@ -39,6 +40,7 @@ class Ledger:
         self.deployment: Mapping[str, JsonValue] = state.deployment
         self.rows: dict[Address, Resource] = dict(state.resources)
         self._holder = {(a.provider, r.outputs.get("id")): a for a, r in state.resources.items()}
+        self._deleted: set[tuple[str, JsonValue]] = set()
         self._tries: dict[Address, Tries] = dict(store.tries())
 
     def operation(self, wish: Wish, *, run_id: str, epoch: int, now_s: float) -> Operation:
@@ -72,11 +74,18 @@ class Ledger:
         """The address at which the state has this object; safe to ask from any thread."""
         return self._holder.get((provider, object_id))
 
+    def was_deleted(self, provider: str, object_id: str) -> bool:
+        """Whether this object went away since this began; safe to ask from any thread."""
+        return (provider, object_id) in self._deleted
+
     def outcome(self, operation: Operation, outputs: Mapping[str, JsonValue]) -> Resource | None:
         """Move on: the operation came to this; its address's row from now on, None for gone."""
         if operation.action is Action.DELETE:
             self.rows.pop(operation.address, None)
+            self._deleted.add((operation.address.provider, operation.resource.outputs.get("id")))
             return None
+        # No secret that a provider tells gets into journal and state, whichever way it came here.
+        outputs = clean_outputs(outputs)
         made = replace(operation.resource, outputs=outputs)
         self._holder[made.address.provider, outputs.get("id")] = made.address
         self.rows[operation.address] = made
@@ -94,4 +103,6 @@ class Ledger:
         row = self.rows.get(wish.address)
         if wish.action is Action.CREATE:
             return replace(wish.resource, outputs={})
+        if wish.action in STATE_ACTIONS:
+            return wish.resource  # What stands at this address may be something else, which leaves.
         return wish.resource if row is None else replace(wish.resource, outputs=row.outputs)

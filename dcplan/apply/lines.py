@@ -81,6 +81,10 @@ class PlannedChange(Line):
     action: Action
     reason: str
     changed: list[str]
+    forced_by: list[str]
+    """Those of ``changed`` because of which it is replaced."""
+    values: dict[str, dict[str, Any]]
+    """Of ``changed`` in an update or a replacement: name to ``before`` and ``after``."""
 
 
 class PlanSummary(Line):

@@ -25,19 +25,20 @@ _SOLD_OUT = (CapacityUnavailable, QuotaExceeded)
 """What another pool may help against."""
 
 
-def created(talk: Talk, problem: ProviderError | None) -> Found | Outcome:
+def created(talk: Talk, problem: ProviderError | None, *, made: str | None = None) -> Found | Outcome:
     """The object that this create made, or what to conclude when there is not exactly one.
 
     Looks until an object that exists must be visible (the kind's
     ``consistency_window_s``).  ``problem`` is the provider's last word on the
-    call; None when it was sent, if at all, by a process that is gone.
+    call; None when it was sent, if at all, by a process that is gone.  ``made``
+    is the object's id where that is known: another one of that name is not it.
     """
     address = talk.operation.address
-    until_s = talk.worker.clock() + talk.kind.consistency_window_s
+    until_s = talk.worker.steady() + talk.kind.consistency_window_s
     while True:
-        left_s = until_s - talk.worker.clock()
+        left_s = until_s - talk.worker.steady()
         try:
-            found = _candidates(talk, at_last=left_s <= 0)
+            found = _candidates(talk, made, at_last=left_s <= 0)
         except ProviderError as e:
             return unclear(talk, e)
         if len(found) > 1:
@@ -109,7 +110,7 @@ def nothing(talk: Talk, problem: ProviderError) -> Nothing:
     return Nothing(why=problem.detail, problem=told, sold_out=sold_out)
 
 
-def _candidates(talk: Talk, *, at_last: bool) -> tuple[Found, ...]:
+def _candidates(talk: Talk, made: str | None, *, at_last: bool) -> tuple[Found, ...]:
     """The objects that this call may have made; ``at_last``: that there are none, a look of its own says."""
     request = talk.request
     listed = None if at_last else talk.listed()
@@ -119,6 +120,7 @@ def _candidates(talk: Talk, *, at_last: bool) -> tuple[Found, ...]:
         f
         for f in (talk.lookup() if listed is None else listed)
         if f.address == request.address
+        and made in {None, f.object_id}
         and f.lineage in {None, request.lineage}
         and (any_token or f.token in {None, request.token})
         and not talk.is_elsewhere(f)
@@ -137,9 +139,9 @@ def _nowhere(talk: Talk, problem: ProviderError | None) -> Outcome:
 
 
 def _as_wanted(talk: Talk, found: Found) -> bool:
-    """Whether every attribute asked for is so; the provider may know more of them."""
+    """Whether it has the name and every attribute asked for; the provider may know more of them."""
     wanted = talk.request.attributes
-    return all(
+    return found.address == talk.request.address and all(
         name in found.attributes and _json(found.attributes[name]) == _json(value)
         for name, value in wanted.items()
     )

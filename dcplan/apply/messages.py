@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dcplan.diag import Diagnostic, error, listed, plural, warning
+from dcplan.provider import Conflict
+from dcplan.resources import Action
 from dcplan.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dcplan.provider import Found, ProviderError
-    from dcplan.resources import Action, Address
+    from dcplan.resources import Address
     from dcplan.state import Operation
 
 _SHOWN = 8
@@ -22,6 +24,13 @@ AGAIN = "The next apply finds out first, before it does anything else."
 def refused(address: Address, action: Action, problem: ProviderError) -> Diagnostic:
     """The provider definitely did not do it."""
     detail = f"The {action} of {address} came to nothing. {problem.detail}"
+    if action is Action.CREATE and isinstance(problem, Conflict):
+        detail += (
+            " If that is what is wanted, take it into the state: dcplan orphans shows what is this state's, "
+            "and dcplan import -generate ID writes the entry for any other."
+        )
+    if action is Action.DELETE and isinstance(problem, Conflict):
+        detail += " If that was made here and forgotten, dcplan orphans shows it, and can delete it."
     return error(problem.code, problem.summary, detail, address=str(address))
 
 
@@ -107,6 +116,20 @@ def broken_contract(address: Address, method: str, problem: str) -> Diagnostic:
         f"dcplan looks what it did before anything else is tried."
     )
     return warning("provider-broken", "The provider broke its contract", detail, address=str(address))
+
+
+def tells_hidden(address: Address, what: str) -> Diagnostic:
+    """A provider put into an object's outputs what nobody may see; the same for all objects of a kind."""
+    kept = (
+        "It is kept as it is: without its id nobody would find the object again."
+        if what == "id"
+        else "It is kept and shown as (sensitive)."
+    )
+    detail = (
+        f"The provider {address.provider} told the value of a sensitive or ephemeral variable in {what} of a "
+        f"{address.kind}. {kept} A provider that needs it again knows it from its settings."
+    )
+    return warning("hidden-in-outputs", "A provider told a hidden value", detail)
 
 
 def no_provider(address: Address) -> Diagnostic:

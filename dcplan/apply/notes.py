@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dcplan.apply.types import ApplyReport, ChangeResult, Done, Event, Status
-from dcplan.diag import Diagnostic, Diagnostics, Result, error, warning
-from dcplan.provider import ProviderError
-from dcplan.provider.errors import AlreadyGone
-from dcplan.provider.protocol import HasOwners
-from dcplan.provider.types import Request
-from dcplan.resources import Action, Address, Change, Resource
+from dcplan.apply.crash import crash_point
+from dcplan.apply.owners import Owners
+from dcplan.apply.types import ApplyReport, ChangeResult, Done, Event, IntentResolved, Status
+from dcplan.diag import Diagnostics, Result, error, has_errors
+from dcplan.resources import Action
+from dcplan.state import Finished, Recorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from dcplan.provider import Provider
-    from dcplan.state import Operation, StateStore
+    from dcplan.resources import Address, Change, Resource
+    from dcplan.state import Operation, Record, StateStore
 
 
 def make_notes(
@@ -25,33 +25,52 @@ def make_notes(
     *,
     store: StateStore,
     providers: Mapping[str, Provider],
+    run_id: str,
     report: Callable[[Event], None] = lambda _: None,
 ) -> Result[tuple[ChangeResult, ...]]:
     """Make all of these, or none.  Call it under the lease, before ``execute``.
 
-    Owner tags come first, one call each; the state follows in one transaction.  Killed in between, the
-    next apply of the same changes puts the same tags on again, which does nothing.
+    Owner tags come first, each in the journal before its call; the state follows, in one transaction
+    with the journal's word that they are on.  Killed in between, ``recover`` takes the tags back, and the
+    next apply of the same changes begins anew.
     """
-    blocked = _blocked(changes, store.open_operations())
+    blocked = (*_blocked(changes, store.open_operations()), *_held(changes, store.read().resources))
     if blocked or not changes:
         return Result(() if not blocked else None, blocked)
-    lineage = store.read().lineage
-    said: list[Diagnostic] = []
-    for change in changes:
-        problem = _tag(change, providers.get(change.address.provider), lineage)
-        if problem is not None:
-            said.append(problem)
-    if any(d.code != "forget-gone" for d in said):
-        return Result(None, tuple(said))
-    rows: dict[Address, Resource | None] = {
-        c.previous_address: None for c in changes if c.previous_address is not None
-    }
-    rows |= {c.address: c.after for c in changes}
-    store.record(rows)
+    owners = Owners(store=store, providers=providers, report=report)
+    intended = owners.intend(changes, run_id)
+    if intended.value is None:
+        return Result(None, intended.diagnostics)
+    said = owners.put(intended.value)
+    if has_errors(said):
+        return Result(None, said)
+    store.write(_records(changes, intended.value))
+    if intended.value:
+        crash_point("after-done")
+    for operation in intended.value:
+        report(IntentResolved.of(operation, done=True))
     for change in changes:
         report(Done(address=change.address, action=change.action, elapsed_s=0.0))
     results = tuple(ChangeResult(address=c.address, action=c.action, status=Status.DONE) for c in changes)
-    return Result(results, tuple(said))
+    return Result(results, said)
+
+
+def _records(changes: Sequence[Change], operations: Sequence[Operation]) -> list[Record]:
+    """Calls that are done, and rows: first what leaves an address, then what comes to one."""
+    call = {(o.address, o.action): o.op_id for o in operations}
+    leaves: list[Record] = []
+    comes: list[Record] = []
+    for change in changes:
+        if change.previous_address is not None:
+            leaves.append(Recorded(address=change.previous_address, resource=None))
+        op_id = call.get((change.address, change.action))
+        record: Record = (
+            Recorded(address=change.address, resource=change.after)
+            if op_id is None
+            else Finished(op_id=op_id, resource=change.after)
+        )
+        (leaves if change.after is None else comes).append(record)
+    return [*leaves, *comes]
 
 
 def _blocked(changes: Sequence[Change], unresolved: Sequence[Operation]) -> Diagnostics:
@@ -70,30 +89,29 @@ def _blocked(changes: Sequence[Change], unresolved: Sequence[Operation]) -> Diag
     )
 
 
-def _tag(change: Change, provider: Provider | None, lineage: str) -> Diagnostic | None:
-    """Put our owner tag on what is imported, and take it from what is forgotten."""
-    resource = change.after or change.before
-    if change.action not in {Action.IMPORT, Action.FORGET} or resource is None:
-        return None
-    if provider is None or not isinstance(provider, HasOwners):
-        return None
-    object_id = resource.outputs.get("id")
-    request = Request(
-        address=change.address,
-        action=Action.UPDATE,
-        token="",
-        lineage=lineage if change.action is Action.IMPORT else "",
-        object_id=object_id if isinstance(object_id, str) else None,
+def _held(changes: Sequence[Change], rows: Mapping[Address, Resource]) -> Diagnostics:
+    """Errors for objects that have come into the state since they were looked up, as by recovery.
+
+    With two rows of one object, the delete of the one would take the other's away.
+    """
+    leaving = {c.previous_address or c.address for c in changes if c.before is not None}
+    holder = {(a.provider, r.outputs.get("id")): a for a, r in rows.items() if a not in leaving}
+    taken = [
+        (c.address, object_id, holder.get((c.address.provider, object_id), c.address))
+        for c in changes
+        if c.action is Action.IMPORT and c.after is not None and (object_id := c.after.outputs.get("id"))
+    ]
+    return tuple(
+        error(
+            "import-elsewhere",
+            "An object cannot be imported",
+            f"The state has {object_id} already, at {there}, and nothing was changed. To rename it, write it "
+            "under moved; otherwise take the import out. Then plan again.",
+            address=str(address),
+        )
+        for address, object_id, there in taken
+        if there != address
     )
-    try:
-        provider.set_owner(request)
-    except ProviderError as problem:
-        if change.action is Action.FORGET and isinstance(problem, AlreadyGone):
-            detail = f"{change.address} is gone from its provider already. The state forgets it all the same."
-            return warning("forget-gone", "What is forgotten is gone", detail, address=str(change.address))
-        said = f"The {change.action} of {change.address} came to nothing, and with it all others."
-        return error(problem.code, problem.summary, f"{said} {problem.detail}", address=str(change.address))
-    return None
 
 
 def after_notes(

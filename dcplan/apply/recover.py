@@ -12,6 +12,7 @@ create, intent      money spent, no token  leave it open unless one object is fo
 update, intent      object as wanted       take it as done; otherwise send it again
 delete, intent      -                      send it again; gone is done
 any, acknowledged   -                      resume the wait
+forget, import      -                      give the object the owner tag that it had, and close it
 ==================  =====================  ==========================================
 
 ``ways`` says the same of given operations, in words.
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING
 
 from dcplan.apply.crash import crash_point
 from dcplan.apply.engine import Engine
+from dcplan.apply.owners import OF_OWNERS, Owners
 from dcplan.apply.setting import Elsewhere, Setting
 from dcplan.apply.sightings import Sightings
 from dcplan.apply.types import ApplyOptions, ApplyReport, ChangeResult, Event, Status
@@ -49,6 +51,7 @@ def recover(  # noqa: PLR0913 - as execute
     report: Callable[[Event], None] = lambda _: None,
     stop: threading.Event | None = None,
     clock: Callable[[], float] = time.time,
+    steady: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
     choices: Mapping[Address, str | None] | None = None,
 ) -> Result[ApplyReport]:
@@ -63,11 +66,19 @@ def recover(  # noqa: PLR0913 - as execute
     stopped = stop or threading.Event()
     crash_point("recover-start")
     found = store.open_operations()
+    owners = Owners(store=store, providers=providers, report=report)
     try:
-        operations, mistaken = _chosen(store, found, choices or {})
+        chosen, mistaken = _chosen(store, found, choices or {})
+        of_owners = tuple(o for o in store.open_operations() if o.action in OF_OWNERS)
+        not_back = owners.take_back(of_owners, point="recover-", stop=stopped.is_set)
+        left = {operation.op_id for operation in store.open_operations()}
     except StateError as e:
         return Result(None, (e.diagnostic(),))
+    operations = tuple(o for o in chosen if o.action not in OF_OWNERS)
     queue = _Queue(operations)
+    for operation in of_owners:
+        status = Status.IN_PROGRESS if operation.op_id in left else Status.NOT_STARTED
+        queue.ended(operation.address, operation.action, status)
     setting = Setting(
         store=store,
         providers=providers,
@@ -75,6 +86,7 @@ def recover(  # noqa: PLR0913 - as execute
         report=report,
         stop=stopped.is_set,
         clock=clock,
+        steady=steady,
         sleep=sleep,
         run_id=run_id,
         recovering=True,
@@ -88,7 +100,7 @@ def recover(  # noqa: PLR0913 - as execute
         interrupted=stopped.is_set() and any(r.status is Status.IN_PROGRESS for r in results),
         serial=store.read().serial,
     )
-    return Result(value, (*mistaken, *engine.problems))
+    return Result(value, (*mistaken, *not_back, *engine.problems))
 
 
 def _chosen(
@@ -143,6 +155,11 @@ class _Queue:
         """This one has ended so."""
         self._status[address, action] = status
 
+    @staticmethod
+    def news() -> tuple[Event, ...]:
+        """None: nothing here depends on anything else."""
+        return ()
+
     def results(self, operations: Sequence[Operation]) -> tuple[ChangeResult, ...]:
         """What came of each; one that was not reached is still in progress."""
         waiting = {(o.address, o.action) for o in self._left}
@@ -164,4 +181,4 @@ def _sightings(setting: Setting, operations: Sequence[Operation], lineage: str) 
     if sum(operation.phase is Phase.INTENT for operation in operations) < 2:  # noqa: PLR2004 - a list is for several
         return None
     # Whoever looks again after this pause gets a new list, and all others the same one.
-    return Sightings(lineage, setting.clock, setting.options.lookup_every_s * 0.9)
+    return Sightings(lineage, setting.steady, setting.options.lookup_every_s * 0.9)

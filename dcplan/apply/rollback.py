@@ -46,9 +46,7 @@ def roll_back(changes: Sequence[Change], made: Collection[Address], setting: Set
     gone = tuple(
         Change(address=a, action=Action.DELETE, before=rows[a], after=None) for a in sorted(new - kept)
     )
-    walk = Walk(
-        gone, setting.store.open_operations(), setting.report, on_error=OnError.CONTINUE, purpose="rollback"
-    )
+    walk = Walk(gone, setting.store.open_operations(), on_error=OnError.CONTINUE, purpose="rollback")
     engine = Engine(setting, walk)
     engine.run()
     done = frozenset(r.address for r in walk.results() if r.status is Status.DONE)

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What an engine works with.  ``clock`` gives Unix seconds, ``sleep`` takes seconds."""
+    """What an engine works with.  ``clock`` gives Unix seconds, ``sleep`` takes seconds.
+
+    How long something takes is told by ``steady``, which nobody sets: a clock that is put forward while
+    an object is looked for must not end the look, and have the object made a second time.
+    """
 
     store: StateStore
     providers: Mapping[str, Provider]
@@ -26,6 +30,7 @@ class Setting:
     report: Callable[[Event], None]
     stop: Callable[[], bool]
     clock: Callable[[], float]
+    steady: Callable[[], float]
     sleep: Callable[[float], None]
     run_id: str
     recovering: bool = False
@@ -57,4 +62,10 @@ class Source(Protocol):
         """This one has ended so; what depends on it may be taken from now on.
 
         Told again when that could not be written after all: the last word counts.
+        """
+
+    def news(self) -> Sequence[Event]:
+        """What ended without a call since it was last asked.
+
+        Told once the turn is durable, and after the turn's own events: a failure comes before what it causes.
         """

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from dcplan.apply import messages
 from dcplan.apply.types import Retry
+from dcplan.diag import listed
+from dcplan.diag.hidden import hidden_in, redacted
 from dcplan.provider import (
     Ack,
     Ambiguous,
@@ -19,16 +21,18 @@ from dcplan.provider import (
     TransientError,
     request_of,
 )
+from dcplan.provider.types import clean_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dcplan.apply.ledger import Ledger
     from dcplan.apply.setting import Setting
     from dcplan.apply.sightings import Sightings
     from dcplan.apply.types import ApplyOptions
     from dcplan.diag import Diagnostic
     from dcplan.provider import Found, Kind, Provider, Request
-    from dcplan.resources import Address, JsonValue
+    from dcplan.resources import JsonValue
     from dcplan.state import Operation
 
 T = TypeVar("T")
@@ -45,12 +49,17 @@ class Stopped(Exception):  # noqa: N818 - not an error: the user wants to stop
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
-    """What runs a call: ``clock`` (Unix seconds), ``sleep`` (seconds), and whether to stop."""
+    """What runs a call: ``clock`` (Unix seconds), ``steady`` and ``sleep`` (seconds), and whether to stop."""
 
     options: ApplyOptions
     clock: Callable[[], float]
+    steady: Callable[[], float]
     sleep: Callable[[float], None]
     stopping: Callable[[], bool]
+    lost: Callable[[], str | None]
+    """Why the state is not ours to write any more; None while it is."""
+    look: Callable[[], None]
+    """Finds out whether it is, where that takes asking."""
 
 
 class Deadline:
@@ -59,11 +68,11 @@ class Deadline:
     def __init__(self, worker: Worker, allowed_s: float | None) -> None:
         self.allowed_s = float("inf") if allowed_s is None else allowed_s
         self._worker = worker
-        self._until_s = worker.clock() + self.allowed_s
+        self._until_s = worker.steady() + self.allowed_s
 
     def __call__(self) -> bool:
         """Whether it is late."""
-        return self._worker.clock() >= self._until_s
+        return self._worker.steady() >= self._until_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,17 +90,32 @@ class Talk:
     """Found open in the journal: it may have been sent before, by a process that is gone."""
     sightings: Sightings | None = None
     """Lists that are shared with others; None looks alone."""
-    holder: Callable[[str, str], Address | None] = lambda _provider, _object_id: None
-    """The address at which the state has an object of a provider, by its id."""
+    ledger: Ledger
+    """Knows which objects the state has, and which it had."""
 
     def is_elsewhere(self, found: Found) -> bool:
-        """Whether the state has this object at another address: its provider was not told of that yet."""
+        """Whether it is another's: the state has it at another address, and its provider was not told yet.
+
+        Or this run has deleted it, and lists still show it; where a name is unique, ids may come again.
+        """
         address = self.operation.address
-        return self.holder(address.provider, found.object_id) not in {None, address}
+        if self.ledger.holder(address.provider, found.object_id) not in {None, address}:
+            return True
+        named = self.kind.idempotency is Idempotency.NAME
+        return not named and self.ledger.was_deleted(address.provider, found.object_id)
 
     def begin(self) -> Ack:
-        """``provider.begin``; raises only a ``ProviderError``."""
-        return self._guarded("begin", lambda: _an_ack(self.provider.begin(self.request)))
+        """``provider.begin``; raises a ``ProviderError``, or ``Stopped`` instead of calling.
+
+        Whoever has the state by now has found this operation open and ended it, so a call of ours, held up
+        until after that (a pause, a machine that slept), would make a thing that nobody knows.
+        """
+        if self.worker.stopping() or self.worker.lost() is not None:
+            raise Stopped
+        ack = self._guarded("begin", lambda: _an_ack(self.provider.begin(self.request)))
+        if hidden_in(ack.object_id):
+            self.notify(messages.tells_hidden(self.operation.address, "id"))
+        return ack
 
     def deadline(self) -> Deadline:
         """The end of the time that this operation's object may take, from now on."""
@@ -103,7 +127,12 @@ class Talk:
         def stop() -> bool:
             return self.worker.stopping() or late()
 
-        return self._guarded("wait", lambda: _json_outputs(self.provider.wait(self.request, ack, stop)))
+        outputs = self._guarded("wait", lambda: _json_outputs(self.provider.wait(self.request, ack, stop)))
+        clean = clean_outputs(outputs)
+        if clean is not outputs:
+            names = sorted(name for name in outputs if outputs[name] != clean.get(name))
+            self.notify(messages.tells_hidden(self.operation.address, listed([redacted(n) for n in names])))
+        return clean
 
     def lookup(self) -> tuple[Found, ...]:
         """``provider.lookup``, tried again with patience; raises ``ProviderError`` or ``Stopped``."""
@@ -136,11 +165,11 @@ class Talk:
 
     def sleep(self, seconds: float) -> None:
         """Sleep, or raise ``Stopped`` as soon as the user wants to stop."""
-        until_s = self.worker.clock() + seconds
+        until_s = self.worker.steady() + seconds
         while True:
             if self.worker.stopping():
                 raise Stopped
-            left_s = until_s - self.worker.clock()
+            left_s = until_s - self.worker.steady()
             if left_s <= 0:
                 return
             self.worker.sleep(min(left_s, _SLICE_S))
@@ -161,11 +190,10 @@ def open_talk(  # noqa: PLR0913 - gathers what others then get as one
     operation: Operation,
     setting: Setting,
     *,
-    lineage: str,
+    ledger: Ledger,
     stopping: Callable[[], bool],
     notify: Callable[[Retry | Diagnostic], None],
     resumed: bool,
-    holder: Callable[[str, str], Address | None],
 ) -> Talk | Diagnostic:
     """All it takes to carry out an operation, or why nobody can."""
     provider = setting.providers.get(operation.address.provider)
@@ -180,16 +208,24 @@ def open_talk(  # noqa: PLR0913 - gathers what others then get as one
             operation.resource,
             operation.action,
             token=operation.op_id,
-            lineage=lineage,
+            lineage=ledger.lineage,
             needs=operation.needs,
         ),
         provider=provider,
         kind=kind,
-        worker=Worker(options=setting.options, clock=setting.clock, sleep=setting.sleep, stopping=stopping),
+        worker=Worker(
+            options=setting.options,
+            clock=setting.clock,
+            steady=setting.steady,
+            sleep=setting.sleep,
+            stopping=stopping,
+            lost=lambda: setting.store.why_lost,
+            look=setting.store.look,
+        ),
         notify=notify,
         resumed=resumed,
         sightings=setting.sightings if resumed else None,
-        holder=holder,
+        ledger=ledger,
     )
 
 
@@ -211,7 +247,7 @@ class Patience:
     def __init__(self, talk: Talk) -> None:
         self._talk = talk
         self._failed = 0
-        self._until_s = talk.worker.clock() + talk.worker.options.deadline_s
+        self._until_s = talk.worker.steady() + talk.worker.options.deadline_s
         self._random = random.Random(talk.operation.op_id)  # noqa: S311 - spreads calls, guards nothing
 
     def again(self, problem: ProviderError) -> bool:
@@ -221,7 +257,7 @@ class Patience:
         self._failed += 1
         asked_s = problem.retry_after_s if isinstance(problem, TransientError) else 0.0
         delay_s = asked_s + self._random.uniform(0.0, range_s)
-        if self._failed >= options.attempts or self._talk.worker.clock() + delay_s > self._until_s:
+        if self._failed >= options.attempts or self._talk.worker.steady() + delay_s > self._until_s:
             return False
         operation = self._talk.operation
         self._talk.notify(

@@ -13,7 +13,7 @@ from dcplan.apply.types import ChangeResult, Event, Failed, OnError, Skipped, St
 from dcplan.resources import Action, Address, Change
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from dcplan.apply.detours import Detours, Ends
     from dcplan.diag import Diagnostic
@@ -25,11 +25,10 @@ _WORST_FIRST = (Status.FAILED, Status.IN_PROGRESS, Status.SKIPPED, Status.NOT_ST
 class Walk:
     """The steps in order: a step is taken once all before it are done, skipped when one was not."""
 
-    def __init__(  # noqa: PLR0913 - the changes, and what bears on how they are made
+    def __init__(
         self,
         changes: Sequence[Change],
         unresolved: Sequence[Operation],
-        report: Callable[[Event], None],
         *,
         detours: Detours | None = None,
         on_error: OnError = OnError.CONTINUE,
@@ -37,7 +36,7 @@ class Walk:
     ) -> None:
         self._changes = {change.address: change for change in changes}
         self._before = order_of(changes)
-        self._report = report
+        self._news: list[Event] = []
         self._blocked = {operation.address: operation for operation in unresolved}
         self._status: dict[Step, Status] = {}
         self._because: dict[Step, Address] = {}
@@ -83,6 +82,11 @@ class Walk:
         step = Step(address, action)
         self._end(self._detours.ended(step, status) if self._detours else [(step, status, None)])
 
+    def news(self) -> tuple[Event, ...]:
+        """What was skipped, or could not even be begun, since it was last asked."""
+        news, self._news = tuple(self._news), []
+        return news
+
     def elsewhere(self, operation: Operation, why: str) -> Elsewhere | None:
         """How a create that was refused for want of machines goes on; None: it fails."""
         if self._waits(Step(operation.address, operation.action)):
@@ -122,7 +126,7 @@ class Walk:
                 continue
             if because is not None:
                 self._because[step] = because
-                self._report(Skipped(address=step.address, action=step.action, because=because))
+                self._news.append(Skipped(address=step.address, action=step.action, because=because))
             self.failed = self.failed or status is Status.FAILED
             if step not in self._status:
                 self._sorter.done(step)
@@ -139,7 +143,7 @@ class Walk:
         if step.address in self._blocked:
             problem = messages.blocked(self._blocked[step.address])
             self.problems.append(problem)
-            self._report(Failed(address=step.address, action=step.action, diagnostic=problem))
+            self._news.append(Failed(address=step.address, action=step.action, diagnostic=problem))
             self.ended(step.address, step.action, Status.FAILED)
             return False
         for earlier in sorted(self._before[step]):
@@ -149,7 +153,7 @@ class Walk:
             if status in {Status.FAILED, Status.SKIPPED}:
                 because = self._because.get(earlier, earlier.address)
                 self._because[step] = because
-                self._report(Skipped(address=step.address, action=step.action, because=because))
+                self._news.append(Skipped(address=step.address, action=step.action, because=because))
                 self.ended(step.address, step.action, Status.SKIPPED)
             else:
                 self.ended(step.address, step.action, Status.NOT_STARTED)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dcplan.apply.talk import token_holds
 from dcplan.provider import Idempotency
-from dcplan.resources import Action
+from dcplan.resources import STATE_ACTIONS, Action
 from dcplan.state import Phase
 from dcplan.units import format_duration
 
@@ -42,6 +42,8 @@ class Way(StrEnum):
     """A person has said which object it made."""
     VOID = "void"
     """A person has said that it made nothing."""
+    BACK = "back"
+    """A forget or an import: the object gets the owner tag that it had, and the next plan decides anew."""
     STUCK = "stuck"
     """Nobody can be asked: its provider is not set up."""
 
@@ -91,6 +93,9 @@ def _prospect(
         way, says = Way.VOID, "you say that nothing was made; it is closed"
     elif kind is None:
         way, says = Way.STUCK, f"provider {address.provider} cannot be asked about it; it stays open"
+    elif operation.action in STATE_ACTIONS:
+        way = Way.BACK
+        says = "its owner tag may have changed; it gets the one that it had, and the next plan decides anew"
     elif address in choices:
         way, says = Way.TOLD, f"you say that it made {choices[address]}; {_waits(operation.action)}"
     elif operation.phase is Phase.ACK:

@@ -15,7 +15,7 @@ from dcplan.calibrate.serving import fit_serving
 from dcplan.calibrate.training import calibrate_training
 from dcplan.calibrate.types import KERNELS, Rows, ServeRow, TrainRow
 from dcplan.catalog.efficiency import Efficiencies
-from dcplan.diag import Diagnostic, Result, error, has_errors, listed, plural, warning
+from dcplan.diag import Diagnostic, Result, agreeing, error, has_errors, listed, plural, warning
 
 Fitter: TypeAlias = Callable[[Rows, Efficiencies], Result[tuple[Calibration, ...]]]
 """From rows of its kinds and what is believed before, to calibrations."""
@@ -72,7 +72,7 @@ def _left_out(rows: Rows, known: set[str]) -> list[Diagnostic]:
         return []
     kinds = listed(sorted({row.kind for row in strangers}))
     detail = (
-        f"{plural(len(strangers), 'row')} of {rows.file}, the first in line {strangers[0].line}, are of kind "
-        f"{kinds}, which can be read but not be fitted yet."
+        f"{plural(len(strangers), 'row')} of {rows.file}, the first in line {strangers[0].line}, "
+        f"{agreeing(len(strangers), 'are')} of kind {kinds}, which can be read but not be fitted yet."
     )
     return [warning("kind-not-fitted", "Some measurements are left out", detail)]

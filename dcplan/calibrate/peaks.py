@@ -17,7 +17,7 @@ from dcplan.calibrate.types import (
 )
 from dcplan.catalog import load_accelerators, load_catalog_model
 from dcplan.catalog.formats import formats
-from dcplan.diag import Diagnostic, Result, SourceRange, listed, plural, warning
+from dcplan.diag import Diagnostic, Result, SourceRange, agreeing, listed, plural, warning
 from dcplan.perf.device import peak_flops
 from dcplan.perf.numbers import row as number
 from dcplan.perf.parameters import parameters_of, training_flops_per_token
@@ -144,10 +144,11 @@ def _too_fast(wrong: list[tuple[Row, float]], file: str) -> Diagnostic:
     told = [f"line {row.line} ({row.kind}, {times:.3g} times the peak)" for row, times in wrong[:SHOWN]]
     more = [f"{len(wrong) - SHOWN:,} more"] if len(wrong) > SHOWN else []
     detail = (
-        f"{plural(len(wrong), 'row')} of {file} beat the datasheet of the hardware and are not fitted: "
-        f"{listed([*told, *more])}. Times are in seconds and peaks are dense. Look whether the clock waited "
-        "for the device, whether the accelerator, its count and the precision are right, whether a sweep of "
-        "memory stayed in a cache, or prompts in a prefix cache."
+        f"{plural(len(wrong), 'row')} of {file} {agreeing(len(wrong), 'beat')} the datasheet of the hardware "
+        f"and {agreeing(len(wrong), 'are')} not fitted: {listed([*told, *more])}. "
+        "Times are in seconds and peaks are dense. Look whether the clock waited for the device, "
+        "whether the accelerator, its count and the precision are right, whether a sweep of memory "
+        "stayed in a cache, or prompts in a prefix cache."
     )
     found = warning("faster-than-hardware", "Some measurements are faster than their hardware", detail)
     return replace(found, range=SourceRange(file=file, line=wrong[0][0].line, column=1))

@@ -8,6 +8,7 @@ import gc
 import importlib
 import os
 import sys
+import threading
 from typing import Any, NoReturn
 
 import click
@@ -163,13 +164,14 @@ UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 def main() -> None:
     """Entry point of the console script."""
     gc.set_threshold(*GARBAGE_THRESHOLDS)
+    threading.excepthook = _show_of_thread
     try:
         cli.main(prog_name="dcplan")
     except BrokenPipeError:
         # The reader (head, less) has gone: there is nobody left to tell.
         sys.stderr.close()
         sys.exit(ERROR)
-    except Exception as problem:
+    except Exception as problem:  # noqa: BLE001 - told in full below
         if isinstance(problem, OSError) and problem.errno in UNWRITABLE:
             _unwritten(problem)
         # What users do wrong becomes diagnostics; an exception that comes this far is ours.
@@ -177,7 +179,23 @@ def main() -> None:
             "This is a bug in dcplan. Please report it with the lines below. Your state is safe:", err=True
         )
         click.echo("the next apply first finds out what the last one did.\n", err=True)
-        raise
+        _show(problem)
+        sys.exit(ERROR)
+
+
+def _show_of_thread(told: threading.ExceptHookArgs) -> None:
+    """An exception that ends a thread, which may be a provider's own."""
+    if told.exc_value is not None and not isinstance(told.exc_value, SystemExit):
+        _show(told.exc_value)
+
+
+def _show(problem: BaseException) -> None:
+    """An exception as Python shows it, without what is hidden: a provider may say it in its own words."""
+    import traceback  # noqa: PLC0415 - only for an exception
+
+    from dcplan.diag.hidden import redacted  # noqa: PLC0415 - as above
+
+    click.echo(redacted("".join(traceback.format_exception(problem))), err=True, nl=False)
 
 
 def _unwritten(problem: OSError) -> NoReturn:

@@ -38,6 +38,9 @@ def without_no_color(words: list[str]) -> tuple[list[str], bool]:
 
 def show_usage(problem: click.ClickException) -> None:
     """Tell what was typed wrongly on standard error, with the same words as any other problem."""
+    if isinstance(problem, click.exceptions.NoArgsIsHelpError):
+        click.echo(problem.format_message(), err=True)  # A group without a command: what there is in it.
+        return
     ctx = getattr(problem, "ctx", None)
     if ctx is not None:
         click.echo(ctx.get_usage(), err=True, color=ctx.color)

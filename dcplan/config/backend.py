@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from dcplan.config.backend_secrets import secrets_in
 from dcplan.config.backend_spec import KEYS, KINDS
-from dcplan.config.files import gather, shown
+from dcplan.config.files import shown
 from dcplan.config.reader import read_file
+from dcplan.config.section import section_of
 from dcplan.config.source_map import SourceMap
 from dcplan.config.variables import Outside, resolve
 from dcplan.diag import ConfigPath, Diagnostic, Diagnostics, Result, did_you_mean, error, listed
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from dcplan.config.document import Document
 
 KEY = "backend"
-_SUFFIXES = (".yaml", ".yml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,21 +57,16 @@ def declared_backend(paths: Sequence[Path], outside: Callable[[], Outside]) -> R
 
     Documents without the word are not even parsed, and ``outside`` is not asked.
     """
-    if not any(_mentions(file) for path in paths for file in _files(path)):
-        return Result(None)
-    gathered = gather(paths)
-    if gathered.value is None:
-        return Result(None, gathered.diagnostics)
-    content = gathered.value.content
-    if content.data.get(KEY) is None:
-        return Result(None)
-    declared = {"variables": content.data.get("variables", {}), KEY: content.data[KEY]}
-    wrong = tuple(_shape(declared[KEY]))
+    found = section_of(paths, KEY)
+    if found.value is None:
+        return Result(None, found.diagnostics)
+    source = found.value.source
+    wrong = tuple(_shape(found.value.data[KEY]))
     if wrong:
-        return Result(None, content.source.place(wrong))
-    resolved = resolve(declared, outside())
+        return Result(None, source.place(wrong))
+    resolved = resolve(found.value.data, outside())
     ((kind, section),) = [(k, v) for k, v in resolved.data[KEY].items() if v is not None]
-    told = content.source.place(secrets_in(kind, section))
+    told = source.place(secrets_in(kind, section))
     if told:
         return Result(None, told)
     settings: dict[str, str] = {}
@@ -83,13 +78,13 @@ def declared_backend(paths: Sequence[Path], outside: Callable[[], Outside]) -> R
         elif value is not None:
             # A plain ``${`` would be read as a reference when it is filled in again.
             settings[key] = resolved.templates.get(path, str(value).replace("${", "$${"))
-    return Result(Declared(kind=kind, settings=settings, unknown=frozenset(unknown), source=content.source))
+    return Result(Declared(kind=kind, settings=settings, unknown=frozenset(unknown), source=source))
 
 
 def backend_is_one(document: Document, _names: Names) -> Iterator[Diagnostic]:
     """``backend`` names exactly one place, which no workspace changes."""
-    if document.backend is not None:
-        yield from _one_of(tuple(document.backend.named()))
+    if KEY in document.model_fields_set:
+        yield from _one_of(tuple(document.backend.named()) if document.backend is not None else ())
 
 
 def _shape(section: Any) -> Iterator[Diagnostic]:
@@ -141,19 +136,3 @@ _WRITE = (
     "Write one of local, s3, gcs and postgres with its settings, for example "
     "backend: {s3: {bucket: my-state, prefix: chat}}."
 )
-
-
-def _mentions(file: Path) -> bool:
-    try:
-        return KEY.encode() in file.read_bytes()
-    except OSError:
-        return False  # Reading the document says what is wrong with it.
-
-
-def _files(path: Path) -> Sequence[Path]:
-    if not path.is_dir():
-        return (path,)
-    try:
-        return sorted(p for p in path.iterdir() if p.suffix in _SUFFIXES)
-    except OSError:
-        return ()

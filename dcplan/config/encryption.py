@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from dcplan.config.encryption_spec import KINDS, EncryptionSpec, FallbackSpec, KeySpec
-from dcplan.config.files import gather
+from dcplan.config.section import section_of
 from dcplan.config.variables import Outside, resolve
 from dcplan.diag import ConfigPath, Diagnostic, Result, error, has_errors, listed, warning
 
@@ -60,32 +60,27 @@ def declared_encryption(
 
     Documents without the word are not even parsed.
     """
-    if not any(_mentions(file) for path in paths for file in _files(path)):
-        return Result(None)
-    gathered = gather(paths)
-    if gathered.value is None:
-        return Result(None, gathered.diagnostics)
-    content = gathered.value.content
-    if content.data.get(KEY) is None:
-        return Result(None)
-    declared = {"variables": content.data.get("variables", {}), KEY: content.data[KEY]}
-    resolved = resolve(declared, Outside(variables, (), env))
+    found = section_of(paths, KEY)
+    if found.value is None:
+        return Result(None, found.diagnostics)
+    source = found.value.source
+    resolved = resolve(found.value.data, Outside(variables, (), env))
     try:
         spec = EncryptionSpec.model_validate(resolved.data[KEY])
     except ValidationError:
         detail = "What it says cannot be read, so nothing is read or written. Details: dcplan validate"
         unreadable = error("encryption-unreadable", "The encryption is not known", detail, path=(KEY,))
-        return Result(None, content.source.place((unreadable,)))
+        return Result(None, source.place((unreadable,)))
     wrong = tuple(d for d in _contradictions(spec) if has_errors((d,)))
     if wrong:
-        return Result(None, content.source.place(wrong))
+        return Result(None, source.place(wrong))
     fallback = spec.fallback
     return Result(
         Encryption(
             key=_key(spec, (KEY,)),
             old=_key(fallback, (KEY, "fallback")) if isinstance(fallback, FallbackSpec) else None,
             accepts_plain=fallback == "unencrypted",
-            source=content.source,
+            source=source,
         )
     )
 
@@ -98,6 +93,8 @@ def _key(spec: KeySpec, path: ConfigPath) -> Key:
 def encryption_is_meant(document: Document, _names: Names) -> Iterator[Diagnostic]:
     """What is enforced has no exception, and is not taken for more than it is."""
     if document.encryption is None:
+        if KEY in document.model_fields_set:  # The key stands there, with nothing under it.
+            yield from _contradictions(EncryptionSpec())
         return
     yield from _contradictions(document.encryption)
     if document.encryption.enforced and (document.backend is None or document.backend.local is not None):
@@ -155,14 +152,3 @@ def _one_key(spec: KeySpec, path: ConfigPath) -> Iterator[Diagnostic]:
             detail,
             path=(*path, "passphrase", "env"),
         )
-
-
-def _mentions(file: Path) -> bool:
-    try:
-        return KEY.encode() in file.read_bytes()
-    except OSError:
-        return False  # Reading the document says what is wrong with it.
-
-
-def _files(path: Path) -> Sequence[Path]:
-    return sorted(path.iterdir()) if path.is_dir() else (path,)

@@ -5,7 +5,7 @@ Knows: the standard library.       Never: YAML, files, colours.
 """
 
 from dcplan.diag.place import place
-from dcplan.diag.text import did_you_mean, listed, plural
+from dcplan.diag.text import agreeing, did_you_mean, listed, plural
 from dcplan.diag.types import (
     ConfigPath,
     Diagnostic,
@@ -27,6 +27,7 @@ __all__ = [
     "Result",
     "Severity",
     "SourceRange",
+    "agreeing",
     "did_you_mean",
     "error",
     "has_errors",

@@ -25,3 +25,33 @@ def listed(words: Sequence[str], *, last: str = "and") -> str:
 def plural(count: int, noun: str, nouns: str | None = None) -> str:
     """``1 machine``, ``2 machines``, ``1,024 machines``."""
     return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
+
+
+_OF_ONE = {
+    "are": "is",
+    "beat": "beats",
+    "do": "does",
+    "fail": "fails",
+    "go": "goes",
+    "have": "has",
+    "hold": "holds",
+    "keep": "keeps",
+    "miss": "misses",
+    "remain": "remains",
+    "run": "runs",
+    "stay": "stays",
+    "take": "takes",
+    "units": "unit",
+    "were": "was",
+}
+
+
+def agreeing(count: int, words: str) -> str:
+    """What is said of many, said of ``count``: of one, ``do not fit`` is ``does not fit``.
+
+    Of ``words``, whichever are in ``_OF_ONE`` change until the first one that is not.
+    """
+    if count != 1:
+        return words
+    first, space, rest = words.partition(" ")
+    return f"{_OF_ONE[first]}{space}{agreeing(1, rest)}" if first in _OF_ONE else words

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from dcplan.catalog.types import Purchase
-from dcplan.diag import Diagnostic, plural, warning
+from dcplan.diag import Diagnostic, agreeing, plural, warning
 from dcplan.placement.purchase_types import PaidAnyway, QuotaRule
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def overdrawn(rules: Iterable[QuotaRule], today: Assignment) -> tuple[Diagnostic
         used = sum(each * running[pool] for pool, each in rule.each)
         if used > rule.at_most:
             what = "quota" if rule.law == "quota" else "commitment"
-            runs = f"{plural(used, rule.unit.removesuffix('s'))} {'runs' if used == 1 else 'run'} today"
+            runs = f"{plural(used, rule.unit.removesuffix('s'))} {agreeing(used, 'run')} today"
             detail = (
                 f"{runs}, and {rule.name} is said to allow {rule.at_most:,}. "
                 f"The plan keeps to the {what}, so what is above it moves or goes. "

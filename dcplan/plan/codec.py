@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import tempfile
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dcplan.diag import Result, SourceRange, error
 from dcplan.plan.sealed import Unsealable, is_sealed
-from dcplan.plan.types import PLAN_VERSION, PlacedWorkload, Plan
+from dcplan.plan.types import PLAN_VERSION, Drift, PlacedWorkload, Plan, ReadEntry
+from dcplan.resources import Change
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pydantic import TypeAdapter
 
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 ASSOCIATED = b"plan"
 """What a sealed plan is bound to be."""
 _DIGEST = re.compile(rb',"sha256":"([0-9a-f]{64})"}\Z')
+_LONG = {"drift": Drift, "state_changes": Change, "changes": Change, "read_set": ReadEntry}
+"""Fields that grow with the number of resources, and what they are lists of."""
 NOT_A_PLAN = "The file is not a plan of this version"
 
 
@@ -41,9 +46,26 @@ def to_json(plan: Plan, *, indent: int | None = None) -> str:
     return adapter().dump_json(plan, indent=indent).decode()
 
 
+def fields_of(plan: Plan) -> Iterator[tuple[str, object]]:
+    """Name and JSON value of each field, in order; an iterator over those of a long list's items."""
+    short = json.loads(adapter().dump_json(plan, exclude=set(_LONG)))
+    for field in fields(plan):
+        if field.name in _LONG:
+            yield field.name, _items(getattr(plan, field.name), _LONG[field.name])
+        else:
+            yield field.name, short[field.name]
+
+
+def _items(items: Iterable[object], of: type) -> Iterator[object]:
+    from pydantic import TypeAdapter  # noqa: PLC0415 - as ``adapter``
+
+    one: TypeAdapter[object] = TypeAdapter(of)
+    return (json.loads(one.dump_json(item)) for item in items)
+
+
 def write_plan(plan: Plan, path: Path, sealer: Sealer | None = None) -> None:
     """Write the plan to ``path`` with mode 0600, sealed by ``sealer``; never half-written."""
-    content = _with_digest(to_json(plan).encode())
+    content = _with_digest(adapter().dump_json(plan))
     if sealer is not None:
         content = sealer.seal(content, ASSOCIATED)
     if _is_device(path):
@@ -124,8 +146,9 @@ def _opened(content: bytes, path: Path, sealer: Sealer | None) -> Result[bytes]:
         if sealer is None or sealer.accepts_plain:
             return Result(content)
         detail = (
-            f"{path} is not encrypted, and the document asks for encryption. Plan again; or allow such files "
-            "for a while with encryption: {fallback: unencrypted}."
+            f"{path} is not encrypted, and the document, or DCPLAN_PASSPHRASE where there is none, asks for "
+            "encryption. Plan again; or have the document allow such files for a while with encryption: "
+            "{fallback: unencrypted}."
         )
         return Result(None, (error("plan-not-encrypted", "The plan is not encrypted", detail),))
     if sealer is None:

@@ -10,6 +10,7 @@ from dcplan.resources import Action, Address, Change, Reason, Resource, Resource
 
 if TYPE_CHECKING:
     from dcplan.provider.types import Found, Kind
+    from dcplan.resources import JsonValue
 
 Kinds = Mapping[tuple[str, str], "Kind"]
 """Kinds by (provider name, kind name)."""
@@ -84,16 +85,24 @@ def _change(  # noqa: PLR0913 - the three values to compare, and what is known o
     if not changed and set(before.needs) == set(after.needs):
         return None
     kind = kinds.get((address.provider, address.kind))
-    fixed = kind is not None and any(name in kind.replace_on for name in changed)
+    forced_by = () if kind is None else tuple(name for name in changed if name in kind.replace_on)
     in_place = Reason.CHANGED if recorded or not drifted else Reason.DRIFTED
     return Change(
         address=address,
-        action=Action.REPLACE if fixed else Action.UPDATE,
+        action=Action.REPLACE if forced_by else Action.UPDATE,
         before=before,
-        after=after if fixed else replace(after, outputs=before.outputs),
+        after=after if forced_by else replace(after, outputs=before.outputs),
         changed=changed or ("needs",),
-        reason=Reason.CANNOT_UPDATE if fixed else in_place,
+        forced_by=forced_by,
+        drifted={} if there is None else _drifted(drifted, before, there),
+        reason=Reason.CANNOT_UPDATE if forced_by else in_place,
     )
+
+
+def _drifted(names: Iterable[str], before: Resource, there: Found) -> dict[str, JsonValue]:
+    """What the provider has of these attributes, as far as the state says something else."""
+    other = differing(before.attributes, there.attributes)
+    return {name: there.attributes.get(name) for name in names if name in other}
 
 
 def differing(one: Mapping[str, object], other: Mapping[str, object]) -> tuple[str, ...]:
@@ -137,6 +146,7 @@ def _replace_asked(
             before=before,
             after=replace(wanted, outputs={}),
             changed=() if change is None else change.changed,
+            drifted={} if change is None else change.drifted,
             reason=Reason.ASKED,
         )
 
@@ -170,7 +180,11 @@ def _follow_replacements(
                 action=Action.REPLACE,
                 before=before,
                 after=replace(desired.resources[address], outputs={}),
-                changed=("needs",),
+                changed=(
+                    *(change.changed if change is not None and change.changed != ("needs",) else ()),
+                    "needs",
+                ),
+                drifted={} if change is None else change.drifted,
                 reason=Reason.GROUND,
             )
             todo.append(address)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from dcplan.config.lifecycle_spec import DECIDED, DECIDED_SETTINGS
 from dcplan.diag import Diagnostic, did_you_mean, error, listed, plural
+from dcplan.plan.diff import differing
 from dcplan.resources import Action, Address, Change, JsonValue, Reason, Resource, ResourceGraph
 
 if TYPE_CHECKING:
     from dcplan.config.lifecycle_spec import LifecycleSpec
+    from dcplan.plan.types import Drift
     from dcplan.provider.types import Found
 
 _DESTROYS = frozenset({Action.DELETE, Action.REPLACE})
@@ -161,24 +163,58 @@ def ignoring(compared: Compared, rules: Rules) -> Compared:
     for address, wanted in compared.desired.resources.items():
         before = prior.get(address)
         names = owners[address]
-        if before is None or not names or not all(n in rules and rules[n].ignore_changes for n in names):
+        if before is None or not _all_ignore(names, rules):
             continue
         there = compared.found.get(address) if compared.found is not None else None
         live = before.attributes if there is None else there.attributes
-        keys = {
-            key
-            for key in (wanted.attributes.keys() | live.keys()) - DECIDED
-            if all(rules[n].ignores(key) for n in names)
-        }
-        inner = {
-            key.partition(".")[2]
-            for n in names
-            for key in rules[n].ignore_changes
-            if rules[n].ignore_changes != "all" and key.startswith("settings.")
-        }
+        keys, inner = _ignored(names, rules, wanted.attributes.keys() | live.keys())
         desired[address] = replace(wanted, attributes=_with(wanted.attributes, live, keys, inner))
         prior[address] = replace(before, attributes=_with(before.attributes, live, keys, inner))
     return Compared(prior=prior, desired=ResourceGraph(resources=desired), found=compared.found)
+
+
+def drift_ignored(
+    drifts: Collection[Drift], prior: Mapping[Address, Resource], rules: Rules
+) -> tuple[tuple[Drift, ...], tuple[Drift, ...]]:
+    """Drift that asks for a change, and drift of what rules leave to others, each with its attributes alone.
+
+    What a plan would not change, by ``ignoring``, does not ask for a change.  A resource may be in both.
+    """
+    if not any(rule.ignore_changes for rule in rules.values()):
+        return tuple(drifts), ()
+    owners = Owners.among(prior)
+    asking, left = [], []
+    for drift in drifts:
+        names, before, after = owners[drift.address], drift.before, drift.after
+        if after is None or not drift.attributes or not _all_ignore(names, rules):
+            asking.append(drift)
+            continue
+        chosen = _ignored(names, rules, before.attributes.keys() | after.attributes.keys())
+        others = replace(before, attributes=_with(before.attributes, after.attributes, *chosen))
+        if ignored := differing(before.attributes, others.attributes):
+            left.append(replace(drift, after=others, attributes=ignored, outputs=(), ready=True))
+            own = replace(after, attributes=_with(after.attributes, before.attributes, *chosen))
+            attributes = differing(before.attributes, own.attributes)
+            drift = replace(drift, after=own, attributes=attributes)  # noqa: PLW2901 - what is left of it
+        if drift.attributes or drift.outputs or not drift.ready:
+            asking.append(drift)
+    return tuple(asking), tuple(left)
+
+
+def _all_ignore(names: Collection[str], rules: Rules) -> bool:
+    """Whether each of the workloads that something is there for ignores changes; some there must be."""
+    return bool(names) and all(name in rules and rules[name].ignore_changes for name in names)
+
+
+def _ignored(names: Collection[str], rules: Rules, keys: Collection[str]) -> tuple[set[str], set[str]]:
+    """Of ``keys`` those that all of these workloads ignore, and what they ignore of the settings."""
+    inner = {
+        key.partition(".")[2]
+        for n in names
+        for key in rules[n].ignore_changes
+        if rules[n].ignore_changes != "all" and key.startswith("settings.")
+    }
+    return {key for key in set(keys) - DECIDED if all(rules[n].ignores(key) for n in names)}, inner
 
 
 def _with(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,8 @@ from dcplan.plan.diff import touched
 from dcplan.plan.footprint import egress_of, trips_of
 from dcplan.plan.network import network_in_words
 from dcplan.plan.types import Digests, PlacedWorkload, Plan, ReadEntry
-from dcplan.resources import digest_of
+from dcplan.resources import Address, digest_of
+from dcplan.state.types import Tries
 from dcplan.units import HOURS_PER_MONTH, format_count, format_duration, format_rate
 
 if TYPE_CHECKING:
@@ -138,6 +140,15 @@ def make_plan(  # noqa: PLR0913 - the values of all the stages before it
         root=root,
         settings={name: dict(values) for name, values in settings.items()},
     )
+
+
+def with_generations(plan: Plan, tries: Mapping[Address, Tries]) -> Plan:
+    """The plan with how often each address of its read-set had been made, by the state's ``tries``."""
+    read_set = (
+        replace(entry, generation=tries.get(Address.parse(entry.address), Tries()).generation)
+        for entry in plan.read_set
+    )
+    return replace(plan, read_set=tuple(read_set))
 
 
 def _read_set(diff: Diff, state: State) -> tuple[ReadEntry, ...]:

@@ -121,7 +121,10 @@ class Sealer:
         if self.service is not None:
             with self._asking:
                 if self._fresh is None:
-                    self._fresh = _asked(self.service.fresh)
+                    fresh = _asked(self.service.fresh)
+                    if len(fresh.key) != _KEY_BYTES:
+                        raise Unsealable(f"{self.service.kind} gave a key that is not of {_KEY_BYTES} bytes.")
+                    self._fresh = fresh
             said = {"by": self.service.kind, "key_id": self.service.key_id}
             about = {"version": SERVED_VERSION, **said, "wrapped": _text(self._fresh.wrapped)}
             return about, self._fresh.key
@@ -136,10 +139,10 @@ class Sealer:
     def _by_passphrase(self, head: Mapping[str, Any], key: bytes, nonce: bytes, associated: bytes) -> bytes:
         """The key of a file that a passphrase opens."""
         try:
-            salt, rounds = _bytes(head["salt"]), int(head["rounds"])
+            salt, rounds = _bytes(head["salt"]), head["rounds"]
         except (KeyError, ValueError, TypeError):
             raise Unsealable("Its first line is damaged.") from None
-        if not ROUNDS <= rounds <= _MOST_ROUNDS:
+        if type(rounds) is not int or not ROUNDS <= rounds <= _MOST_ROUNDS or len(salt) != _SALT_BYTES:
             raise Unsealable("Its first line is damaged: no dcplan writes such figures.")
         passphrases = [p for p in (self.passphrase, self.old_passphrase) if p is not None]
         if not passphrases:
@@ -150,11 +153,14 @@ class Sealer:
         for passphrase in passphrases:
             found = _decrypted(self._key(passphrase, salt, rounds), nonce, key, associated)
             if found is not None and len(found) == _KEY_BYTES:
-                if self._salt is None:
+                if self._salt is None and passphrase == self.passphrase:
                     self._salt, self.rounds = salt, rounds  # One derivation for a log, however many wrote it.
                 return found
         tried = "Neither passphrase opens it" if len(passphrases) > 1 else "The passphrase does not open it"
-        raise Unsealable(f"{tried}: it was sealed with another one, or its first line was altered.")
+        raise Unsealable(
+            f"{tried}: it was sealed with another one, its first line was altered, or it is in another's "
+            "place."
+        )
 
     def _by_service(self, head: Mapping[str, Any], key: bytes, nonce: bytes, associated: bytes) -> bytes:
         """The key of a file that a service opens; only keys that the document names are asked."""
@@ -197,7 +203,9 @@ class Sealer:
         """The key from a passphrase; worked out once for each salt."""
         what = (passphrase, salt, rounds)
         if what not in self._keys:
-            self._keys[what] = hashlib.pbkdf2_hmac("sha512", passphrase.encode(), salt, rounds, _KEY_BYTES)
+            # As the system gave it: an environment may hold bytes that are no text.
+            given = passphrase.encode(errors="surrogateescape")
+            self._keys[what] = hashlib.pbkdf2_hmac("sha512", given, salt, rounds, _KEY_BYTES)
         return self._keys[what]
 
 
@@ -221,12 +229,13 @@ def _head(line: bytes) -> dict[str, Any] | None:
         return None
     try:
         head = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Unsealable("Its first line is damaged.") from None
     version = head.get("version")
-    if isinstance(version, bool) or version not in (SEALED_VERSION, SERVED_VERSION):
+    if type(version) is not int or version not in (SEALED_VERSION, SERVED_VERSION):
+        told = version if type(version) is int else "unknown"
         raise Unsealable(
-            f"It is sealed in version {version}, and this dcplan reads {SEALED_VERSION} and {SERVED_VERSION}."
+            f"It is sealed in version {told}, and this dcplan reads {SEALED_VERSION} and {SERVED_VERSION}."
         )
     return head if isinstance(head, dict) else None
 

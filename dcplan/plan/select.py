@@ -69,7 +69,7 @@ def only(changes: Iterable[Change], wanted: Collection[Address]) -> tuple[Change
     """The changes at ``wanted`` and all that these must not be made without, in their order."""
     listed = tuple(changes)
     required = requirements(listed)
-    taken = _reachable(required, (address for address in required if address in wanted))
+    taken = reachable(required, (address for address in required if address in wanted))
     return tuple(change for change in listed if change.address in taken)
 
 
@@ -80,11 +80,12 @@ def without(changes: Iterable[Change], unwanted: Collection[Address]) -> tuple[C
     for address, needs in requirements(listed).items():
         for need in needs:
             dependants[need].add(address)
-    left = _reachable(dependants, (change.address for change in listed if change.address in unwanted))
+    left = reachable(dependants, (change.address for change in listed if change.address in unwanted))
     return tuple(change for change in listed if change.address not in left)
 
 
-def _reachable(edges: Mapping[Address, set[Address]], start: Iterable[Address]) -> set[Address]:
+def reachable(edges: Mapping[Address, set[Address]], start: Iterable[Address]) -> set[Address]:
+    """These, and all that the edges lead to from them."""
     seen = set(start)
     todo = list(seen)
     while todo:
@@ -109,7 +110,7 @@ def workloads_of(*graphs: Mapping[Address, Resource]) -> dict[Address, frozenset
                 uppers[need].add(address)
     return {
         address: frozenset(
-            own[address] or {name for upper in _reachable(uppers, (address,)) for name in own[upper]}
+            own[address] or {name for upper in reachable(uppers, (address,)) for name in own[upper]}
         )
         for address in own
     }

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dcplan.diag import Diagnostic, Result, error, has_errors, listed, plural
+from dcplan.diag import Diagnostic, Result, agreeing, error, has_errors, listed, plural
 from dcplan.plan.lifecycle import Compared, Owners
 from dcplan.plan.renaming import ON_MACHINES, Renames
 from dcplan.plan.types import Overlap
@@ -199,9 +199,7 @@ def _no_rack(twins: Collection[Resource], room: Room) -> Iterator[Diagnostic]:
         free = room.free.get(pool, {}).get(rack, 0)
         if pool in room.pools and count > free:
             overlap = Overlap(pool=pool, machine=room.pools[pool].machine, machines=count, usd_per_h=0.0)
-            yield _no_room(
-                overlap, f"in rack {rack} {plural(free, 'machine')} {'is' if free == 1 else 'are'} free"
-            )
+            yield _no_room(overlap, f"in rack {rack} {plural(free, 'machine')} {agreeing(free, 'are')} free")
 
 
 def _no_room(overlap: Overlap, why: str) -> Diagnostic:

@@ -158,6 +158,8 @@ class ReadEntry:
     digest: str | None
     found: Resource | None = None
     """What was there, where no change of the plan has it as its ``before``."""
+    generation: int = 0
+    """How many times it had been made: tells "not there yet" from "made since, and deleted again"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +190,20 @@ class PlannedOutput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForRoom:
+    """Deletes without which there are too few machines for what a part of the changes makes."""
+
+    within: str
+    """What is full: a pool, or a quota."""
+    missing: int
+    """Of what it holds, how much is short without them."""
+    makes: tuple[str, ...]
+    """Addresses that are made there."""
+    frees: tuple[str, ...]
+    """Addresses whose going makes room: with ``targets`` taken along, with ``excludes`` left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Partial:
     """What a plan was confined to, and what it leaves for another time."""
 
@@ -197,6 +213,7 @@ class Partial:
     """Addresses and workloads: all but these, and what needs them."""
     left: dict[str, int] = field(default_factory=dict)
     """Changes that are wanted and not in the plan, by action."""
+    for_room: tuple[ForRoom, ...] = ()
     unfinished: tuple[str, ...] = ()
     """Workloads that will not yet run as the plan tells of them."""
     usd_per_h: float | None = None
@@ -254,6 +271,8 @@ class Plan:
     """By the names of the document."""
     interrupted: tuple[str, ...] = ()
     """Operations that an interrupted apply left open and what is done about each first, a line each."""
+    held_by: str = ""
+    """Who was at work on these when it was made, in words: they were in flight then.  Empty for nobody."""
     inputs: Digests
     read_set: tuple[ReadEntry, ...] = ()
     root: str = "."

@@ -11,7 +11,8 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
 from dcplan.diag import Diagnostic, Result, did_you_mean, error, listed
-from dcplan.provider.protocol import API_VERSION, Provider, ProviderFactory
+from dcplan.diag.hidden import clean_logs
+from dcplan.provider.protocol import API_VERSION, KeepsFiles, Provider, ProviderFactory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,17 +73,22 @@ def open_providers(
     settings: Mapping[str, Mapping[str, object]],
     root: Path,
     *,
+    work_folder: Path | None = None,
     available: Installed = installed,
 ) -> Result[dict[str, Provider]]:
     """The providers of a document, made with their settings.
 
-    ``root`` is the folder that paths in settings start from.  The value holds
+    ``root`` is the folder that paths in settings start from; ``work_folder`` is
+    for files of their own, where that is not the usual one.  The value holds
     those without an error.
     """
+    clean_logs()
     found = discover(settings, available=available)
     problems = list(found.diagnostics)
     opened: dict[str, Provider] = {}
     for name, factory in (found.value or {}).items():
+        if work_folder is not None and isinstance(factory, KeepsFiles):
+            factory = factory.in_work_folder(work_folder)  # noqa: PLW2901 - the same, for there
         made = factory(settings[name], root)
         problems += made.diagnostics
         if made.value is None or not made.ok:

@@ -105,6 +105,17 @@ class HasOwners(Protocol):
         """
 
 
+@runtime_checkable
+class KeepsFiles(Protocol):
+    """A factory whose providers keep files of their own, in the work folder unless settings say otherwise."""
+
+    def in_work_folder(self, folder: Path) -> ProviderFactory:
+        """The same factory, with this work folder in place of the usual one."""
+
+    def __call__(self, settings: Mapping[str, object], root: Path) -> Result[Provider]:
+        """As any ``ProviderFactory``."""
+
+
 ProviderFactory: TypeAlias = Callable[[Mapping[str, object], Path], Result[Provider]]
 """What an entry point of the group ``dcplan.providers`` names: settings from the document and the
 folder that paths in them start from, to a provider.  Diagnostics have their full path, from

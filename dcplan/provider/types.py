@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from dcplan.diag.hidden import without_hidden
 from dcplan.resources import Action, Address, JsonValue, Resource
 
 
@@ -158,6 +159,11 @@ class Found:
     made_at_s: float | None = None
     """Unix time at which it was made; None where the provider does not tell."""
 
+    def __post_init__(self) -> None:
+        """What is hidden is cleaned as it is told: an object may well echo what it was made with."""
+        object.__setattr__(self, "attributes", without_hidden(self.attributes))
+        object.__setattr__(self, "outputs", _but_id(self.outputs, self.object_id))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refreshed:
@@ -166,6 +172,16 @@ class Refreshed:
     found: Mapping[Address, Found | None]
     calls: int
     """How many calls it took, for the log."""
+
+
+def clean_outputs(outputs: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+    """Outputs without what is hidden, but for the ``id``: without it nobody finds the object again."""
+    return _but_id(outputs, outputs.get("id"))
+
+
+def _but_id(outputs: Mapping[str, JsonValue], object_id: JsonValue) -> Mapping[str, JsonValue]:
+    clean = without_hidden(outputs)
+    return clean if clean is outputs or "id" not in outputs else {**clean, "id": object_id}
 
 
 def request_of(

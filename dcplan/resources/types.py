@@ -128,6 +128,10 @@ class Change:
     after: Resource | None
     changed: tuple[str, ...] = ()
     """Names of the attributes that differ."""
+    forced_by: tuple[str, ...] = ()
+    """Those of ``changed`` that cannot be changed in place, so that the thing is made anew."""
+    drifted: Mapping[str, JsonValue] = field(default_factory=dict)
+    """Of ``changed``: what the provider has where that is not what ``before``, the state, says."""
     reason: Reason = Reason.SAME
     previous_address: Address | None = None
     """Where a moved resource was; of a change to the thing itself, what its provider still calls it."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dcplan.catalog.efficiency import Efficiencies, load_efficiencies
-from dcplan.diag import Diagnostic, Result, error
+from dcplan.diag import Diagnostic, Result, agreeing, error
 from dcplan.sharding import units as pairing
 from dcplan.sharding.filling_units import filled_units, unit_layout_of
 from dcplan.sharding.serving_question import demand_of, questionable, without_places
@@ -149,7 +149,9 @@ def _most(machines: MachineClass, devices: int) -> float:
 
 def _nothing(model: Model, prefill: MachineClass, decode: MachineClass, tally: Tally) -> Diagnostic:
     """No unit at all."""
-    fell = ", ".join(f"{count:,} {reason}" for reason, count in tally.counts.items() if count)
+    fell = ", ".join(
+        f"{count:,} {agreeing(count, reason)}" for reason, count in tally.counts.items() if count
+    )
     where = prefill.name if prefill.name == decode.name else f"{prefill.name} and {decode.name}"
     return error(
         "no-layout",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dcplan.catalog.formats import formats
-from dcplan.diag import Diagnostic, Result, error, warning
+from dcplan.diag import Diagnostic, Result, error, plural, warning
 from dcplan.perf.device import device_of
 from dcplan.perf.layouts import layouts_of
 from dcplan.perf.parameters import parameters_of
@@ -121,7 +121,7 @@ def _waiting(concurrency: int, room: float) -> Diagnostic:
     return warning(
         "requests-wait",
         "Requests wait for room in the cache",
-        f"The cache has room for {int(room):,} requests at a time, and {concurrency:,} are sent: the others "
-        f"wait, which the TTFT below holds, and the memory is that of {int(room):,}. Split the model further "
-        "or ask for fewer.",
+        f"The cache has room for {plural(int(room), 'request')} at a time, and {concurrency:,} are sent: the "
+        f"others wait, which the TTFT below holds, and the memory is that of {int(room):,}. Split the model "
+        "further or ask for fewer.",
     )

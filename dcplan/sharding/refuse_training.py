@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dcplan.catalog.asked import untrained
-from dcplan.diag import Diagnostic, did_you_mean, error, listed, warning
+from dcplan.diag import Diagnostic, did_you_mean, error, listed, plural, warning
 from dcplan.perf.device import device_of
 from dcplan.perf.layouts import RECOMPUTE, SCHEDULES, Layouts
 from dcplan.perf.types import Layout
@@ -169,7 +169,7 @@ def not_legal(question: TrainingQuestion, found: Survey) -> Diagnostic:
     machines = question.machines
     what = f"{question.devices:,} x {machines.accelerator.name} in {machines.name}"
     tried = sum(found.fallen.values())
-    told = f"Of {tried:,} ways to split it, {listed(broken)}." if tried else "No such groups fill it."
+    told = f"Of {plural(tried, 'way')} to split it, {listed(broken)}." if tried else "No such groups fill it."
     pins = {name: values for name, values in question.pins.items() if values != (getattr(PLAIN, name),)}
     if not question.model.experts:
         # A layout without experts cuts them as it cuts the dense layers, which nobody has asked for.

@@ -9,6 +9,7 @@ from enum import StrEnum
 from dcplan.basis import Basis, Estimate
 from dcplan.catalog.types import Accelerator, Machine
 from dcplan.demand.types import Metric
+from dcplan.diag import agreeing
 from dcplan.perf.types import Between, Layout, Memory
 from dcplan.topology.types import PoolLinks
 
@@ -335,8 +336,9 @@ class Search:
     """Formats and variants that the floor left out, best known first."""
 
     def __str__(self) -> str:
-        reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.dropped if count)
-        found = f"{self.considered:,} considered: {reasons + ', ' if reasons else ''}{self.remain:,} remain"
+        counted = (*((count, reason) for reason, count in self.dropped if count), (self.remain, "remain"))
+        told = ", ".join(f"{count:,} {agreeing(count, words)}" for count, words in counted)
+        found = f"{self.considered:,} considered: {told}"
         return f"{found}; {self.floored}" if self.floored else found
 
     @property

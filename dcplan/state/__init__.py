@@ -6,7 +6,7 @@ Knows: SQLite, file locks, blobs on servers, leases.    Never: a provider, a sec
 
 from dcplan.state.check import check
 from dcplan.state.codec import from_json, json_schema, restored_from, to_json
-from dcplan.state.errors import Fenced, StateDamaged, StateError, StateUnreadable
+from dcplan.state.errors import Fenced, StateDamaged, StateError, StateReadOnly, StateUnreadable
 from dcplan.state.local import LocalStore, open_store
 from dcplan.state.store import JournalWriter, Lease, Locker, StateReader, StateStore, StateWriter
 from dcplan.state.types import (
@@ -46,6 +46,7 @@ __all__ = [
     "State",
     "StateDamaged",
     "StateError",
+    "StateReadOnly",
     "StateReader",
     "StateStore",
     "StateUnreadable",

@@ -33,7 +33,8 @@ def append(
     not known whether the entry is written, and ``StateError`` when it is not.
     ``give_up`` answers why not to try any longer, once there is a reason.
     """
-    body = frames.framed("entry", entry.name, entries.to_content(entry), seal)
+    label = frames.Label(kind="entry", name=entry.name, lineage=entry.lineage)
+    body = frames.framed(label, entries.to_content(entry), seal)
     why = ""
     for tried in range(1, TRIES + 1):
         try:
@@ -42,10 +43,10 @@ def append(
             raise StateError(_not_written(blobs.where, str(e))) from e
         except BlobConflict as e:
             why = str(e)
-            there = read_entry(blobs, entry.slot, times, seal)
+            there = read_entry(blobs, entry.slot, times, seal, entry.lineage)
         except BlobUncertain as e:
             why = str(e)
-            there = read_entry(blobs, entry.slot, times, seal)
+            there = read_entry(blobs, entry.slot, times, seal, entry.lineage)
         else:
             if tried > 1:
                 _look_behind(blobs, entry, times, seal)
@@ -72,7 +73,7 @@ def _look_behind(blobs: Blobs, entry: Entry, times: Times, seal: Seal | None) ->
     away; then the slot is empty again, and what was put there now is read by nobody.
     That holder's marker is in the next slot, and stays.
     """
-    behind = read_entry(blobs, entry.slot + 1, times, seal)
+    behind = read_entry(blobs, entry.slot + 1, times, seal, entry.lineage_after)
     if behind is not None:
         raise Fenced(_taken(entry, behind))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dcplan.diag import Diagnostics, Result, error, has_errors
@@ -11,7 +13,9 @@ from dcplan.state.check import check
 from dcplan.state.types import Restored, State, Tries
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+    from dcplan.state.file import ResourceRecord
 
 _SHOWN = 5
 """Mistakes of a document that are told; the rest are likely their echo."""
@@ -21,10 +25,7 @@ def to_json(state: State, *, tries: Mapping[Address, Tries] | None = None, inden
     """The state as a ``state.v1`` document, resources in order of address."""
     from dcplan.state import file  # noqa: PLC0415 - pydantic, which other uses of a state do without
 
-    records = [
-        file.ResourceRecord(address=str(address), **rows.resource_content(state.resources[address]))
-        for address in sorted(state.resources)
-    ]
+    records = list(_records(state))
     deployment: dict[str, Any] = dict(state.deployment)
     document = file.StateFile(
         version=state.version,
@@ -38,6 +39,26 @@ def to_json(state: State, *, tries: Mapping[Address, Tries] | None = None, inden
         },
     )
     return file.adapter().dump_json(document, indent=indent).decode()
+
+
+def fields_of(state: State) -> Iterator[tuple[str, object]]:
+    """Name and JSON value of each field of a ``state.v1`` document; of the resources an iterator."""
+    from pydantic import TypeAdapter  # noqa: PLC0415 - as above
+
+    from dcplan.state import file  # noqa: PLC0415 - as above
+
+    one = TypeAdapter(file.ResourceRecord)
+    for name, value in json.loads(to_json(replace(state, resources={}), indent=None)).items():
+        yield name, (json.loads(one.dump_json(r)) for r in _records(state)) if name == "resources" else value
+
+
+def _records(state: State) -> Iterator[ResourceRecord]:
+    """The resources as the document has them, in order of address."""
+    from dcplan.state import file  # noqa: PLC0415 - as above
+
+    for address in sorted(state.resources):
+        content = rows.resource_content(state.resources[address])
+        yield file.ResourceRecord(address=str(address), **content)
 
 
 def from_json(text: str | bytes) -> Result[State]:

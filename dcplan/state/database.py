@@ -12,6 +12,8 @@ import sqlite3
 import uuid
 from typing import TYPE_CHECKING
 
+from dcplan.disk import read_only
+from dcplan.disk.private import make_folder
 from dcplan.state.errors import StateDamaged
 
 if TYPE_CHECKING:
@@ -42,21 +44,32 @@ CREATE INDEX journal_open ON journal (seq) WHERE phase IN ('intent', 'ack');
 """
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """A connection to an existing state; StateDamaged when the file is not one."""
+def connect(path: Path, *, writable: bool = True) -> sqlite3.Connection:
+    """A connection to an existing state; StateDamaged when the file is not one.
+
+    Without ``writable``, to what the file holds now, copied into memory: see ``read_only``.
+    """
     _look_at_header(path)
+    connection = None
+    try:
+        connection = _opened(path) if writable else read_only.in_memory(path)
+        _look_inside(connection, path)
+    except BaseException as e:
+        if connection is not None:
+            connection.close()
+        # Busy, or out of space: the system, not the file.
+        if isinstance(e, sqlite3.DatabaseError) and not isinstance(e, sqlite3.OperationalError):
+            raise damaged(path, str(e)) from e
+        raise
+    return connection
+
+
+def _opened(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        _look_inside(connection, path)
-    except sqlite3.OperationalError:
-        connection.close()
-        raise  # Busy, read-only, out of space: the system, not the file.
-    except sqlite3.DatabaseError as e:
-        connection.close()
-        raise damaged(path, str(e)) from e
-    except StateDamaged:
+    except BaseException:
         connection.close()
         raise
     return connection
@@ -68,7 +81,7 @@ def make(path: Path) -> None:
     Built under another name and linked into place whole, so that nobody ever
     sees half of it: an empty file always means damage.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(path.parent)
     draft = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     try:

@@ -37,6 +37,8 @@ class Entry:
 
     slot: int
     """Its number, from 1; nobody leaves one out."""
+    lineage: str
+    """Of the state that it is written behind; its frame tells it."""
     epoch: int
     """Of the lease under which it was written."""
     nonce: str
@@ -52,6 +54,12 @@ class Entry:
     def name(self) -> str:
         """Of its blob."""
         return name_of(self.slot)
+
+    @property
+    def lineage_after(self) -> str:
+        """Of the state once it is taken in: another one where a whole state was restored."""
+        restored = [r.state.lineage for r in self.records if isinstance(r, Restored)]
+        return restored[-1] if restored else self.lineage
 
 
 def name_of(slot: int) -> str:
@@ -82,10 +90,11 @@ def to_content(entry: Entry) -> dict[str, Any]:
     return content
 
 
-def from_content(content: Mapping[str, Any]) -> Entry:
+def from_content(content: Mapping[str, Any], lineage: str) -> Entry:
     """The entry of ``to_content``; ValueError, KeyError or TypeError when it is none."""
     return Entry(
         slot=int(content["slot"]),
+        lineage=lineage,
         epoch=int(content["epoch"]),
         nonce=str(content["nonce"]),
         at_s=float(content["at_s"]),

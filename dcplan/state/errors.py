@@ -27,6 +27,20 @@ class Fenced(StateError):  # noqa: N818 - a state of things, as the provider's e
     summary = "The lock was taken over"
 
 
+class StateReadOnly(StateError):  # noqa: N818 - as Fenced
+    """This process may read the file, and not write it."""
+
+    code = "state-read-only"
+    summary = "The state may only be read from here"
+
+
+class StateReplaced(StateError):  # noqa: N818 - as Fenced
+    """The file that was opened is not the one of that name any more."""
+
+    code = "state-replaced"
+    summary = "The state was removed or replaced"
+
+
 class StateDamaged(StateError):  # noqa: N818 - as Fenced
     """The file cannot be read as what it should be."""
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from dcplan.state.patience import Times
 
 LEASE = "lease.json"
+_MOST = 1e11
+"""Seconds and counts of a lease are smaller; as Unix time it is the year 5138."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +66,36 @@ def from_body(body: bytes, where: str) -> LeaseNote:
         if content.pop("dcplan") != "lease":
             raise ValueError("it is something else")  # noqa: TRY301 - told with the others below
         holder = content.pop("holder")
-        return LeaseNote(**content, holder=None if holder is None else LockInfo(**holder))
-    except (ValueError, KeyError, TypeError, AttributeError) as e:
+        note = LeaseNote(**content, holder=_holder(holder))
+        _check(note)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as e:
         why = f"{type(e).__name__}: {e}" if body else "it is empty"
         raise StateDamaged(
             f"{LEASE} in {where} cannot be read ({why}), so it is not known whether somebody holds the lock. "
             f"See that nobody does, and run dcplan state force-unlock: it writes a new one."
         ) from e
+    return note
+
+
+def _holder(content: dict[str, Any] | None) -> LockInfo | None:
+    """Who holds it, in words that may be shown: anybody who may write to the server may have written them."""
+    if content is None:
+        return None
+    words: dict[str, Any] = {k: _printable(v) if isinstance(v, str) else v for k, v in content.items()}
+    return LockInfo(**words)
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def _check(note: LeaseNote) -> None:
+    """ValueError for numbers that no dcplan writes."""
+    for number in (note.epoch, note.beat, note.expires_at_s, note.ttl_s):
+        if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number < _MOST:
+            raise ValueError("a number is none")
+    if not isinstance(note.epoch, int):
+        raise ValueError("its epoch is no whole number")  # noqa: TRY004 - damaged text, not a caller's mistake
 
 
 class Keeper:
@@ -119,13 +144,25 @@ class Keeper:
         if self._lost is None:
             self._lost = why
 
+    def look(self) -> None:
+        """Ask whose the lease is; ``why_lost`` tells.  Without an answer, it tells what the time does."""
+        with self._one_at_a_time:
+            if self._ended.is_set() or self._lost is not None:
+                return
+            try:
+                self._look()
+            except StateDamaged as e:
+                self.lose(e.detail)
+
     def renew(self) -> None:
         """Put the end of the lease off, once."""
         with self._one_at_a_time:
             if self._ended.is_set() or self._lost is not None:
                 return
             sent_s = self._times.steady()
-            expires_at_s = self._times.clock() + self._times.ttl_s
+            # A clock that was set back meanwhile must not make it look over to others.
+            put_off_s = self.note.expires_at_s + sent_s - self._renewed_s
+            expires_at_s = max(self._times.clock() + self._times.ttl_s, put_off_s)
             note = replace(self.note, expires_at_s=expires_at_s, beat=self.note.beat + 1)
             try:
                 self._version = self._blobs.put(LEASE, to_body(note), expected=self._version)
@@ -182,6 +219,14 @@ def fresh_note(epoch: int, info: LockInfo | None, times: Times) -> LeaseNote:
     """A note that nobody has written yet."""
     ends_s = times.clock() + times.ttl_s if info is not None else 0.0
     return LeaseNote(epoch=epoch, nonce=uuid.uuid4().hex, holder=info, expires_at_s=ends_s, ttl_s=times.ttl_s)
+
+
+def fenced(ours: int, why: str) -> str:
+    """What to say of a write under a lease that is lost."""
+    return (
+        f"This process held lease {ours} and holds it no more. {why} Nothing more is written from here. What "
+        f"was under way is in the journal for the next apply."
+    )
 
 
 def give_up(blobs: Blobs, note: LeaseNote, version: str) -> None:

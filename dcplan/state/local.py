@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from contextlib import contextmanager
@@ -9,8 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from dcplan.diag import Diagnostic, Result, error
+from dcplan.disk import read_only
 from dcplan.state import database, lock, tables, watermark
-from dcplan.state.errors import Fenced, StateDamaged, StateError, StateUnreadable
+from dcplan.state.errors import (
+    Fenced,
+    StateDamaged,
+    StateError,
+    StateReadOnly,
+    StateReplaced,
+    StateUnreadable,
+)
 from dcplan.state.sql import SqlStore, set_deployment, write_all
 
 if TYPE_CHECKING:
@@ -27,7 +36,8 @@ def open_store(path: Path | str, *, create: bool) -> Result[LocalStore]:
 
     Diagnostics: ``state-missing`` without ``create``, ``state-damaged`` for a
     file that is empty, broken, of a stranger or of another layout (never taken
-    for an empty state), ``state-not-opened`` when the system refuses.
+    for an empty state), ``state-not-opened`` when the system refuses.  Where this
+    process may not write, the store reads what is there now, and cannot be locked.
     """
     path = Path(path)
     # Read before the state is: a writer may go on meanwhile.
@@ -37,7 +47,9 @@ def open_store(path: Path | str, *, create: bool) -> Result[LocalStore]:
             if not create:
                 return Result(None, (_missing(path),))
             database.make(path)
-        store = LocalStore(path, database.connect(path))
+        writable = read_only.may_write(path)
+        file = path.stat()  # Before it is opened: replaced in between, it is not written to.
+        store = LocalStore(path, file, database.connect(path, writable=writable), writable=writable)
         try:
             store.check_watermark(noted)
         except BaseException:
@@ -48,15 +60,20 @@ def open_store(path: Path | str, *, create: bool) -> Result[LocalStore]:
         return Result(None, (e.diagnostic(),))
     except (OSError, sqlite3.Error) as e:
         why = (e.strerror if isinstance(e, OSError) else None) or str(e)
-        detail = f"{path} cannot be opened: {why}. See that the folder exists and that you may write to it."
+        what = "write to" if create else "read"
+        detail = f"{path} cannot be opened: {why}. See that the folder exists and that you may {what} it."
         return Result(None, (error("state-not-opened", "The state cannot be opened", detail),))
 
 
 class LocalStore(SqlStore):
     """A ``StateStore`` in one SQLite file.  May be used from several threads."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(
+        self, path: Path, file: os.stat_result, connection: sqlite3.Connection, *, writable: bool = True
+    ) -> None:
         self.path = path
+        self._file = file
+        self._writable = writable
         self._connection = connection
         self._lease: LocalLease | None = None
         self._one_at_a_time = threading.RLock()
@@ -68,8 +85,20 @@ class LocalStore(SqlStore):
 
     @property
     def why_lost(self) -> str | None:
-        """None: see that of the lease."""
-        return None
+        """That the lock was forced; the kernel takes it from nobody who lives."""
+        with self._one_at_a_time:
+            if self._lease is None:
+                return None
+            ours = self._lease.epoch
+            try:
+                with self._reading() as sql:
+                    (epoch,) = sql.execute("SELECT epoch FROM meta").fetchone()
+            except StateError:
+                return None  # The next write says what is wrong.
+        return None if epoch == ours else _forced(ours, epoch)
+
+    def look(self) -> None:
+        """Nothing to ask: ``why_lost`` reads it."""
 
     @property
     def wavering(self) -> bool:
@@ -104,8 +133,16 @@ class LocalStore(SqlStore):
     # The lock
 
     def lock(self, info: LockInfo) -> Result[Lease]:
-        """The lease, or at once a diagnostic ``state-locked`` saying who holds it."""
-        held = lock.acquire(self.lock_path, info)
+        """The lease, or at once a diagnostic ``state-locked`` saying who holds it.
+
+        ``state-read-only`` where this process may not write.
+        """
+        if not self._writable:
+            return Result(None, (_read_only(self.path).diagnostic(),))
+        try:
+            held = lock.acquire(self.lock_path, info)
+        except FileNotFoundError:
+            return Result(None, (_replaced(self.path).diagnostic(),))
         if held is None:
             return Result(None, (_locked(self.path, lock.holder(self.lock_path)),))
         try:
@@ -119,6 +156,8 @@ class LocalStore(SqlStore):
 
     def force_unlock(self) -> int:
         """Bump the epoch, so that the holder's writes are refused, and let others lock a new file."""
+        if not self._writable:
+            raise _read_only(self.path)
         epoch = self._next_epoch().epoch
         lock.remove(self.lock_path)
         return epoch
@@ -202,6 +241,7 @@ class LocalStore(SqlStore):
         sql = self._connection
         try:
             sql.execute("BEGIN IMMEDIATE")
+            self._check_there()
             yield sql
             sql.execute("COMMIT")
         except sqlite3.Error as e:
@@ -213,6 +253,18 @@ class LocalStore(SqlStore):
         finally:
             if sql.in_transaction:
                 sql.execute("ROLLBACK")
+
+    def _check_there(self) -> None:
+        """StateReplaced when the name is another file's by now, as after the folder was removed.
+
+        What is written to a file without a name is lost, and with it whatever is made after.
+        """
+        try:
+            there = os.path.samestat(self.path.stat(), self._file)
+        except FileNotFoundError:
+            there = False
+        if not there:
+            raise _replaced(self.path)
 
     def _next_epoch(self) -> watermark.Mark:
         with self._one_at_a_time, self._transaction() as sql:
@@ -290,8 +342,28 @@ def _locked(path: Path, holder: LockInfo | None) -> Diagnostic:
     return error("state-locked", "Somebody else is changing this state", detail)
 
 
+def _read_only(path: Path) -> StateReadOnly:
+    return StateReadOnly(
+        f"This process may not write to {path}, or not make files beside it, so it changes nothing there. "
+        f"Commands that only read work all the same. Run this one as a user who may write to {path.parent}, "
+        f"or mount that folder for writing."
+    )
+
+
+def _replaced(path: Path) -> StateReplaced:
+    return StateReplaced(
+        f"{path} was removed, or another file put in its place, while this process had it open. Nothing more "
+        f"is written from here. Run the command again, and it goes by what is there now. What this one had "
+        f"under way, only the file that is gone knows: put it back if you can."
+    )
+
+
 def _fenced(ours: int, theirs: int) -> str:
     return (
-        f"This process held lease {ours}; the state is at lease {theirs} now, because the lock was forced. "
-        f"Nothing more is written from here. What was under way is in the journal for the next apply."
+        f"{_forced(ours, theirs)} Nothing more is written from here. What was under way is in the journal "
+        f"for the next apply."
     )
+
+
+def _forced(ours: int, theirs: int) -> str:
+    return f"This process held lease {ours}; the state is at lease {theirs} now, because the lock was forced."

@@ -21,10 +21,10 @@ from dcplan.state.blobs import BlobConflict, BlobRefused, BlobUncertain
 from dcplan.state.entries import Entry
 from dcplan.state.errors import Fenced, StateError, StateUnreadable
 from dcplan.state.folding import Folder, make
-from dcplan.state.lease import Keeper, Standing, give_up
+from dcplan.state.lease import Keeper, Standing, fenced, give_up
 from dcplan.state.patience import ALWAYS, Times
 from dcplan.state.replica import Replica, lost, passed, position_of, replica_of
-from dcplan.state.seen import Position, Seen
+from dcplan.state.seen import Forgetful, Position, Seen, check
 from dcplan.state.sql import SqlStore
 from dcplan.state.taking import Taken, force, holder_of, take
 from dcplan.state.types import Intended
@@ -109,7 +109,7 @@ class LogStore(SqlStore):
         self._replica = replica
         self._times = manner.times
         self._seal = manner.seal
-        self._seen = manner.seen
+        self._seen: Seen | Forgetful = manner.seen or Forgetful()
         self._beat = manner.beat
         self._folder = Folder(blobs, manner.times, manner.seal)
         self._lease: LogLease | None = None
@@ -132,8 +132,7 @@ class LogStore(SqlStore):
         if self._lease is not None:
             self._lease.release()
         with self._one_at_a_time:
-            if self._seen is not None:
-                self._seen.remember(self.position)
+            self._seen.remember(self.position)
             self._replica.sql.close()
             self._blobs.close()
 
@@ -152,6 +151,7 @@ class LogStore(SqlStore):
                 return Result(None, (taken,))
             self._replica.sql.close()
             self._replica = taken.replica
+            self._seen.remember(self.position)
             self._broken = None
             keeper = Keeper(self._blobs, self._times, taken.note, taken.version, taken.sent_s)
             self._lease = LogLease(self, keeper, info)
@@ -174,6 +174,11 @@ class LogStore(SqlStore):
     def why_lost(self) -> str | None:
         """Why the lease that was held is over though nobody released it; None while it is held."""
         return None if self._lease is None else self._lease.why_lost
+
+    def look(self) -> None:
+        """Ask the server whose the lease is."""
+        if (lease := self._lease) is not None:
+            lease.keeper.look()
 
     @property
     def wavering(self) -> bool:
@@ -251,10 +256,10 @@ class LogStore(SqlStore):
     # Inside
 
     def _as_seen(self, taken: Taken) -> None:
-        """Give the lease back when the state is older than what was seen when it was opened."""
+        """Give the lease back when the state is older than what was seen here, now or earlier."""
         try:
-            if self._seen is not None:
-                self._seen.check(position_of(taken.replica), self.where)
+            check(position_of(taken.replica), self.position, self.where)
+            self._seen.check(position_of(taken.replica), self.where)
         except StateError:
             taken.replica.sql.close()
             give_up(self._blobs, taken.note, taken.version)
@@ -276,6 +281,7 @@ class LogStore(SqlStore):
             lease, replica = self._may_write(), self._replica
             entry = Entry(
                 slot=replica.slot + 1,
+                lineage=replica.lineage,
                 epoch=lease.epoch,
                 nonce=uuid.uuid4().hex,
                 at_s=self._times.clock(),
@@ -292,6 +298,7 @@ class LogStore(SqlStore):
                 if sql.in_transaction:
                     sql.execute("ROLLBACK")
             passed(replica, entry)
+            self._seen.remember(self.position)  # Now: a process that is killed says nothing at its end.
             replica.log_bytes += size_bytes
             large = replica.log_bytes >= replica.snapshot_bytes
             self._fold(least=FOLD_LEAST if large else FOLD_MOST)
@@ -325,9 +332,9 @@ class LogStore(SqlStore):
     def _may_write(self) -> LogLease:
         lease = self._held_lease()
         if lease.keeper.why_lost is not None:
-            raise Fenced(_fenced(lease.epoch, lease.keeper.why_lost))
+            raise Fenced(fenced(lease.epoch, lease.keeper.why_lost))
         if self._replica.epoch != lease.epoch:
-            raise Fenced(_fenced(lease.epoch, f"The state is at lease {self._replica.epoch} now."))
+            raise Fenced(fenced(lease.epoch, f"The state is at lease {self._replica.epoch} now."))
         if self._broken is not None:
             raise StateError(self._broken)
         return lease
@@ -389,10 +396,3 @@ class LogLease:
     ) -> None:
         """Release it."""
         self.release()
-
-
-def _fenced(ours: int, why: str) -> str:
-    return (
-        f"This process held lease {ours} and holds it no more. {why} Nothing more is written from here. What "
-        f"was under way is in the journal for the next apply."
-    )

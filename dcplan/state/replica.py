@@ -16,10 +16,11 @@ from dcplan.state.seen import Position
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dcplan.state.blobs import Blobs
+    from dcplan.state.blobs import Blob, Blobs
     from dcplan.state.frames import Seal
 
 SNAPSHOT = "state.json"
+_ANY = frames.Wanted(kind="state", name=SNAPSHOT)
 _MOST_TRIES = 50
 """How often a state is read that is changed again and again meanwhile."""
 _AT_ONCE = 8
@@ -45,6 +46,11 @@ class Replica:
     """Size of the entries with records behind it, as far as they are known."""
     folded: set[int] = field(default_factory=set)
     """Slots with records that are still there and that the next snapshot makes needless."""
+
+    @property
+    def lineage(self) -> str:
+        """Of the state as the tables hold it."""
+        return str(self.sql.execute("SELECT lineage FROM meta").fetchone()[0])
 
     @property
     def epoch(self) -> int:
@@ -115,37 +121,39 @@ def catch_up(replica: Replica, blobs: Blobs, times: Times, seal: Seal | None) ->
     news = [slot for slot in slots if slot > replica.slot]
     if news != list(range(replica.slot + 1, replica.slot + 1 + len(news))):
         return False
-    for entry in _read_entries(blobs, news, times, seal):
-        if entry is None:
+    for slot, blob in zip(news, _fetched(blobs, news, times), strict=True):
+        if blob is None:
             return False
-        take_in(replica, entry, blobs.where)
+        take_in(replica, _entry_in(blob, slot, blobs.where, seal, replica.lineage), blobs.where)
     return True
 
 
-def _read_entries(
-    blobs: Blobs, slots: Sequence[int], times: Times, seal: Seal | None
-) -> Iterator[Entry | None]:
-    """The entries in their order, several asked for at once where there are many."""
-    if len(slots) <= _AT_ONCE:
-        yield from (read_entry(blobs, slot, times, seal) for slot in slots)
+def _fetched(blobs: Blobs, slots: Sequence[int], times: Times) -> Iterator[Blob | None]:
+    """What is in the slots, in their order, several asked for at once where there are many."""
+    names = [entries.name_of(slot) for slot in slots]
+    if len(names) <= _AT_ONCE:
+        yield from (read_blob(blobs, name, times) for name in names)
         return
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="dcplan-state") as pool:
-        yield from pool.map(lambda slot: read_entry(blobs, slot, times, seal), slots)
+        yield from pool.map(lambda name: read_blob(blobs, name, times), names)
 
 
-def read_entry(blobs: Blobs, slot: int, times: Times, seal: Seal | None) -> Entry | None:
-    """The entry in a slot, or None; StateDamaged when it is none."""
+def read_entry(blobs: Blobs, slot: int, times: Times, seal: Seal | None, lineage: str) -> Entry | None:
+    """The entry in a slot of the state of this lineage, or None; StateDamaged when it is none."""
+    blob = read_blob(blobs, entries.name_of(slot), times)
+    return None if blob is None else _entry_in(blob, slot, blobs.where, seal, lineage)
+
+
+def _entry_in(blob: Blob, slot: int, where: str, seal: Seal | None, lineage: str) -> Entry:
     name = entries.name_of(slot)
-    blob = read_blob(blobs, name, times)
-    if blob is None:
-        return None
-    content = frames.unframed("entry", name, blob.body, blobs.where, seal)
+    wanted = frames.Wanted(kind="entry", name=name, lineage=lineage)
+    content = frames.unframed(wanted, blob.body, where, seal)
     try:
-        entry = entries.from_content(content)
+        entry = entries.from_content(content, lineage)
     except (ValueError, KeyError, TypeError) as e:
-        raise frames.damaged(blobs.where, name, f"{type(e).__name__}: {e}") from e
+        raise frames.damaged(where, name, f"{type(e).__name__}: {e}") from e
     if entry.slot != slot:
-        raise frames.damaged(blobs.where, name, f"it was written for slot {entry.slot}")
+        raise frames.damaged(where, name, f"it was written for slot {entry.slot}")
     return entry
 
 
@@ -185,12 +193,14 @@ def snapshot_of(replica: Replica, nonce: str, seal: Seal | None) -> bytes:
         "nonce": nonce,
         "markers": sorted(replica.markers.items()),
     }
-    return frames.framed("state", SNAPSHOT, content, seal)
+    at = tuple((key, int(content[key])) for key in ("epoch", "serial", "through"))
+    label = frames.Label(kind="state", name=SNAPSHOT, lineage=str(content["lineage"]), at=at)
+    return frames.framed(label, content, seal)
 
 
 def written_by(body: bytes, where: str, seal: Seal | None) -> Writer:
     """Who wrote a snapshot."""
-    content = frames.unframed("state", SNAPSHOT, body, where, seal)
+    content = frames.unframed(_ANY, body, where, seal)
     return Writer(nonce=str(content.get("nonce", "")), epoch=int(content.get("epoch", 0)))
 
 
@@ -198,7 +208,7 @@ def _from_snapshot(blobs: Blobs, times: Times, seal: Seal | None) -> Replica | N
     blob = read_blob(blobs, SNAPSHOT, times)
     if blob is None:
         return None
-    content = frames.unframed("state", SNAPSHOT, blob.body, blobs.where, seal)
+    content = frames.unframed(_ANY, blob.body, blobs.where, seal)
     sql = tables.in_memory()
     try:
         tables.load(sql, content)

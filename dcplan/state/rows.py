@@ -79,6 +79,7 @@ def operation_row(operation: Operation) -> Row:
         "resource": resource_content(operation.resource),
         "needs": operation.needs,
         "intent_at_s": operation.intent_at_s,
+        **({"owner": operation.owner} if operation.owner else {}),
     }
     return (
         operation.op_id,
@@ -113,6 +114,7 @@ def operation_from(row: Row) -> Operation:
         object_id=object_id,
         operation_id=operation_id,
         intent_at_s=content["intent_at_s"],
+        owner=content.get("owner", ""),
     )
 
 

@@ -12,6 +12,7 @@ import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from dcplan.disk.private import make_folder
 from dcplan.state.errors import StateError
 
 if TYPE_CHECKING:
@@ -45,6 +46,17 @@ class Position:
         return None
 
 
+def check(now: Position, seen: Position, where: str) -> None:
+    """Raise ``WentBack`` when ``now`` is older than ``seen``."""
+    why = now.behind(seen)
+    if why is not None:
+        raise WentBack(
+            f"Of the state in {where}, {why}. Somebody has put back an older version or another state. "
+            f"With it dcplan would forget machines that were made since, and they go on costing money. "
+            f"Put back the newest one; if this is the right one, say so with: dcplan init -reconfigure"
+        )
+
+
 class Seen:
     """The file that remembers; ``where`` it was seen is only told, never compared."""
 
@@ -62,21 +74,20 @@ class Seen:
     def check(self, now: Position, where: str) -> None:
         """Raise ``WentBack`` when ``now`` is older than what was seen."""
         seen = self.position
-        why = None if seen is None else now.behind(seen)
-        if why is not None:
-            raise WentBack(
-                f"Of the state in {where}, {why}. Somebody has put back an older version or another state. "
-                f"With it dcplan would forget machines that were made since, and they go on costing money. "
-                f"Put back the newest one; if this is the right one, say so with: dcplan init -reconfigure"
-            )
+        if seen is not None:
+            check(now, seen, where)
 
     def remember(self, now: Position) -> None:
-        """Note what was seen; a folder that cannot be written costs only the check."""
-        if now == self.position:
+        """Note what was seen, unless another command has seen it come farther meanwhile.
+
+        A folder that cannot be written costs only the check.
+        """
+        before = self.position
+        if before == now or (before is not None and before.lineage == now.lineage and now.behind(before)):
             return
         draft = self._path.with_name(f"{self._path.name}.{os.getpid()}")
         with contextlib.suppress(OSError):
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self._path.parent)
             descriptor = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 json.dump(asdict(now), file)
@@ -85,3 +96,13 @@ class Seen:
     def forget(self) -> None:
         """See with new eyes: whatever is there next is right."""
         self._path.unlink(missing_ok=True)
+
+
+class Forgetful:
+    """Remembers nothing, where whatever is there is right."""
+
+    def check(self, now: Position, where: str) -> None:
+        """Any position will do."""
+
+    def remember(self, now: Position) -> None:
+        """No."""

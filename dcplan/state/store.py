@@ -126,6 +126,9 @@ class StateStore(StateReader, Locker, JournalWriter, StateWriter, Protocol):
     def why_lost(self) -> str | None:
         """Why the lease that was held is over though nobody released it; None while it is held."""
 
+    def look(self) -> None:
+        """Find out now whether the lease is still held, where that takes asking; ``why_lost`` tells."""
+
     @property
     def wavering(self) -> bool:
         """Whether it is unsure just now that the lease is still held: begin no calls, look again soon."""

@@ -39,6 +39,7 @@ _ONLY = {"journal": " WHERE phase IN ('intent', 'ack')"}
 def in_memory() -> sqlite3.Connection:
     """An empty state without a lineage, in memory; may be used from several threads, one at a time."""
     sql = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    sql.execute("PRAGMA temp_store = MEMORY")  # Of a sealed state no part may get into a file.
     sql.executescript(LAYOUT_SQL + runs.LAYOUT)
     sql.execute("INSERT INTO meta VALUES (1, '', 0, 0, '{}')")
     return sql

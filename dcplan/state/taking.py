@@ -97,7 +97,12 @@ def mark(blobs: Blobs, replica: Replica, epoch: int, times: Times, seal: Seal | 
         if replica.epoch >= epoch:
             raise Fenced(_overtaken(blobs.where))
         marker = Entry(
-            slot=replica.slot + 1, epoch=epoch, nonce=uuid.uuid4().hex, at_s=times.clock(), marker=True
+            slot=replica.slot + 1,
+            lineage=replica.lineage,
+            epoch=epoch,
+            nonce=uuid.uuid4().hex,
+            at_s=times.clock(),
+            marker=True,
         )
         try:
             append(blobs, marker, times, seal)

@@ -37,19 +37,21 @@ class Operation:
     run_id: str
     address: Address
     action: Action
-    """CREATE, UPDATE or DELETE."""
+    """CREATE, UPDATE or DELETE; FORGET or IMPORT where an owner tag changes."""
     generation: int
     """How many times this address has been made; grows with each create."""
     attempt: int
     phase: Phase
     resource: Resource
-    """What is wanted (create, update) or goes away (delete)."""
+    """What is wanted (create, update), goes away (delete), or gets another owner."""
     needs: Mapping[str, Mapping[str, JsonValue]] = field(default_factory=dict)
     """Outputs of what it needs, by address, as they were sent: a repeated call must not differ."""
     object_id: str | None = None
     operation_id: str | None = None
     intent_at_s: float = 0.0
     """Unix time of the intent, to know whether the token is still valid."""
+    owner: str = ""
+    """Of an import: whose tag the object carried before; empty for nobody's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +151,8 @@ class RunNoted:
 class Restored:
     """A whole state in place of the one that is there: what ``state push`` brings.
 
-    Lineage, resources, tries and deployment become those given; the serial goes on growing.
+    Lineage, resources and deployment become those given; the serial goes on growing, and tries do not go
+    back: a token that was used since the document was made must not be used for another call.
     """
 
     state: State

@@ -59,16 +59,20 @@ def write_record(sql: sqlite3.Connection, record: Record) -> int:  # noqa: PLR09
 
 
 def _restore(sql: sqlite3.Connection, record: Restored) -> int:
-    """Put a whole state in place; answers by how much the serial grows, which never goes back."""
+    """Put a whole state in place; answers by how much the serial grows, which never goes back.
+
+    Nor do tries: what was tried since the document was made has used up its tokens.
+    """
     state = record.state
     sql.execute("DELETE FROM resources")
     sql.executemany(
         "INSERT INTO resources VALUES (?, ?)",
         [(str(a), rows.dumps(rows.resource_content(r))) for a, r in state.resources.items()],
     )
-    sql.execute("DELETE FROM tries")
     sql.executemany(
-        "INSERT INTO tries VALUES (?, ?, ?)",
+        "INSERT INTO tries VALUES (?, ?, ?) ON CONFLICT (address) DO UPDATE"
+        " SET generation = excluded.generation, attempt = excluded.attempt"
+        " WHERE (excluded.generation, excluded.attempt) > (generation, attempt)",
         [(str(a), t.generation, t.attempt) for a, t in record.tries.items()],
     )
     sql.execute("UPDATE meta SET lineage = ?, deployment = ?", (state.lineage, rows.dumps(state.deployment)))

@@ -18,6 +18,7 @@ from dcplan.apply import (
     after_notes,
     check_first,
     check_fresh,
+    check_made_since,
     execute,
     make_notes,
     recover,
@@ -34,7 +35,7 @@ from dcplan.workflow.checking import check
 from dcplan.workflow.conditions import of_applied
 from dcplan.workflow.history import Noting, journaled
 from dcplan.workflow.inputs import given_again
-from dcplan.workflow.leasing import Unlocked, lock_info, take_lock, who
+from dcplan.workflow.leasing import lock_info, take_lock, who
 from dcplan.workflow.locking import check_lock
 from dcplan.workflow.saving import check_fits
 from dcplan.workflow.settings import NO_FLAGS, ApplyFlags, settings_of
@@ -87,13 +88,13 @@ def _apply(
             if plan.mode == "refresh-only":
                 return _take_over(store, plan, run, stop)
             done = _carry_out(store, plan, providers.value, report=report, stop=stop, chosen=chosen)
-            done = Result(done.value, (*done.diagnostics, *_lost(store, done.diagnostics)))
+            done = Result(done.value, (*done.diagnostics, *lost_lock(store, done.diagnostics)))
             if done.value is not None:
                 run.end(done.value.report, recovered=done.value.recovered)
             return done
 
 
-def _lost(store: StateStore, said: Diagnostics) -> Diagnostics:
+def lost_lock(store: StateStore, said: Diagnostics) -> Diagnostics:
     """That the lease was lost, unless a write has said so already."""
     if store.why_lost is None or any(d.code == Fenced.code for d in said):
         return ()
@@ -127,13 +128,15 @@ def _carry_out(  # noqa: PLR0913 - as ``apply``
     state = store.read()
     left = remaining(plan, state)
     stale = check_first(plan, left, state) or check_fresh(left, state)
+    stale = stale or check_made_since(left, state, store.tries())
     if has_errors(stale):
         return Result(None, stale)
     begun = begin(plan, state)
     if begun is not None:
         store.set_deployment(begun)
+    run_id = str(uuid.uuid4())
     done = after_notes(
-        make_notes(left.state_changes, store=store, providers=providers, report=report),
+        make_notes(left.state_changes, store=store, providers=providers, run_id=run_id, report=report),
         lambda: execute(
             left.changes,
             planned=plan.changes,
@@ -143,7 +146,7 @@ def _carry_out(  # noqa: PLR0913 - as ``apply``
             options=chosen,
             report=report,
             stop=stop,
-            run_id=str(uuid.uuid4()),
+            run_id=run_id,
         ),
     )
     if done.value is None:
@@ -201,7 +204,7 @@ def finish_interrupted(  # noqa: PLR0913 - as ``apply``
                     choices=choices,
                 )
                 run.end(done.value, recovered=0 if done.value is None else len(done.value.results))
-                return done
+                return Result(done.value, (*done.diagnostics, *lost_lock(held.value, done.diagnostics)))
     except StateError as problem:
         return Result(None, (problem.diagnostic(),))
 
@@ -217,22 +220,6 @@ def _others(store: StateStore, agreed: Collection[str] | None) -> Diagnostics:
     return (error("recover-moved-on", "More was interrupted meanwhile", detail),)
 
 
-def force_unlock(project: Project) -> Result[Unlocked]:
-    """Take the lock from a process that hangs: it can write no more."""
-    opened = open_state(project, create=False)
-    if opened.value is None:
-        return Result(None, opened.diagnostics)
-    try:
-        holder = opened.value.holder()
-        epoch = opened.value.force_unlock()
-        left = tuple(f"{o.action.value} {o.address}" for o in opened.value.open_operations())
-        return Result(Unlocked(epoch=epoch, holder=holder, open_operations=left))
-    except StateError as problem:
-        return Result(None, (problem.diagnostic(),))
-    finally:
-        opened.value.close()
-
-
 def providers_of(project: Project, plan: Plan) -> Result[Mapping[str, Provider]]:
     """The providers of a plan, opened with the settings it was made with."""
     other = (*check_fits(project, plan), *check_lock(project, plan.settings))
@@ -244,7 +231,8 @@ def providers_of(project: Project, plan: Plan) -> Result[Mapping[str, Provider]]
     settings = filled(plan.settings, project.env, given.value)
     if settings.value is None:
         return Result(None, settings.diagnostics)
-    opened = open_providers(settings.value, project.folder / plan.root)
+    root, elsewhere = project.folder / plan.root, project.other_work_folder
+    opened = open_providers(settings.value, root, work_folder=elsewhere)
     said = (*opened.diagnostics, *_plan_only(plan, opened.value or {}))
     if opened.value is None or has_errors(said):
         return Result(None, said)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dcplan.diag import Result, error
 from dcplan.diag.passwords import without_passwords
+from dcplan.disk.private import make_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +66,7 @@ def read_backend(project: Project) -> Result[Backend | None]:
 def write_backend(project: Project, backend: Backend) -> None:
     """Write it down for its owner's eyes only, whole or not at all; OSError when that fails."""
     path = backend_file(project)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(path.parent)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     descriptor = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

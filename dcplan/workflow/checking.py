@@ -46,7 +46,7 @@ def load(project: Project) -> Result[Loaded]:
         later=project.later,
         env=project.env,
         workspace=project.workspace,
-        also=lambda document, root: _rooms(document, root).diagnostics,
+        also=lambda document, root: _rooms(document, root, project.other_work_folder).diagnostics,
     )
 
 
@@ -82,11 +82,11 @@ class _Rooms:
         return check_asked(self.demand.value, self.models.value)
 
 
-def _rooms(document: Document, root: Path) -> _Rooms:
+def _rooms(document: Document, root: Path, work_folder: Path | None) -> _Rooms:
     return _Rooms(
         models=resolve_models(document),
         demand=derive(document, root),
-        providers=open_providers(document.providers, root),
+        providers=open_providers(document.providers, root, work_folder=work_folder),
         accelerators=check_accelerators(document),
         profiles=profiles_of(document, root),
         places=places_told(document),
@@ -102,7 +102,7 @@ def check(project: Project, *, locked: bool = True) -> Result[Checked]:
     if loaded.value is None:
         return Result(None, loaded.diagnostics)
     document, root = loaded.value.document, loaded.value.root
-    rooms = _rooms(document, root)
+    rooms = _rooms(document, root, project.other_work_folder)
     found = rooms.diagnostics
     if not document.providers:
         found = (

@@ -8,23 +8,27 @@ from typing import TYPE_CHECKING
 
 from dcplan.apply import ApplyReport
 from dcplan.apply.fresh import check_fresh
-from dcplan.diag import Diagnostic, Result, error, has_errors
+from dcplan.diag import Diagnostic, Result, error, has_errors, warning
 from dcplan.plan.diff import Diff
-from dcplan.plan.drift import Ignore, drift_of
+from dcplan.plan.drift import Ignore, drift_of, idle
+from dcplan.plan.lifecycle import drift_ignored
 from dcplan.plan.make import make_plan
 from dcplan.plan.types import ReadEntry
 from dcplan.resources import digest_of
 from dcplan.state.types import Recorded
 from dcplan.workflow.checking import check
 from dcplan.workflow.planning import cost_today, digests, now, read_state, refreshed, root_of, to_finish
+from dcplan.workflow.ruling import rules_of
 from dcplan.workflow.selecting import Named, select_drift
 from dcplan.workflow.types import EVERYTHING, Applied, Checked, Planned, Project, Scope, StateView
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from dcplan.diag import Diagnostics
     from dcplan.plan.types import Drift, Plan
     from dcplan.state import StateStore
+    from dcplan.state.types import State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +36,15 @@ class Drifted:
     """What was found where the state was compared with the providers."""
 
     drifts: tuple[Drift, ...]
+    """What asks for a change: of the cloud, or of the state."""
+    ignored: tuple[Drift, ...] = ()
+    """What ``lifecycle.ignore_changes`` leaves to others: no plan changes it."""
     looked_at: int
     """Resources that were compared."""
     interrupted: tuple[str, ...] = ()
     """Operations that an earlier apply left open; their resources are not judged."""
+    held_by: str = ""
+    """Who is at work on these now, in words: then they are in flight.  Empty for nobody."""
 
 
 def find_drift(project: Project, ignore: Iterable[str] = ()) -> Result[Drifted]:
@@ -52,7 +61,11 @@ def find_drift(project: Project, ignore: Iterable[str] = ()) -> Result[Drifted]:
         return Result(None, checked.diagnostics)
     found = _look(project, checked.value, rules.value or ())
     said = (*checked.diagnostics, *found.diagnostics)
-    return Result(None if found.value is None else found.value[0], said)
+    if found.value is None:
+        return Result(None, said)
+    drifted, view = found.value
+    asking, ignored = drift_ignored(drifted.drifts, view.state.resources, rules_of(checked.value))
+    return Result(replace(drifted, drifts=asking, ignored=ignored), said)
 
 
 def plan_refresh(project: Project, *, scope: Scope = EVERYTHING) -> Result[Planned]:
@@ -84,6 +97,7 @@ def plan_refresh(project: Project, *, scope: Scope = EVERYTHING) -> Result[Plann
     made = replace(
         made,
         usd_per_h=None,
+        held_by=view.held_by,
         drift=selected.value,
         read_set=tuple(ReadEntry(address=str(d.address), digest=digest_of(d.before)) for d in selected.value),
     )
@@ -121,11 +135,14 @@ def _look(project: Project, checked: Checked, rules: tuple[Ignore, ...]) -> Resu
     if found.value is None:
         return Result(None, said)
     told = _rules(checked.loaded.document.drift.ignore)
+    said = (*said, *_idle_rules(checked, rules, told.value or (), view.value.state))
     # What is under way is no drift: the next apply finds out what came of it.
     busy = {operation.address for operation in view.value.open}
     judged = {a: there for a, there in found.value.items() if a not in busy}
     drifts = drift_of(view.value.state.resources, judged, (*rules, *(told.value or ())))
-    drifted = Drifted(drifts=drifts, looked_at=len(judged), interrupted=view.value.interrupted)
+    drifted = Drifted(
+        drifts=drifts, looked_at=len(judged), interrupted=view.value.interrupted, held_by=view.value.held_by
+    )
     return Result((drifted, view.value), said)
 
 
@@ -142,6 +159,26 @@ def _rules(texts: Iterable[str]) -> Result[tuple[Ignore, ...]]:
             )
             said.append(error("ignore-rule", "A rule of what to ignore cannot be read", detail))
     return Result(tuple(rules), tuple(said))
+
+
+def _idle_rules(
+    checked: Checked, given: Sequence[Ignore], told: Sequence[Ignore], state: State
+) -> Diagnostics:
+    """A warning for each rule, of the command line or the document, that can hide nothing."""
+    kinds = {(name, kind) for name, provider in checked.providers.items() for kind in provider.info.kinds}
+
+    def judged(rules: Sequence[Ignore]) -> Iterator[tuple[int, str]]:
+        found = ((i, idle(rule, state.resources, kinds)) for i, rule in enumerate(rules))
+        return ((i, why) for i, why in found if why is not None)
+
+    summary = "A rule of what to ignore hides nothing"
+    placed = [
+        warning("ignore-rule-idle", summary, why, path=("drift", "ignore", i)) for i, why in judged(told)
+    ]
+    return (
+        *(warning("ignore-rule-idle", summary, why) for _, why in judged(given)),
+        *checked.loaded.source.place(placed),
+    )
 
 
 def _busy(drift: Drift) -> Diagnostic:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dcplan.plan.types import Plan
     from dcplan.resources import JsonValue
     from dcplan.state import StateStore
+    from dcplan.state.store import Locker
     from dcplan.workflow.types import Project
 
 
@@ -95,10 +96,14 @@ class Noting:
         if report is None:
             self.run = replace(self.run, ended=Ended.REFUSED.value, after_usd_per_h=None)
             return
+        from dcplan.apply.types import Status  # noqa: PLC0415 - who only reads a history does without
+
         came = Counter(result.status.value for result in report.results)
         if drift:
             came["done"] += drift
-        whole = not set(came) - {"done"}
+        # Of a recovery, what is closed because nothing was made has come to its end as well.
+        ends = {"done", Status.NOT_STARTED.value} if self.run.operation == "recover" else {"done"}
+        whole = not set(came) - ends
         stopped, failed = report.interrupted, bool(report.failed or report.skipped)
         ended = Ended.STOPPED if stopped else Ended.FAILED if failed or not whole else Ended.DONE
         self.run = replace(
@@ -214,6 +219,17 @@ def lives(pid: int) -> bool:
     except OSError:  # There, but another user's.
         return True
     return True
+
+
+def at_work(store: Locker) -> str | None:
+    """Who holds the lock and goes on with what is open, in words; None for nobody, as far as can be told.
+
+    A process of this machine that was killed holds nothing, whatever it has left written.
+    """
+    holder = store.holder()
+    if holder is None or (holder.who.rpartition("@")[2] == platform.node() and not lives(holder.pid)):
+        return None
+    return f"{holder.who} (process {holder.pid}, {holder.operation} since {holder.since})"
 
 
 def _content(run: Run) -> dict[str, JsonValue]:

@@ -7,7 +7,6 @@ import os
 import platform
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -19,18 +18,6 @@ if TYPE_CHECKING:
 
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 16.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unlocked:
-    """A lock that was taken from its holder."""
-
-    epoch: int
-    """Writes of earlier ones are refused from now on."""
-    holder: LockInfo | None
-    """Who had it; None for nobody, or when that could not be told."""
-    open_operations: tuple[str, ...]
-    """Calls whose outcome is not known: what the holder had under way."""
 
 
 Waiting = Callable[[str, float], None]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
-from dcplan.diag import Diagnostic, Diagnostics, error
+from dcplan.diag import Diagnostic, Diagnostics, error, plural
 from dcplan.provider.errors import ProviderError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def ask_all(
 def not_in_document(name: str, count: int) -> Diagnostic:
     """The state holds ``count`` resources of a provider that nobody can ask."""
     detail = (
-        f"The state holds {count:,} resources of provider {name}, which the document no longer "
-        "names. Put it back under `providers` until they are destroyed."
+        f"The state holds {plural(count, 'resource')} of provider {name}, which the document no longer "
+        f"names. Put it back under `providers` until {'it is' if count == 1 else 'they are'} destroyed."
     )
     return error("provider-missing", "A provider of the state is not in the document", detail, address=name)

@@ -14,7 +14,7 @@ from dcplan.plan.orphans import Books, Orphan, adoption, chosen, deletion, unacc
 from dcplan.provider.errors import ProviderError
 from dcplan.provider.types import OfferingQuery
 from dcplan.state import StateError
-from dcplan.workflow.applying import Report, writing
+from dcplan.workflow.applying import Report, lost_lock, writing
 from dcplan.workflow.checking import check
 from dcplan.workflow.history import Noting, journaled
 from dcplan.workflow.leasing import who
@@ -163,7 +163,13 @@ def adopt(  # noqa: PLR0913 - what it meets is handed in
     """Take orphans into the state, as ``agreed``: owner tag and row, under the lock."""
 
     def act(store: StateStore, run: Noting) -> Result[ApplyReport]:
-        noted = make_notes(agreed, store=store, providers=found.checked.providers, report=report)
+        noted = make_notes(
+            agreed,
+            store=store,
+            providers=found.checked.providers,
+            run_id=str(uuid.uuid4()),
+            report=report,
+        )
         if noted.value is None:
             return Result(None, noted.diagnostics)
         done = ApplyReport(results=noted.value, serial=store.read().serial)
@@ -196,7 +202,7 @@ def delete(  # noqa: PLR0913 - as ``adopt``
             run_id=str(uuid.uuid4()),
         )
         run.end(done.value)
-        return done
+        return Result(done.value, (*done.diagnostics, *lost_lock(store, done.diagnostics)))
 
     return _under_lock(project, "orphans delete", found.checked, decide, agreed, act, report, stop)
 

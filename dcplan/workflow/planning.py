@@ -12,8 +12,9 @@ from dcplan.diag import Result, has_errors
 from dcplan.plan.bought import bought_ahead
 from dcplan.plan.diff import diff
 from dcplan.plan.footprint import footprint_of
-from dcplan.plan.make import make_plan, placed_workloads
+from dcplan.plan.make import make_plan, placed_workloads, with_generations
 from dcplan.plan.outputs import planned_outputs
+from dcplan.plan.room import bounds_of
 from dcplan.plan.types import Digests
 from dcplan.provider.origins import origins
 from dcplan.resources import Address, ResourceGraph
@@ -21,10 +22,11 @@ from dcplan.state import StateError
 from dcplan.state.types import State
 from dcplan.workflow.checking import check
 from dcplan.workflow.conditions import with_conditions
+from dcplan.workflow.history import at_work
 from dcplan.workflow.inputs import kept_nowhere
 from dcplan.workflow.looking import ask_all, not_in_document
 from dcplan.workflow.refactoring import as_held, as_told, kinds_of, with_notes
-from dcplan.workflow.ruling import compared, forbidden, with_rules
+from dcplan.workflow.ruling import compared, forbidden, room_of, with_rules
 from dcplan.workflow.selecting import Named, replaced_by, select, unknown
 from dcplan.workflow.settings import settings_of
 from dcplan.workflow.stores import open_state
@@ -43,6 +45,7 @@ from dcplan.workflow.types import (
 
 if TYPE_CHECKING:
     from dcplan.plan.diff import Diff
+    from dcplan.plan.room import Bound
     from dcplan.plan.types import Partial, PlacedWorkload, Plan
     from dcplan.provider.protocol import Provider
     from dcplan.provider.types import Found
@@ -140,7 +143,7 @@ def plan_destroy(project: Project, *, refresh: bool = True, scope: Scope = EVERY
         before_usd_per_h=cost_today(state),
     )
     settings = settings_of(checked.value.loaded.document)
-    made = replace(made, partial=partial, refreshed=refresh, apply=settings)
+    made = replace(made, partial=partial, refreshed=refresh, apply=settings, held_by=view.value.held_by)
     made = with_notes(view.value, made)
     return Result(Planned(plan=made, checked=checked.value, state=state), said)
 
@@ -155,8 +158,17 @@ def read_state(project: Project) -> Result[StateView]:
     store = opened.value
     try:
         operations = store.open_operations()
+        held_by = at_work(store) if operations else None
+        if operations and held_by is None:
+            operations = store.open_operations()  # Whoever was at work on them may have ended since.
         names = tuple(dict.fromkeys(f"{o.action.value} {o.address}" for o in operations))
-        view = StateView(state=store.read(), interrupted=names, open=operations)
+        view = StateView(
+            tries=store.tries(),
+            state=store.read(),
+            interrupted=names,
+            open=operations,
+            held_by=held_by or "" if operations else "",
+        )
         return Result(view, opened.diagnostics)
     except StateError as problem:
         return Result(None, (problem.diagnostic(),))
@@ -165,9 +177,12 @@ def read_state(project: Project) -> Result[StateView]:
 
 
 def to_finish(checked: Checked, view: StateView) -> tuple[str, ...]:
-    """What is open, and what is done about each operation before anything else, a line each."""
-    if not view.open:
-        return ()
+    """What is open, and what is done about each operation before anything else, a line each.
+
+    Of what somebody is at work on, nothing has to be done.
+    """
+    if not view.open or view.held_by:
+        return view.interrupted
     from dcplan.apply.ways import describe_open  # noqa: PLC0415 - only after an interruption
 
     found = describe_open(view.open, checked.providers, datetime.now(UTC).timestamp())
@@ -228,6 +243,7 @@ def _make(  # noqa: PLR0913, PLR0917 - the values of all stages
     made = replace(
         made,
         partial=partial,
+        held_by=view.held_by,
         replaced=scope.replaces,
         refreshed=found is not None,
         outputs=planned_outputs(checked.loaded.document),
@@ -236,6 +252,7 @@ def _make(  # noqa: PLR0913, PLR0917 - the values of all stages
         apply=settings_of(checked.loaded.document),
     )
     made, said = with_conditions(checked, view, with_rules(checked, gathered, decided, view, made))
+    made = with_generations(made, view.tries)
     said = (*said, *checked.loaded.source.place(kept_nowhere(made)))
     return Result(None if has_errors(said) else made, (*changed.diagnostics, *said))
 
@@ -278,7 +295,10 @@ def _changes(  # noqa: PLR0913, PLR0917 - as ``_make``
     made = {c.address: c.after for c in everything.value.changes if c.after is not None}
     wanted = {**decided.graph.resources, **made}
     named = Named.of(scope, state.resources, wanted, checked.loaded.document.workloads)
-    selected = select(everything.value, named, scope, lambda left: _cost_of(left, gathered))
+    bounds: tuple[Bound, ...] = ()
+    if scope.confined:
+        bounds = bounds_of(room_of(gathered, decided), state.resources, everything.value.changes)
+    selected = select(everything.value, named, scope, lambda left: _cost_of(left, gathered), bounds)
     said = (*replaced.diagnostics, *everything.diagnostics, *selected.diagnostics)
     if selected.value is None:
         return Result(None, said)

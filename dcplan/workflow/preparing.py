@@ -6,12 +6,12 @@ Two steps, so that a user can be asked in between: ``prepare`` finds out and cha
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dcplan.diag import Diagnostic, Diagnostics, Result, did_you_mean, error, has_errors, listed, plural
-from dcplan.state import StateError
+from dcplan.state import StateError, Tries
 from dcplan.workflow.backend_file import LOCAL, Backend, backend_file, read_backend, write_backend
 from dcplan.workflow.checking import check
 from dcplan.workflow.leasing import lock_info
@@ -306,7 +306,20 @@ def _clash(source: StateStore, target: StateStore) -> Diagnostic | None:
             f"in {source.where}), and nothing is written over it. Use that one: dcplan init -reconfigure"
         )
         return error("backend-newer", "The new place holds a newer state", detail, path=("backend",))
+    if _tried_there(source, target):
+        detail = (
+            f"Calls were made under {target.where} that {source.where} knows nothing of "
+            f"({plural(len(target.open_operations()), 'open operation')} there), so nothing is written over "
+            f"it: what they made would be lost. Use that one: dcplan init -reconfigure"
+        )
+        return error("backend-newer", "The new place holds a newer state", detail, path=("backend",))
     return None
+
+
+def _tried_there(source: StateStore, target: StateStore) -> bool:
+    """Whether calls were begun in the new place after it was copied; the serial grows with outcomes only."""
+    here = source.tries()
+    return any(astuple(tries) > astuple(here.get(a, Tries())) for a, tries in target.tries().items())
 
 
 def _move(project: Project, prepared: Prepared) -> Diagnostics:

@@ -42,11 +42,14 @@ def save_plan(project: Project, plan: Plan, path: Path) -> Diagnostics:
 def load_plan(project: Project, path: Path) -> Result[Plan]:
     """The plan in a file, as it was made.  No provider is opened; of a document, its ``encryption`` is read.
 
-    Where there is no document, ``DCPLAN_PASSPHRASE`` opens an encrypted plan.
+    Where there is no document, ``DCPLAN_PASSPHRASE`` opens an encrypted plan, and no other is taken.
     """
+    from dcplan.config.files import default_paths  # noqa: PLC0415 - as heavy as YAML
+
     sealer = sealer_of(project)
     if sealer.value is None and not sealer.diagnostics and project.env.get(DEFAULT_VARIABLE):
-        sealer = made_sealer(DEFAULT_VARIABLE, project.env, accepts_plain=True)
+        document = project.files or default_paths(project.folder)
+        sealer = made_sealer(DEFAULT_VARIABLE, project.env, accepts_plain=bool(document))
     if sealer.diagnostics:
         return Result(None, sealer.diagnostics)
     return codec.read_plan(path, sealer.value)

@@ -9,6 +9,7 @@ from dcplan.diag import Diagnostic, Diagnostics, Result, error, has_errors
 from dcplan.plan.key_services import open_keys
 from dcplan.plan.sealed import SHORTEST, Sealer, Unsealable
 from dcplan.state.errors import StateError, StateUnreadable
+from dcplan.workflow.types import DEFAULT_WORKSPACE
 
 DEFAULT_VARIABLE = "DCPLAN_PASSPHRASE"
 """Where the passphrase is, unless the document says another place."""
@@ -78,10 +79,11 @@ def _without_library() -> Diagnostics:
 
 
 class StateSeal:
-    """A sealer as a state on a server wants one."""
+    """A sealer as the state of a workspace on a server wants one."""
 
-    def __init__(self, sealer: Sealer) -> None:
+    def __init__(self, sealer: Sealer, workspace: str = DEFAULT_WORKSPACE) -> None:
         self._sealer = sealer
+        self.workspace = workspace
 
     @property
     def accepts_plain(self) -> bool:
@@ -93,7 +95,7 @@ class StateSeal:
         try:
             return self._sealer.seal(content, associated)
         except Unsealable as problem:
-            name = associated.decode(errors="replace")
+            name = _name(associated)
             raise StateError(f"{name} of the state cannot be encrypted. {problem}") from None
 
     def open(self, sealed: bytes, associated: bytes) -> bytes:
@@ -101,10 +103,15 @@ class StateSeal:
         try:
             return self._sealer.open(sealed, associated)
         except Unsealable as problem:
-            name = associated.decode(errors="replace")
+            name = _name(associated)
             raise StateUnreadable(
                 f"{name} of the state cannot be decrypted. {problem} Nothing was changed."
             ) from None
+
+
+def _name(associated: bytes) -> str:
+    """Of the blob, which stands in the first line."""
+    return associated.partition(b"\n")[0].decode(errors="replace")
 
 
 def _unfit(name: str, passphrase: str) -> Diagnostic | None:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from dcplan.diag import Diagnostic, Diagnostics, Result, did_you_mean, error, has_errors, warning
 from dcplan.plan.diff import Diff
+from dcplan.plan.room import lacking, taking_along
 from dcplan.plan.select import after, only, without, workloads_of
 from dcplan.plan.types import Partial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
+    from dcplan.plan.room import Bound
     from dcplan.plan.types import Drift
     from dcplan.resources import Address, Resource
     from dcplan.workflow.types import Scope
@@ -72,10 +74,12 @@ def select(
     named: Named,
     scope: Scope,
     price: Callable[[Mapping[Address, Resource]], float | None],
+    bounds: Collection[Bound] = (),
 ) -> Result[tuple[Diff, Partial | None]]:
     """The changes that ``scope`` leaves, and what is left for another time; all of them without a scope.
 
-    ``price`` gives the dollars per hour of resources, None where that is unknown.
+    ``price`` gives the dollars per hour of resources, None where that is unknown.  Deletes without which
+    there are too few machines within ``bounds`` are taken along with targets, and told where they stay.
     Diagnostics: ``unknown-address`` for each name that means nothing.
     """
     if not scope.confined:
@@ -85,11 +89,16 @@ def select(
         return Result(None, said)
     chosen = _chosen(scope, named)
     changes = only(diff.changes, chosen) if scope.targets else without(diff.changes, chosen)
+    if scope.targets:
+        changes, for_room = taking_along(diff.changes, changes, named.prior, bounds)
+    else:
+        for_room = lacking(diff.changes, changes, named.prior, bounds)
     taken = {change.address for change in changes}
     left = [change for change in diff.changes if change.address not in taken]
     partial = Partial(
         targets=scope.targets,
         excludes=scope.excludes,
+        for_room=for_room,
         left=dict(Counter(change.action.value for change in left)),
         unfinished=tuple(sorted({name for c in left for name in named.workloads.get(c.address, ())})),
         usd_per_h=price(after(named.prior, changes)),

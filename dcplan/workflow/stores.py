@@ -224,7 +224,7 @@ def _manner(project: Project, *, anew: bool) -> Result[Manner]:
     sealer = sealer_of(project)
     if has_said(sealer):
         return Result(None, sealer.diagnostics)
-    seal = None if sealer.value is None else StateSeal(sealer.value)
+    seal = None if sealer.value is None else StateSeal(sealer.value, project.workspace)
     return Result(Manner(seal=seal, seen=None if anew else seen_by(project)))
 
 

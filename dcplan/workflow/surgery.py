@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from dcplan.diag import Diagnostic, Diagnostics, Result, did_you_mean, error, listed, plural, warning
+from dcplan.disk.private import make_folder
 from dcplan.resources import Address, Resource
 from dcplan.state import Operation, Record, Recorded, State, StateError, Tries, restored_from, to_json
 from dcplan.workflow.applying import writing
@@ -285,7 +286,7 @@ def back_up(folder: Path, name: str, standing: Standing, sealer: Sealer | None) 
     state = standing.state
     if not state.resources and not standing.tries:
         return None
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(folder)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     path = folder / f"{name}-{state.serial}-{stamp}.json"
     content = to_json(state, tries=standing.tries).encode()

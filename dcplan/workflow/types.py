@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from dcplan.plan.refactor import Refactored
     from dcplan.plan.types import Plan
     from dcplan.provider.protocol import Provider
-    from dcplan.resources import ResourceGraph
+    from dcplan.resources import Address, ResourceGraph
     from dcplan.sharding.types import Candidate, MachineClass, Search
     from dcplan.state import Operation
-    from dcplan.state.types import State
+    from dcplan.state.types import State, Tries
     from dcplan.topology.query import Topology
     from dcplan.workflow.placing import Placed
 
@@ -68,6 +68,11 @@ class Project:
     def work_folder(self) -> Path:
         """Where dcplan keeps what it keeps in files."""
         return work_folder_of(self.folder, self.env)
+
+    @property
+    def other_work_folder(self) -> Path | None:
+        """The work folder where ``DCPLAN_DATA_DIR`` names one; else None."""
+        return self.work_folder if self.env.get(DATA_DIR) else None
 
     @property
     def state_folder(self) -> Path:
@@ -187,6 +192,10 @@ class StateView:
     """Operations that an earlier apply left open."""
     open: tuple[Operation, ...] = ()
     """The same, whole."""
+    held_by: str = ""
+    """Who is at work on these now, in words: then they are in flight.  Empty for nobody."""
+    tries: Mapping[Address, Tries] = field(default_factory=dict)
+    """How often each address was made."""
     before: State | None = None
     """The state as it is, where moves, removals and imports make ``state`` another."""
     refactored: Refactored | None = None

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dcplan.diag import Diagnostic, Result, did_you_mean, error, plural
+from dcplan.disk.private import make_folder
 from dcplan.workflow.types import DEFAULT_WORKSPACE, Project, work_folder_of
 
 if TYPE_CHECKING:
@@ -198,9 +199,11 @@ def _remember(project: Project, name: str) -> Result[str]:
     """Write down which workspace is meant from now on."""
     file = project.work_folder / _SELECTED
     try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(file.parent)
         draft = file.with_name(f"{_SELECTED}.{os.getpid()}")
-        draft.write_text(f"{name}\n", encoding="utf-8")
+        descriptor = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as text:
+            text.write(f"{name}\n")
         draft.replace(file)
     except OSError as problem:
         detail = f"{file} cannot be written: {problem.strerror}. {VARIABLE}={name} works without it."

@@ -13,6 +13,7 @@ from dcplan_gcp.blobs import backend
 from fault_proxy import fault_proxy
 from gcs_server import Fault, World, gcs_server
 from log_contract import Connect, LogContract
+from sealed_contract import SealedContract
 from uncertain_contract import PATIENCE_S, Line, UncertainContract
 
 Server = tuple[str, World]
@@ -49,6 +50,15 @@ class TestGcs(BlobsContract):
 
 class TestLogOnGcs(LogContract):
     """A whole state on it."""
+
+    @pytest.fixture
+    def connect(self, server: Server) -> Iterator[Connect]:
+        """Another client of the same bucket."""
+        yield from closing(lambda: client(server[0]))
+
+
+class TestSealedOnGcs(SealedContract):
+    """A sealed one."""
 
     @pytest.fixture
     def connect(self, server: Server) -> Iterator[Connect]:

@@ -16,6 +16,7 @@ from dcplan.state.postgres import backend
 from fault_proxy import fault_proxy
 from log_contract import Connect, LogContract
 from postgres_server import PASSWORD, Cluster, postgres_server, programs
+from sealed_contract import SealedContract
 from uncertain_contract import PATIENCE_S, Line, UncertainContract
 
 SCHEMAS = itertools.count()
@@ -76,6 +77,15 @@ class TestPostgres(BlobsContract):
 
 class TestLogOnPostgres(LogContract):
     """A whole state on it."""
+
+    @pytest.fixture
+    def connect(self, cluster: Cluster, schema: str) -> Iterator[Connect]:
+        """Another client of the same schema."""
+        yield from closing(lambda: client(cluster.url, schema))
+
+
+class TestSealedOnPostgres(SealedContract):
+    """A sealed one."""
 
     @pytest.fixture
     def connect(self, cluster: Cluster, schema: str) -> Iterator[Connect]:

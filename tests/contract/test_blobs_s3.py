@@ -19,6 +19,7 @@ from log_contract import Connect, LogContract
 from programs import served
 from s3_clients import BUCKET, bucket_made, call, client, nobody
 from scripted_http import Script, scripted_http
+from sealed_contract import SealedContract
 from uncertain_contract import PATIENCE_S, Line, UncertainContract
 
 PREFIXES = itertools.count()
@@ -74,6 +75,15 @@ class TestLogOnMoto(LogContract):
         shared = client(port, prefix)
         yield lambda: shared
         shared.close()
+
+
+class TestSealedOnMoto(SealedContract):
+    """A sealed one."""
+
+    @pytest.fixture
+    def connect(self, port: int, prefix: str) -> Iterator[Connect]:
+        """Another client of the same folder."""
+        yield from closing(lambda: client(port, prefix))
 
 
 class TestVersionedMoto:

@@ -10,6 +10,7 @@ import pytest
 from blobs_for_tests import FolderBlobs, MemoryBlobs
 from dcplan.state import LocalStore, StateStore, open_store
 from log_contract import Connect, LogContract
+from sealed_contract import SealedContract
 from store_contract import Open, StoreContract
 
 
@@ -42,6 +43,25 @@ class TestLogInMemory(LogContract):
 
 class TestLogInFolder(LogContract):
     """The log on blobs in a folder, as processes share one."""
+
+    @pytest.fixture
+    def connect(self, tmp_path: Path) -> Connect:
+        """One folder for all."""
+        return lambda: FolderBlobs(tmp_path / "blobs")
+
+
+class TestSealedInMemory(SealedContract):
+    """A sealed log on blobs in memory."""
+
+    @pytest.fixture
+    def connect(self) -> Connect:
+        """One server for all."""
+        server = MemoryBlobs()
+        return lambda: server
+
+
+class TestSealedInFolder(SealedContract):
+    """A sealed log on blobs in a folder."""
 
     @pytest.fixture
     def connect(self, tmp_path: Path) -> Connect:

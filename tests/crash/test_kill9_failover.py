@@ -134,7 +134,7 @@ def planned(forks: ForkServer, tmp_path_factory: pytest.TempPathFactory) -> dict
         (folder / "datacenter.yaml").write_text(_DATACENTER)
         (folder / "dcplan.yaml").write_text(_DOCUMENT.replace("FAULTS", case.faults) + case.workload)
         if _Project(folder, forks).run("plan", "-out=the.plan") != 0:
-            pytest.fail((folder / "log").read_text())
+            pytest.fail((folder / "out").read_text())
         folders[name] = folder
     return folders
 
@@ -166,10 +166,10 @@ def test_killed_at_a_boundary_and_run_again_all_agree(
         project = _Project(tmp_path / str(passage), forks)
         first = project.run(*arguments, crash_at=f"{point}:{passage}")
         second = project.run(*arguments)
-        log = (project.folder / "log").read_text()
+        said = (project.folder / "out").read_text()
 
-        assert (first, second) == (_KILLED, 0), log
-        assert project.wrongs() == [], log
+        assert (first, second) == (_KILLED, 0), said
+        assert project.wrongs() == [], said
 
 
 @pytest.mark.parametrize("point", ["after-intent", "after-begin", "after-ack", "after-done", "after-void"])
@@ -184,8 +184,8 @@ def test_a_gang_on_its_way_may_be_killed_at_any_write(
         if first == 0:
             break
         second = project.run("apply", "the.plan")
-        log = (project.folder / "log").read_text()
+        said = (project.folder / "out").read_text()
 
-        assert (first, second) == (_KILLED, 0), log
-        assert project.wrongs() == [], log
+        assert (first, second) == (_KILLED, 0), said
+        assert project.wrongs() == [], said
     assert passage > 2

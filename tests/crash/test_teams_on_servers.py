@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -12,8 +11,8 @@ import pytest
 
 from fault_proxy import Wire, fault_proxy
 from kill_storm import KILLED
-from state_servers import KINDS, NOBODY, StateServer, state_server
-from teams import Team, team_forks
+from state_servers import NOBODY, StateServer
+from teams import Team
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,29 +21,6 @@ if TYPE_CHECKING:
     from fork_server import ForkServer
 
 MORE = ("-var", "chat=90/s")
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[ForkServer]:
-    """Commands in forked processes."""
-    with team_forks() as started:
-        yield started
-
-
-@pytest.fixture(scope="module", params=KINDS)
-def server(request: pytest.FixtureRequest) -> Iterator[StateServer]:
-    """One of each kind, for all tests of this file."""
-    with state_server(request.param) as started:
-        yield started
-
-
-@pytest.fixture
-def team(tmp_path: Path, cloud: Cloud, server: StateServer, forks: ForkServer) -> Team:
-    """Two folders that were prepared for one state on the server."""
-    made = Team.written(tmp_path, cloud, server)
-    for one in (made.ann, made.bob):
-        assert one.forked(forks, "init") == 0, one.said()
-    return made
 
 
 def test_a_plan_is_saved_applied_killed_and_finished_elsewhere(team: Team, forks: ForkServer) -> None:

@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+import event_lines
 from dcplan.cli.main import cli
+from dcplan.cli.views.events import Stream
 from dcplan.state import State, open_store
 
 DATACENTER = """\
@@ -151,6 +153,21 @@ def written(folder: Path) -> Small:
     (folder / "datacenter.yaml").write_text(DATACENTER)
     (folder / "dcplan.yaml").write_text(DOCUMENT)
     return Small(folder)
+
+
+@pytest.fixture(autouse=True)
+def every_event_is_in_the_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a test runs with -json in this process: each line of it is what ``event.v1`` says."""
+    write = Stream.line
+
+    def line(
+        self: Stream, type_: str, message: str, data: Mapping[str, object], *, level: str = "info"
+    ) -> None:
+        write(self, type_, message, data, level=level)
+        told = {"@level": level, "@message": message, "@module": "", "@timestamp": "", "type": type_, **data}
+        event_lines.check([json.loads(json.dumps(told))])
+
+    monkeypatch.setattr(Stream, "line", line)
 
 
 @pytest.fixture(scope="session")

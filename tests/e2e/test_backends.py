@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from blobs_for_tests import FolderBlobs
+from dcplan.apply.ledger import Ledger, Wish
+from dcplan.resources import Action, Address, Resource
 from dcplan.state import LockInfo
 from dcplan.state.log import open_log
 from folder_servers import BACKEND, IN_A, append, folder_servers
@@ -145,6 +149,29 @@ def test_a_newer_state_is_not_written_over(applied: Small, servers: Path) -> Non
     assert "error: The new place holds a newer state" in done.stderr
     assert applied.run("init", "-reconfigure", IN_A).exit_code == 0
     assert applied.known() != applied.objects()
+
+
+def test_a_place_with_calls_of_its_own_is_not_written_over(
+    remote: Small, servers: Path, tmp_path: Path
+) -> None:
+    """Moved, then killed at its first call there: a colleague with the old place may not move over that."""
+    colleague = type(remote)(tmp_path / "colleague")
+    shutil.copytree(remote.folder, colleague.folder)
+    moved = remote.run("init", "-migrate-state", "-backend-config=bucket=b", "-auto-approve")
+    host = Resource(address=Address("local", "machine", "new-0"), attributes={})
+    with closing(open_log(FolderBlobs(servers / "b" / "chat"), create=False).unwrap()) as store:
+        store.lock(LockInfo(pid=1, who="ann", operation="apply", since="noon")).unwrap()
+        wish = Wish(address=host.address, action=Action.CREATE, resource=host)
+        open_call = Ledger(store).operation(wish, run_id="r", epoch=store.epoch, now_s=0.0)
+        store.intents([open_call])
+    again = colleague.run("init", "-migrate-state", "-backend-config=bucket=b", "-auto-approve")
+    there = open_log(FolderBlobs(servers / "b" / "chat"), create=False).unwrap()
+
+    assert moved.exit_code == 0
+    assert again.exit_code == 1
+    assert "error: The new place holds a newer state" in again.stderr
+    assert [o.op_id for o in there.open_operations()] == [open_call.op_id]
+    there.close()
 
 
 def test_an_older_state_put_back_is_refused_until_it_is_agreed_to(remote: Small, servers: Path) -> None:

@@ -52,7 +52,7 @@ def test_drift_is_told_old_to_new_and_nothing_is_written(drifted: Small) -> None
 
     assert text.exit_code == 2
     assert "local.replica.chat-0  (gone)" in text.stdout
-    assert re.search(r"replicas\.chat-0 +1 -> 7", text.stdout)
+    assert re.search(r"replicas\.chat-0: +1 -> 7", text.stdout)
     assert gone["address"] == "local.replica.chat-0"
     assert other["attributes"]["replicas"]["after"] == {"chat-0": 7}
     assert data["compared"] == len(drifted.known())
@@ -76,6 +76,47 @@ def test_drift_that_is_ignored_is_none(drifted: Small) -> None:
     assert "'replicas' is not ADDRESS.ATTRIBUTE" in " ".join(wrong.stderr.split())
     assert invalid.exit_code == 1
     assert "drift.ignore.0" in invalid.stderr
+
+
+def test_what_a_workload_leaves_to_others_is_no_drift(applied: Small) -> None:
+    """Shown and counted apart, with exit code 0, as no plan changes it; what else differs is drift."""
+    change_world(
+        applied,
+        "UPDATE objects SET attributes = json_set(attributes, '$.settings.max_sequences', 3)"
+        " WHERE kind = 'replica' AND name = 'chat-1'",
+    )
+    without = applied.run("drift")
+    applied.replace(
+        "    kind: serve", "    kind: serve\n    lifecycle: {ignore_changes: [settings.max_sequences]}"
+    )
+    ignored, data = applied.run("drift"), applied.data("drift")
+    plan = applied.run("plan", "-detailed-exitcode")
+    hidden = applied.data("drift", "-ignore", "replica.settings.max_sequences")
+    change_world(applied, "DELETE FROM objects WHERE kind = 'replica' AND name = 'chat-0'")
+    both = applied.run("drift")
+
+    assert (without.exit_code, ignored.exit_code, plan.exit_code, both.exit_code) == (2, 0, 0, 2)
+    assert "Ignored: of 1 resource" in ignored.stdout
+    assert "settings.max_sequences" in ignored.stdout
+    assert "No drift that asks for a change" in ignored.stdout
+    assert (data["drift"], [d["address"] for d in data["ignored"]]) == ([], ["local.replica.chat-1"])
+    assert data["ignored"][0]["attributes"]["settings"]["after"]["max_sequences"] == 3
+    assert (hidden["drift"], hidden["ignored"]) == ([], [])
+    assert "local.replica.chat-0  (gone)" in both.stdout.partition("Ignored")[0]
+    assert "local.replica.chat-1" in both.stdout.partition("Ignored")[2]
+    assert "Drift: 1 of" in both.stdout
+
+
+def test_a_rule_that_hides_nothing_is_told_at_its_line(applied: Small) -> None:
+    """A mistyped rule is a warning where it stands; drift goes on."""
+    path = applied.folder / "dcplan.yaml"
+    path.write_text(path.read_text() + "drift: {ignore: [machine.rakc]}\n")
+    said = applied.run("drift")
+
+    assert said.exit_code == 0
+    assert "A rule of what to ignore hides nothing" in said.stderr
+    assert "dcplan.yaml:" in said.stderr
+    assert 'Did you mean "rack"?' in said.stderr
 
 
 def test_without_drift_the_exit_code_is_0(applied: Small) -> None:

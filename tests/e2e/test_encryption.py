@@ -37,6 +37,17 @@ def words(text: str) -> str:
     return " ".join(text.split())
 
 
+def test_a_key_with_nothing_under_it_is_not_the_same_as_none(small: Small) -> None:
+    """Who writes ``encryption:`` and no more is told, and nothing plain is written."""
+    encrypted(small, "")
+    checked, planned = small.run("validate"), small.run("plan", "-out", "p")
+
+    assert (checked.exit_code, planned.exit_code) == (1, 1)
+    for answer in (checked, planned):
+        assert "error: Encryption needs exactly one key" in answer.stderr
+    assert not (small.folder / "p").exists()
+
+
 def test_an_encrypted_plan_is_applied_with_its_key_alone(small: Small) -> None:
     """It holds no word of the plan; without the key, or with another, it is refused and nothing changes."""
     encrypted(small, "{passphrase: {}}")
@@ -57,6 +68,20 @@ def test_an_encrypted_plan_is_applied_with_its_key_alone(small: Small) -> None:
     assert "error: There is no passphrase" in none.stderr
     assert planned.stdout.startswith(shown.stdout.rstrip("\n"))
     assert done.exit_code == 0, done.output
+
+
+def test_a_plain_plan_in_place_of_an_encrypted_one_is_refused_without_a_document(
+    small: Small,
+) -> None:
+    """A job that has the passphrase and the plan alone takes no plan that somebody put there unencrypted."""
+    small.run("plan", "-out", "p")
+    (small.folder / "dcplan.yaml").unlink()
+    refused, shown = small.run("apply", "p", env=KEY), small.run("show", "p")
+
+    assert refused.exit_code == 1
+    assert "error: The plan is not encrypted" in refused.stderr
+    assert shown.exit_code == 0, shown.output
+    assert not (small.folder / ".dcplan" / "state.sqlite").exists()
 
 
 def test_keys_are_rolled_over_and_plain_files_are_refused(small: Small) -> None:
@@ -82,6 +107,7 @@ def test_what_contradicts_itself_is_told_at_its_line(small: Small) -> None:
         ("{passphrase: {}, fallback: plain}", "unencrypted"),
         ("{passphrase: {env: a-b}}", "This cannot be the name of a variable"),
         ("{}", "passphrase"),
+        ("{passphrase: }", "passphrase"),
     ):
         encrypted(small, text)
         done, planned = small.run("validate"), small.run("plan", "-out", "p", env=KEY)

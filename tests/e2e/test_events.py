@@ -2,43 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import jsonschema
-
-from dcplan import schema
 from dcplan.apply import ApplyOptions, Event, Progress
 from dcplan.cli.views.events import event_data
 from dcplan.workflow import Project
 from dcplan.workflow.applying import apply
 from dcplan.workflow.planning import plan
+from event_lines import check, lines_of
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Small
-
-COMMON = {"@level", "@message", "@module", "@timestamp", "type"}
-
-
-def lines_of(text: str) -> list[dict[str, Any]]:
-    """Every line as one JSON object."""
-    return [json.loads(line) for line in text.splitlines()]
-
-
-def check(lines: list[dict[str, Any]]) -> None:
-    """Each line is valid, and has no key that the schema does not tell of."""
-    text = json.loads(schema.text("event.v1"))
-    validator = jsonschema.Draft202012Validator(text)
-    keys = {
-        part["properties"]["type"]["const"]: set(part["properties"])
-        for part in text["$defs"].values()
-        if "const" in part.get("properties", {}).get("type", {})
-    }
-    for line in lines:
-        validator.validate(line)
-        assert set(line) <= keys[line["type"]], line["type"]
-        assert set(line) >= COMMON
 
 
 def test_every_line_of_a_life_is_in_the_schema(small: Small) -> None:

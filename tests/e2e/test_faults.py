@@ -167,7 +167,8 @@ def test_what_was_changed_by_hand_is_planned_to_be_changed_back(applied: Small) 
     code, _ = events(applied)
 
     assert planned == {"local.replica.chat-2": "update"}
-    assert "changed outside dcplan: precision" in shown
+    assert "local.replica.chat-2  on " in shown
+    assert "(changed outside dcplan)\n        precision: fp4 -> not set\n" in shown
     assert code == 0
     assert settled(applied)
 

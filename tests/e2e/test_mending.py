@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import sys
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import pytest
 
 from dcplan.apply.crash import VARIABLE
 from dcplan.state import LockInfo, StateError, open_store
+from dcplan.workflow.leasing import lock_info
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Small
@@ -92,9 +94,33 @@ def test_force_unlock_frees_the_lock_of_a_process_that_hangs(applied: Small) -> 
     assert "dcplan state force-unlock is for one that hangs" in " ".join(refused.stderr.split())
     assert asked.exit_code == 1
     assert "Nobody can answer here" in asked.stderr
+    assert "somebody@elsewhere (process 1, apply since yesterday) holds the lock." in asked.stdout
     assert freed.exit_code == 0
+    assert "It runs on another machine, so it is not known here" in " ".join(freed.stdout.split())
     assert destroyed.exit_code == 0, destroyed.output
     assert applied.objects() == []
+
+
+def test_a_killed_holder_is_said_to_be_gone_and_a_living_one_alive(small: Small) -> None:
+    """The kernel has freed the lock of the first, though its name is still in the file; for programs, too."""
+    killed = small.process("apply", "-auto-approve", env={VARIABLE: "after-ack:2"})
+    asked = small.run("state", "force-unlock")
+    data = small.data("state", "force-unlock", "-auto-approve")
+    store = open_store(small.folder / ".dcplan" / "state.sqlite", create=False).unwrap()
+    with store.lock(lock_info("apply")).unwrap():
+        living = small.run("state", "force-unlock")
+    store.close()
+    free = small.run("state", "force-unlock")
+
+    assert killed.returncode < 0
+    assert "That process is gone, and the system has let the lock go with it" in " ".join(
+        asked.stdout.split()
+    )
+    assert (data["holder"]["alive"], data["holder"]["held"]) == (False, False)
+    assert data["open_operations"]
+    assert f"(process {os.getpid()}, apply since" in " ".join(living.stdout.split())
+    assert "holds the lock. That process is alive." in " ".join(living.stdout.split())
+    assert "Nobody is seen to hold the lock." in free.stdout
 
 
 def test_force_unlock_without_a_state_makes_none(small: Small) -> None:

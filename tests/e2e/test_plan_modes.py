@@ -262,11 +262,62 @@ def test_arguments_come_from_the_environment_too(small: Small) -> None:
 
 
 def test_the_work_folder_may_be_elsewhere(small: Small) -> None:
-    """DCPLAN_DATA_DIR names the folder of the state."""
+    """DCPLAN_DATA_DIR names the folder of state and simulated data centre, for a saved plan as well."""
     env = {"DCPLAN_DATA_DIR": "../work"}
-    done = small.run("apply", "-auto-approve", "-concise", env=env)
+    work = small.folder.parent / "work"
+    planned = small.run("plan", "-out", "p", env=env)
+    done = small.run("apply", "-concise", "p", env=env)
+    drift = small.run("drift", env=env)
+    elsewhere = small.run("drift")
 
-    assert done.exit_code == 0, done.output
-    assert (small.folder.parent / "work" / "state.sqlite").exists()
-    assert not (small.folder / ".dcplan" / "state.sqlite").exists()
+    assert (planned.exit_code, done.exit_code, drift.exit_code) == (0, 0, 0), done.output
+    assert (work / "state.sqlite").exists()
+    assert (work / "local" / "hall.sqlite").exists()
+    assert not (small.folder / ".dcplan").exists()
+    assert elsewhere.stdout.startswith("Nothing to compare")
     assert small.run("state", "list", env=env).stdout
+
+
+ELSEWHERE = SECOND + "    constraints: {zones: [hall-b]}\n"
+LESS = ("-var", "load=15/s")
+
+
+@pytest.fixture
+def full(small: Small) -> Small:
+    """A project that uses up its quota of three machines, and then wants one of them elsewhere."""
+    small.replace("faults: []", "quotas: [{of: L40S, devices: 6}]")
+    path = small.folder / "dcplan.yaml"
+    path.write_text(path.read_text() + "    constraints: {zones: [hall-a]}\n")
+    done = small.run("apply", "-auto-approve", "-var", "load=25/s")
+    assert done.exit_code == 0, done.output
+    path.write_text(path.read_text() + ELSEWHERE)
+    return small
+
+
+def test_a_target_takes_along_the_delete_that_makes_room(full: Small) -> None:
+    """What goes though nobody named it is told before anybody says yes, and the quota is kept."""
+    before = {a for a in addresses(full) if ".machine." in a}
+    text = full.run("plan", "-target=emb", "-out", "p", *LESS).stdout
+    (room,) = full.data("show", "p")["partial"]["for_room"]
+    done = full.run("apply", "p")
+    after = {a for a in addresses(full) if ".machine." in a}
+
+    assert (
+        "has no room for local.machine.hall-b-l40sx2-0 while local.machine.hall-a-l40sx2-2 stays"
+        in " ".join(text.split())
+    )
+    assert (room["missing"], set(room["frees"])) == (2, before - after)
+    assert done.exit_code == 0, done.output
+    assert after == before - {"local.machine.hall-a-l40sx2-2"} | {"local.machine.hall-b-l40sx2-0"}
+    assert full.objects() == full.known()
+
+
+def test_an_exclusion_that_leaves_no_room_is_told(full: Small) -> None:
+    """Excluded, the delete is not taken along: the plan says what is short, for what, and what to do."""
+    text = " ".join(full.run("plan", "-exclude=chat", *LESS).stdout.split())
+    data = full.data("plan", "-exclude=chat", *LESS)
+
+    assert "No room: quota local/eu-test/L40S/devices is short of 2 for local.machine.hall-b-l40sx2-0" in text
+    assert "exclude it as well, or exclude less" in text
+    assert data["partial"]["for_room"][0]["frees"] == ["local.machine.hall-a-l40sx2-2"]
+    assert not [c for c in data["changes"] if c["action"] == "delete"]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -142,6 +144,27 @@ def test_an_object_of_another_resource_is_not_taken(killed: Small) -> None:
 
     assert done.exit_code == 1
     assert "error: The chosen object is another resource's" in done.stderr
+
+
+def test_what_an_operation_cannot_have_made_is_not_taken(killed: Small) -> None:
+    """One object for two operations, another operation's, one that nobody has, one of another state."""
+    before = contents(killed)
+    held = {address: object_id for address, _, object_id in killed.objects()}
+    one, other = opened(killed)[:2]
+    twice = [f"{one}={held[one]}", "-choose", f"{other}={held[one]}"]
+    ends = [
+        killed.run("recover", "-auto-approve", "-choose", *chosen)
+        for chosen in (twice, [f"{one}={held[other]}"], [f"{one}=machine-999999"])
+    ]
+    world = sqlite3.connect(killed.folder / ".dcplan" / "local" / "hall.sqlite")
+    with closing(world), world:
+        world.execute("UPDATE objects SET lineage = 'another' WHERE id = ?", (held[one],))
+    foreign = killed.run("recover", "-auto-approve", "-choose", f"{one}={held[one]}")
+    said = [end.stderr.splitlines()[0] for end in (*ends, foreign)]
+    other_made_it = "error: The operation cannot have made the chosen object"
+
+    assert said == ["error: The chosen object is another resource's", *[other_made_it] * 3]
+    assert (contents(killed)[1], contents(killed)[3]) == (before[1], before[3])
 
 
 def test_what_cannot_be_ended_now_stays_open(killed: Small) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -44,6 +45,23 @@ def test_a_stale_plan_tells_what_was_and_what_is(applied: Small) -> None:
     assert "local.endpoint.chat replicas.chat-10 was 1 and is not set" in words(done.stderr)
     assert "local.replica.chat-0 settings.max_sequences was 32 and is 64" in words(done.stderr)
     assert "local.replica.chat-5 was there, and is gone" in words(done.stderr)
+
+
+def test_a_plan_that_a_later_one_undid_is_not_applied_again(small: Small) -> None:
+    """Scaled up by a saved plan and down by a later one: the saved plan makes nothing once more."""
+    small.run("apply", "-auto-approve", "-var", "load=20/s")
+    small.run("plan", "-out", "p")
+    time.sleep(1.0)  # A plan's time is told in whole seconds.
+    first, again = small.run("apply", "p"), small.run("apply", "p")
+    more = len(small.objects())
+    small.run("apply", "-auto-approve", "-var", "load=20/s")
+    before = small.objects()
+    late = small.run("apply", "p")
+
+    assert (first.exit_code, again.exit_code, late.exit_code) == (0, 0, 1)
+    assert "made since the plan was made, and deleted again" in words(late.stderr)
+    assert small.objects() == before
+    assert len(before) < more
 
 
 def test_of_two_first_plans_the_second_is_refused(small: Small) -> None:

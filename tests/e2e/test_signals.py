@@ -164,3 +164,24 @@ def test_a_broken_pipe_ends_quietly(small: Small) -> None:
         said = child.stderr.read()
 
     assert "Traceback" not in said
+
+
+def test_what_a_living_apply_has_open_is_in_flight(small: Small) -> None:
+    """plan, drift and show name who is at work on it; once that process is killed, it is interrupted."""
+    looks = (("plan",), ("plan", "-destroy"), ("plan", "-refresh-only"), ("drift",), ("show",))
+    with waiting_apply(small) as child:
+        living = [small.run(*look).stdout for look in looks]
+        data = small.data("plan")
+        child.kill()
+        child.wait()
+        dead = [small.run(*look).stdout for look in looks]
+
+    for text in living:
+        assert f"in flight, held by {data['held_by']}" in " ".join(text.split())
+        assert "interrupted" not in text
+        assert "did not finish" not in text
+    assert f"(process {child.pid}, apply since" in data["held_by"]
+    assert all(operation.startswith("create local.machine.") for operation in data["interrupted"])
+    for text in dead:
+        assert "in flight" not in text
+        assert "interrupted operation" in text or "did not finish" in text

@@ -114,6 +114,32 @@ def test_text_fits_the_terminal(small: Small, command: list[str], columns: int) 
     assert len(lines) > 3
 
 
+def test_what_changes_fits_the_terminal_and_stays_whole_in_a_file(applied: Small) -> None:
+    """Old to new, below the change; 80 columns hold it all, and the events of an apply with its counts."""
+    path = applied.folder / "dcplan.yaml"
+    path.write_text(path.read_text() + "    constraints: {precisions: [fp8]}\n")
+    whole = applied.run("plan").stdout
+    _, planned = on_terminal(applied, ["-no-color", "plan"], columns=80)
+    code, done = on_terminal(applied, ["-no-color", "apply", "-auto-approve"], columns=80)
+    shown = [line.rpartition("\r")[2] for line in (planned + done).replace("\r\n", "\n").split("\n")]
+
+    assert code == 0
+    assert re.search(r"\n +settings\.precision: +bf16 -> fp8\n", whole)
+    assert re.search(r"\n +settings\.precision: +bf16 -> fp8\r\n", planned)
+    assert re.search(r"Applied: \d+ changes? \((\d+ )?(created|updated|replaced)", done)
+    assert max(len(re.sub(r"\x1b\[[0-9;]*[mK]", "", line)) for line in shown) <= 80
+
+
+def test_a_group_without_a_command_shows_what_is_in_it(small: Small) -> None:
+    """The help, once, and exit 1; nothing is called an error that only asks."""
+    done = small.run("workspace")
+
+    assert done.exit_code == 1
+    assert done.stderr.count("Usage: ") == 1
+    assert "error:" not in done.stderr
+    assert "select  " in done.stderr
+
+
 def test_output_to_a_file_has_no_colours(small: Small) -> None:
     """Where nobody sees them, no colours are sent."""
     done = small.process("plan", "-var", "ttft=1ms")

@@ -61,7 +61,7 @@ def test_a_lock_that_nobody_holds(applied: Small) -> None:
     told = applied.run("state", "force-unlock", "-auto-approve")
     unasked = applied.run("state", "force-unlock", "-json")
 
-    assert "Nobody was seen to hold the lock." in told.stdout
+    assert "Nobody was seen to hold the lock" in told.stdout
     assert applied.data("state", "force-unlock", "-auto-approve")["holder"] is None
     assert unasked.exit_code == 1
     assert "-json cannot ask: add -auto-approve" in unasked.stderr

@@ -77,3 +77,11 @@ def test_links_between_our_pages_lead_somewhere(page: str) -> None:
     ]
 
     assert lost == []
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in (ROOT / "docs").glob("*.md")))
+def test_every_page_is_in_the_table_of_the_readme(page: str) -> None:
+    """Whoever looks where to go next finds each page of docs/."""
+    table = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("|")]
+
+    assert any(f"(docs/{page})" in line for line in table)

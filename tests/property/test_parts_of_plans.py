@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from dcplan.apply.order import order_of
 from dcplan.plan.diff import diff
+from dcplan.plan.room import Bound, lacking, taking_along
 from dcplan.plan.select import after, only, requirements, without
 from dcplan.provider.lowering import kinds_on
 from dcplan.provider.types import Found, Idempotency, Kind
@@ -140,3 +141,24 @@ def test_a_target_is_taken_and_what_is_excluded_is_not(
     for change in changes:
         if change.address not in kept | named:
             assert required[change.address] - kept
+
+
+@given(cases())
+def test_a_part_has_room_for_what_it_makes(
+    case: tuple[dict[Address, Resource], ResourceGraph, dict[Address, Found | None], frozenset[Address]],
+) -> None:
+    """Where all fit before and after the whole, they fit after the part with what it takes along."""
+    prior, desired, found, chosen = case
+    changes = diff(prior, desired, KINDS, found).changes
+    most = max(sum("pool" in r.attributes for r in side.values()) for side in (prior, desired.resources))
+    bounds = (Bound(within="p", each={"p": 1}, at_most=most),)
+    bare = only(changes, chosen)
+    part, told = taking_along(changes, bare, prior, bounds)
+    required = requirements(changes)
+    addresses = {change.address for change in part}
+    fits = sum("pool" in r.attributes for r in after(prior, bare).values()) <= most
+
+    assert sum("pool" in r.attributes for r in after(prior, part).values()) <= most
+    assert fits == (part == bare) == (not told) == (not lacking(changes, bare, prior, bounds))
+    assert all(required[address] <= addresses for address in addresses)
+    assert {Address.parse(a) for one in told for a in one.frees} <= addresses - {c.address for c in bare}

@@ -125,7 +125,9 @@ class World:
             return Ack(object_id=request.object_id)
         if request.action is Action.UPDATE:
             before = self.objects[str(request.object_id)]
-            self.objects[before.object_id] = replace(before, attributes=request.attributes)
+            self.objects[before.object_id] = replace(
+                before, address=request.address, attributes=request.attributes
+            )
             return Ack(object_id=before.object_id)
         if request.address.kind == "token" and request.token in self.tokens:
             return Ack(object_id=self.tokens[request.token])
@@ -162,6 +164,8 @@ class Bench:
     events: list[Event] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
     options: ApplyOptions = field(default_factory=lambda: ApplyOptions(parallelism=2))
+    steady: Callable[[], float] | None = None
+    """Time that nobody sets; None: that of ``clock``."""
 
     def run(self, *changes: Change, **more: Any) -> Result[ApplyReport]:
         """Execute these changes."""
@@ -188,6 +192,7 @@ class Bench:
             "report": self.events.append,
             "stop": self.stop,
             "clock": self.clock,
+            "steady": self.steady or self.clock,
             "sleep": self.clock.sleep,
         }
 

@@ -25,7 +25,7 @@ from dcplan.cli.options import (
     "ignore",
     multiple=True,
     metavar="ADDRESS.ATTRIBUTE|KIND.ATTRIBUTE",
-    help="Do not look at this attribute or output; may be repeated.",
+    help="Do not look at this attribute or output, or at settings.KEY in it; may be repeated.",
 )
 @json_option
 def command(
@@ -38,9 +38,11 @@ def command(
 ) -> None:
     """Ask the providers what is not as the state says.  Takes no lock, writes nothing.
 
-    Exits with 0 without drift, 2 with drift, 1 when it could not find out.
+    Exits with 0 without drift, 2 with drift, 1 when it could not find out.  What
+    lifecycle.ignore_changes leaves to others is shown apart, and is no drift.
     """
     from dcplan.cli.views.drift import drifted_data, drifted_text  # noqa: PLC0415 - --help stays light
+    from dcplan.cli.views.width import fitted  # noqa: PLC0415 - as above
     from dcplan.workflow.drift import find_drift  # noqa: PLC0415 - as above
 
     found = find_drift(project_of(files, variables, var_files), ignore)
@@ -50,6 +52,6 @@ def command(
         echo_json(drifted_data(found.value), found.diagnostics)
     else:
         show_diagnostics(found.diagnostics, as_json=False, more=True)
-        click.echo(drifted_text(found.value))
+        click.echo(fitted(drifted_text(found.value)))
     if found.value.drifts:
         raise SystemExit(CHANGES)

@@ -43,6 +43,7 @@ def command(
     import time  # noqa: PLC0415 - --help stays light
 
     from dcplan.cli.views.orphans import orphans_data, orphans_text  # noqa: PLC0415 - as above
+    from dcplan.cli.views.width import fitted  # noqa: PLC0415 - as above
     from dcplan.diag import has_errors  # noqa: PLC0415 - as above
     from dcplan.workflow.orphans import find_orphans  # noqa: PLC0415 - as above
 
@@ -55,7 +56,7 @@ def command(
         text = "" if found.value is None else orphans_text(found.value, time.time(), whole=not failed)
         show_diagnostics(found.diagnostics, as_json=False, more=bool(text))
         if text:
-            click.echo(text)
+            click.echo(fitted(text))
     if found.value is None or failed:
         raise SystemExit(ERROR)
     if found.value.orphans:

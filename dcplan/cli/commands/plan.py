@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,6 @@ from dcplan.cli.options import (
     echo_json,
     executor_option,
     fanout_of,
-    json_text,
     project_of,
     show_diagnostics,
     stop_with,
@@ -25,6 +25,8 @@ from dcplan.cli.options import (
 from dcplan.cli.plan_options import make_plan, output_options, plan_options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dcplan.cli.plan_options import PlanAsked, Shown
     from dcplan.diag import Result
     from dcplan.plan.types import Plan
@@ -115,14 +117,14 @@ def command(  # noqa: PLR0913 - one parameter an option
         with progress_line(quiet=shown.as_json) as progress:
             planned = make_plan(project, asked, progress, tuning)
         if into is not None:
-            into.write(_json(planned))
+            into.writelines(_json(planned))
     if planned.value is None:
         stop_with(planned.diagnostics, as_json=shown.as_json)
     made = planned.value.plan
     if out is not None:
         _save(project, made, out, as_json=shown.as_json)
     if shown.as_json:
-        click.echo(_json(planned))
+        sys.stdout.writelines(_json(planned))
     else:
         from dcplan.cli.views.plan import as_text  # noqa: PLC0415 - only for people
 
@@ -134,11 +136,11 @@ def command(  # noqa: PLR0913 - one parameter an option
         raise SystemExit(CHANGES)
 
 
-def _json(planned: Result[Planned]) -> str:
-    """A plan for programs, or why there is none."""
-    from dcplan.cli.views.plan import as_data  # noqa: PLC0415 - only for programs
+def _json(planned: Result[Planned]) -> Iterator[str]:
+    """A plan for programs, or why there is none, in pieces."""
+    from dcplan.cli.json_stream import plan_json  # noqa: PLC0415 - only for programs
 
-    return json_text({} if planned.value is None else as_data(planned.value.plan), planned.diagnostics)
+    return plan_json(None if planned.value is None else planned.value.plan, planned.diagnostics)
 
 
 def _seconds(timeout: str | None) -> float | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -63,20 +62,19 @@ def show(address: str, *, as_json: bool) -> None:
     if as_json:
         echo_json({"address": address, **data})
         return
-    import json  # noqa: PLC0415 - as above
+    from dcplan.cli.views.values import listing  # noqa: PLC0415 - as above
 
     click.echo(click.style(address, bold=True))
     for title, part in (("asked for", "attributes"), ("answered by the provider", "outputs")):
         click.echo(f"  {title}")
-        column = max((len(name) for name in data[part]), default=0) + 2
-        for name, value in sorted(data[part].items()):
-            click.echo(f"    {name:<{column}}{value if isinstance(value, str) else json.dumps(value)}")
+        for line in listing(data[part]):
+            click.echo(f"    {line}")
     if data["needs"]:
         click.echo("  needs")
         click.echo("\n".join(f"    {need}" for need in data["needs"]))
 
 
-@command.command()
+@command.command(short_help="Print the whole state as JSON, as push takes it.")
 @json_option
 def pull(*, as_json: bool) -> None:
     """Print the whole state as JSON, as push takes it; with -json the problems, too."""
@@ -211,28 +209,23 @@ def force_unlock(*, auto_approve: bool, as_json: bool) -> None:
     has under way, the next apply finds out.
     """
     from dcplan.cli.applying import agreed  # noqa: PLC0415 - as above
-    from dcplan.workflow.applying import force_unlock as unlock  # noqa: PLC0415 - as above
+    from dcplan.cli.views.unlock import holder_text, unlocked_data, unlocked_text  # noqa: PLC0415 - as above
+    from dcplan.workflow.unlocking import force_unlock as unlock  # noqa: PLC0415 - as above
+    from dcplan.workflow.unlocking import holder_of  # noqa: PLC0415 - as above
 
     if as_json and not auto_approve:
         raise click.UsageError("-json cannot ask: add -auto-approve.")
-    if not auto_approve and not agreed("Shall dcplan take the lock from whoever holds it?"):
-        raise SystemExit(ERROR)
+    if not auto_approve:
+        seen = holder_of(project_of((), (), ()))
+        if seen.diagnostics:
+            stop_with(seen.diagnostics, as_json=as_json)
+        click.echo(holder_text(seen.value))
+        if not agreed("Shall dcplan take the lock from whoever holds it?"):
+            raise SystemExit(ERROR)
     freed = unlock(project_of((), (), ()))
     if freed.value is None:
         stop_with(freed.diagnostics, as_json=as_json)
-    holder, left = freed.value.holder, freed.value.open_operations
     if as_json:
-        echo_json({"holder": None if holder is None else asdict(holder), "open_operations": list(left)})
-        return
-    if holder is not None:
-        about = f"process {holder.pid}, {holder.operation} since {holder.since}"
-        run = f", {holder.run_url}" if holder.run_url else ""
-        click.echo(f"It was held by {holder.who} ({about}{run}).")
-    if left:
-        click.echo("Under way was, and the next apply finds out what came of it:")
-        click.echo("\n".join(f"  {operation}" for operation in left))
-    if holder is None:
-        click.echo("Nobody was seen to hold the lock. Who did all the same can write no more.")
+        echo_json(unlocked_data(freed.value))
     else:
-        click.echo("The lock is free. Whoever held it can write no more.")
-    click.echo("Next: dcplan recover" if left else "Next: dcplan plan")
+        click.echo(unlocked_text(freed.value, told=not auto_approve))

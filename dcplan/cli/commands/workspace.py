@@ -41,7 +41,7 @@ def show(*, as_json: bool) -> None:
         click.echo(name)
 
 
-@command.command()
+@command.command(short_help="Make the workspace NAME, and use it from now on.")
 @click.argument("name")
 @json_option
 def new(name: str, *, as_json: bool) -> None:

@@ -14,7 +14,8 @@ from dcplan.cli.options import show_diagnostics
 from dcplan.cli.views.events import Stream
 from dcplan.cli.views.fallbacks import moved_lines
 from dcplan.cli.views.scope import again_text
-from dcplan.cli.views.told import event_text, shown
+from dcplan.cli.views.told import DID, event_text, shown
+from dcplan.cli.views.width import fitted, wrapped
 from dcplan.diag import Diagnostics, plural
 from dcplan.resources import Action
 from dcplan.units import format_usd_per_h
@@ -94,7 +95,7 @@ class Teller:
             return
         # The plan ends with an empty line: a second one only where something was told since.
         text = outcome_text(applied)
-        click.echo(text if self._spoke else text.removeprefix("\n"))
+        click.echo(fitted(text if self._spoke else text.removeprefix("\n")))
         if outputs and not self._concise:
             from dcplan.cli.views.outputs import block  # noqa: PLC0415 - only where a document names some
 
@@ -105,7 +106,7 @@ class Teller:
         for stream in self._streams:
             stream.summary(report, text, recovered=recovered)
         if not self.as_json:
-            click.echo(text)
+            click.echo(fitted(text))
 
     def expect(self, changes: int, stopping: Callable[[], bool]) -> None:
         """How many changes will come, and how to see that the user wants to stop."""
@@ -119,7 +120,7 @@ class Teller:
             stream.say(text)
         if not self.as_json:
             self._spoke = True
-            click.echo(text)
+            click.echo(fitted(text))
 
     def tell(self, event: Event) -> None:
         """One event."""
@@ -135,7 +136,7 @@ class Teller:
         self._spoke |= not self._concise or isinstance(event, Failed)
         if not counted or isinstance(event, Failed):
             self.finish()
-            click.echo(event_text(event))
+            click.echo(wrapped(event_text(event), sys.maxsize, indent=" " * 6))
         if self._total >= MANY and not self._concise:
             self._count()
 
@@ -196,8 +197,20 @@ def outcome_text(applied: Applied) -> str:  # noqa: PLR0911 - one sentence a way
         f" {plural(applied.already_made, 'change')} had been made before." if applied.already_made else ""
     )
     return "\n".join(
-        [f"\nApplied: {plural(report.done, 'change')}.{already}{cost}{partly}", *moved_lines(applied.moved)]
+        [
+            f"\nApplied: {plural(report.done, 'change')}{_done(report)}.{already}{cost}{partly}",
+            *moved_lines(applied.moved),
+        ]
     )
+
+
+def _done(report: ApplyReport) -> str:
+    """``: 2 created, 1 replaced``; of one sort only which; nothing where nothing was done."""
+    counts = Counter(DID.get(r.action, "done") for r in report.results if r.status is Status.DONE)
+    if len(counts) == 1:
+        return f" ({next(iter(counts))})"
+    told = [f"{counts[did]:,} {did}" for did in dict.fromkeys((*DID.values(), "done")) if counts[did]]
+    return f" ({', '.join(told)})" if told else ""
 
 
 def _nothing_done(applied: Applied) -> str:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-import click
-
-from dcplan.cli.views.width import wrapped
+from dcplan.cli.views import values
+from dcplan.cli.views.width import marked
 from dcplan.diag import listed, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from dcplan.plan.types import Drift
     from dcplan.resources import JsonValue
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
 
 FOLD = 12
 """More alike than this are told as one line."""
-WIDTH = 100
 
 
 def drifts_text(drifts: tuple[Drift, ...]) -> str:
@@ -49,11 +46,11 @@ def _group(sort: str, names: tuple[str, ...], members: list[Drift]) -> list[str]
         first, last = members[0].address, members[-1].address
         told = f"{sort}: {listed(names)}" if names else sort
         text = f"{first} ... {last.name}  {plural(len(members), 'resource')}"
-        return [click.style(f"  {sign:>3} {text}", fg=colour) + f"  ({told})"]
+        return [marked(f"  {sign:>3} {text}", f"  ({told})", colour)]
     lines = []
     for drift in members:
         both = " and not ready" if sort == "changed" and not drift.ready else ""
-        lines.append(click.style(f"  {sign:>3} {drift.address}", fg=colour) + f"  ({sort}{both})")
+        lines.append(marked(f"  {sign:>3} {drift.address}", f"  ({sort}{both})", colour))
         lines += _values(drift)
     return lines
 
@@ -64,31 +61,7 @@ def _values(drift: Drift) -> list[str]:
         return []
     before = {**drift.before.outputs, **drift.before.attributes}
     now = {**drift.after.outputs, **drift.after.attributes}
-    told = [pair for name in (*drift.attributes, *drift.outputs) for pair in _pairs_of(name, before, now)]
-    column = max((len(name) for name, _, _ in told), default=0) + 2
-    return [
-        wrapped(f"        {name:<{column}}{old} -> {new}", WIDTH, indent=" " * (column + 8))
-        for name, old, new in told
-    ]
-
-
-def _pairs_of(
-    name: str, before: Mapping[str, JsonValue], now: Mapping[str, JsonValue], path: str = ""
-) -> Iterator[tuple[str, str, str]]:
-    old, new = before.get(name), now.get(name)
-    if isinstance(old, dict) and isinstance(new, dict):
-        for inner in sorted(old.keys() | new.keys()):
-            if inner not in old or inner not in new or old[inner] != new[inner]:
-                yield from _pairs_of(inner, old, new, f"{path}{name}.")
-    else:
-        yield f"{path}{name}", _text(before, name), _text(now, name)
-
-
-def _text(values: Mapping[str, JsonValue], name: str) -> str:
-    if name not in values:
-        return "not set"
-    value = values[name]
-    return value if isinstance(value, str) else json.dumps(value)
+    return values.lines(values.pairs((*drift.attributes, *drift.outputs), before, now))
 
 
 def drifted_text(found: Drifted) -> str:
@@ -96,18 +69,33 @@ def drifted_text(found: Drifted) -> str:
     parts = []
     if found.interrupted:
         count = plural(len(found.interrupted), "operation")
-        parts.append(f"{count} of an earlier apply did not finish; the resources of these are not judged.")
+        why = f"in flight, held by {found.held_by}" if found.held_by else "of an earlier apply did not finish"
+        parts.append(f"{count} {why}; the resources of these are not judged.")
     if not found.looked_at:
         parts.append("Nothing to compare: the state holds no resources that can be judged.")
-    elif not found.drifts:
+    elif not found.drifts and not found.ignored:
         parts.append(f"No drift: {plural(found.looked_at, 'resource')} as the state says.")
+    elif not found.drifts:
+        parts += [
+            _ignored(found),
+            f"No drift that asks for a change, among {plural(found.looked_at, 'resource')}.",
+        ]
     else:
         parts.append(f"Not as the state says\n{drifts_text(found.drifts)}")
+        if found.ignored:
+            parts.append(_ignored(found))
         parts.append(
             f"Drift: {len(found.drifts):,} of {plural(found.looked_at, 'resource')}. dcplan apply mends it; "
             "dcplan apply -refresh-only takes it over into the state."
         )
     return "\n\n".join(parts)
+
+
+def _ignored(found: Drifted) -> str:
+    """What a workload's rules leave to others."""
+    count = plural(len(found.ignored), "resource")
+    head = f"Ignored: of {count}, what lifecycle.ignore_changes leaves to others; no plan changes it"
+    return f"{head}\n{drifts_text(found.ignored)}"
 
 
 def drift_data(drift: Drift) -> dict[str, object]:
@@ -132,6 +120,8 @@ def drifted_data(found: Drifted) -> dict[str, object]:
     """The whole answer for programs."""
     return {
         "drift": [drift_data(drift) for drift in found.drifts],
+        "ignored": [drift_data(drift) for drift in found.ignored],
         "compared": found.looked_at,
         "interrupted": list(found.interrupted),
+        "held_by": found.held_by,
     }

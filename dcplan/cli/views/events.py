@@ -27,7 +27,7 @@ from dcplan.apply import (
 )
 from dcplan.apply.types import CapacityAttempt
 from dcplan.cli.views.told import event_text
-from dcplan.diag import Severity
+from dcplan.diag import Severity, plural
 
 if TYPE_CHECKING:
     from dcplan.apply import ApplyReport
@@ -86,7 +86,7 @@ class Stream:
 
     def say(self, text: str) -> None:
         """A sentence in between."""
-        self.line("log", text, {"message": text})
+        self.line("log", text, {})
 
     def stage(self, text: str) -> None:
         """What the planning is at."""
@@ -123,7 +123,7 @@ class Stream:
             name: {"sensitive": one.sensitive, "value": None if one.sensitive else one.value}
             for name, one in told.items()
         }
-        self.line("outputs", f"{len(values)} outputs", {"outputs": values})
+        self.line("outputs", plural(len(values), "output"), {"outputs": values})
 
     def summary(self, report: ApplyReport, message: str, *, recovered: int = 0) -> None:
         """The last line where there was no plan."""
@@ -138,6 +138,7 @@ def plan_lines(plan: Plan) -> Iterator[tuple[str, str, dict[str, object]]]:
     """Type, message and content of each line that tells of a plan."""
     from collections import Counter  # noqa: PLC0415 - only for a plan
 
+    from dcplan.cli.views.changes import sides_of  # noqa: PLC0415 - as above
     from dcplan.cli.views.drift import drift_data  # noqa: PLC0415 - as above
 
     changes = (*plan.state_changes, *plan.changes)
@@ -146,11 +147,13 @@ def plan_lines(plan: Plan) -> Iterator[tuple[str, str, dict[str, object]]]:
     for change in changes:
         told = {"address": str(change.address), "action": change.action.value, "reason": change.reason.value}
         message = f"{change.address}: to {change.action.value}, {change.reason.value}"
-        yield "planned_change", message, {**told, "changed": list(change.changed)}
+        values = {name: {"before": old, "after": new} for name, (old, new) in sides_of(change).items()}
+        names = {"changed": list(change.changed), "forced_by": list(change.forced_by)}
+        yield "planned_change", message, {**told, **names, "values": values}
     partial = plan.partial
     yield (
         "plan_summary",
-        f"Plan: {len(changes)} changes, {plan.unchanged} unchanged",
+        f"Plan: {plural(len(changes), 'change')}, {plan.unchanged:,} unchanged",
         {
             "mode": plan.mode,
             "changes": dict(Counter(c.action.value for c in changes)),

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from dcplan.cli.views.width import wrapped
-from dcplan.diag import plural
+from dcplan.diag import agreeing, plural
 from dcplan.units import format_usd_per_h
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def moved_lines(moves: Sequence[Moved]) -> list[str]:
     return [
         wrapped(
             f"{plural(m.machines, 'machine')} of {m.from_pool}, which was sold out, "
-            f"{'is' if m.machines == 1 else 'are'} in {m.pool} {price_difference(m.usd_per_h)}.",
+            f"{agreeing(m.machines, 'are')} in {m.pool} {price_difference(m.usd_per_h)}.",
             WIDTH,
             indent="  ",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dcplan.cli.views.plan import SIGNS
+from dcplan.cli.views.changes import SIGNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

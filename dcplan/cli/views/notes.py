@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
-import click
-
-from dcplan.diag import plural
+from dcplan.cli.views.width import marked
+from dcplan.diag import agreeing, plural
 from dcplan.resources import Action, Change
 from dcplan.units import format_usd_per_h
 
@@ -37,9 +36,9 @@ def notes_lines(changes: Sequence[Change]) -> list[str]:
             if its is action and len(members) > FOLD:
                 first, last = members[0].address, members[-1].address
                 text = f"{first} ... {last.name}  {plural(len(members), 'resource')}"
-                lines.append(click.style(f"  {sign:>3} {text}", fg=colour) + f"  ({members[0].reason.value})")
+                lines.append(marked(f"  {sign:>3} {text}", f"  ({members[0].reason.value})", colour))
             elif its is action:
-                lines += [click.style(f"  {sign:>3} {m.address}", fg=colour) + _told(m) for m in members]
+                lines += [marked(f"  {sign:>3} {m.address}", _told(m), colour) for m in members]
     return lines
 
 
@@ -81,7 +80,11 @@ def condition_lines(conditions: Sequence[Condition]) -> list[str]:
         return []
     counts = Counter[str](one.verdict for one in conditions)
     words = {"holds": "hold", "fails": "fail", "unknown": "not known yet", "wrong": "without an answer"}
-    told = [f"{counts[verdict]:,} {word}" for verdict, word in words.items() if counts[verdict]]
+    told = [
+        f"{counts[verdict]:,} {agreeing(counts[verdict], word)}"
+        for verdict, word in words.items()
+        if counts[verdict]
+    ]
     lines = [f"Conditions: {', '.join(told)}."]
     open_ = [one for one in conditions if one.verdict == "unknown"]
     return lines + [f"  {one.name or one.workload}: {one.condition}  ({one.why})" for one in open_]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dcplan.resources import Change
     from dcplan.workflow.orphans import Orphans
 
+_NO_PRICE = ("It has no price of its own.", "They have no price of their own.")
 _HEADS = ("provider", "kind", "id", "name", "age", "price")
 
 
@@ -81,7 +82,7 @@ def _cost(orphans: Sequence[Orphan]) -> str:
     known = [o.usd_per_h for o in priced if o.usd_per_h is not None]
     unknown = len(priced) - len(known)
     if not known:
-        return "What they cost is not known." if unknown else "They have no price of their own."
+        return "What they cost is not known." if unknown else _NO_PRICE[len(orphans) > 1]
     least = "at least " if unknown else ""
     more = f" The price of {plural(unknown, 'object')} is not known." if unknown else ""
     return f"They cost {least}{format_usd_per_h(sum(known))}.{more}"

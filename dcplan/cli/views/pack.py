@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from dcplan.cli.views.width import wrapped
-from dcplan.diag import plural
+from dcplan.diag import agreeing, plural
 from dcplan.placement.pack import Packing
 
 WIDTH = 100
@@ -47,7 +47,9 @@ def as_text(packing: Packing, out: Path | None) -> str:
         f"{placed:,} of {plural(len(packing.jobs), 'job')} placed on {plural(len(packing.nodes), 'machine')}."
     ]
     if packing.staying:
-        lines.append(f"{plural(len(packing.staying), 'job')} of them run already and stay where they are.")
+        count = len(packing.staying)
+        stay = "stay where they are" if count > 1 else "stays where it is"
+        lines.append(f"{plural(count, 'job')} of them {agreeing(count, 'run')} already and {stay}.")
     if packing.moved:
         lines.append(f"{plural(packing.moved, 'part')} of jobs that run today would move.")
     share, bound = packing.unallocated_share, packing.unallocated_share_bound

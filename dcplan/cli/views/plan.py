@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import click
 
 from dcplan.cli.views.bought import paid_text, spares_text, survives_text
+from dcplan.cli.views.changes import SIGNS, changes_text
 from dcplan.cli.views.fallbacks import fallback_lines
 from dcplan.cli.views.fleets import kind_text, mix_text
-from dcplan.cli.views.notes import NOTE_SIGNS, condition_lines, notes_lines, overlap_lines
+from dcplan.cli.views.notes import condition_lines, overlap_lines
 from dcplan.cli.views.parts import percent
 from dcplan.cli.views.places import footprint_text, trips_text
 from dcplan.cli.views.proofs import report_text
 from dcplan.cli.views.ranks import ranks_text
 from dcplan.cli.views.scope import partial_cost, partial_text, refresh_text, unrefreshed_text
 from dcplan.cli.views.width import wrapped
-from dcplan.diag import plural
-from dcplan.resources import Action, Change, Reason
+from dcplan.diag import agreeing, plural
 from dcplan.sharding.types import ServeEstimate
 from dcplan.units import (
     format_bytes,
@@ -33,19 +33,9 @@ if TYPE_CHECKING:
     from dcplan.placement.aims import LeftOut
     from dcplan.placement.types import Allotment
     from dcplan.plan.types import PlacedWorkload, Plan
-    from dcplan.resources import JsonValue
     from dcplan.sharding.types import TrainEstimate
     from dcplan.workflow.types import StateView
 
-SIGNS = {
-    Action.CREATE: ("+", "green"),
-    Action.UPDATE: ("~", "yellow"),
-    Action.REPLACE: ("-/+", "magenta"),
-    Action.DELETE: ("-", "red"),
-    **NOTE_SIGNS,
-}
-FOLD = 12
-"""More equal changes than this are told as one line."""
 WIDTH = 100
 """Longer texts go on in the next line."""
 NAMES = 10
@@ -56,7 +46,7 @@ def as_text(plan: Plan, *, concise: bool = False) -> str:
     """The whole plan for people; ``concise``: without what is told of workloads."""
     parts = []
     if plan.interrupted:
-        parts.append(_interrupted(plan.interrupted))
+        parts.append(_open(plan))
     if plan.mode == "refresh-only":
         return "\n\n".join([*parts, refresh_text(plan)])
     if not concise:
@@ -68,25 +58,19 @@ def as_text(plan: Plan, *, concise: bool = False) -> str:
     return "\n\n".join(parts)
 
 
-def as_data(plan: Plan) -> dict[str, object]:
-    """The whole plan for programs: what a saved plan holds."""
-    import json  # noqa: PLC0415 - only for programs
-
-    from dcplan.plan.codec import to_json  # noqa: PLC0415 - pydantic, only for programs
-
-    data: dict[str, object] = json.loads(to_json(plan))
-    return data
-
-
-def _interrupted(operations: tuple[str, ...]) -> str:
-    count = plural(len(operations), "interrupted operation")
-    these = "this is its own" if len(operations) == 1 else "these are its own"
-    told = (
-        f"{count} will be finished first, by dcplan apply or dcplan recover "
-        f"(while another apply still runs, {these}):"
-    )
+def _open(seen: Plan | StateView) -> str:
+    """The operations that have not come to their end, and who brings them there."""
+    if seen.held_by:
+        count = plural(len(seen.interrupted), "operation")
+        told = (
+            f"{count} in flight, held by {seen.held_by}. What is told here is the state amid that: look "
+            "again once it has ended."
+        )
+    else:
+        count = plural(len(seen.interrupted), "interrupted operation")
+        told = f"{count} will be finished first, by dcplan apply or dcplan recover:"
     head = click.style(wrapped(told, WIDTH), fg="yellow")
-    return "\n".join([head, *(f"  {operation}" for operation in operations)])
+    return "\n".join([head, *(f"  {operation}" for operation in seen.interrupted)])
 
 
 def workload_text(placed: PlacedWorkload) -> str:
@@ -128,7 +112,9 @@ def left_out_text(one: LeftOut) -> str:
     title = click.style(one.workload, bold=True) + f"  left out, priority {one.priority}"
     rows = [("why", one.why)]
     if one.replicas_today:
-        rows.append(("today", f"{plural(one.replicas_today, 'replica')} of it run and are destroyed"))
+        n = one.replicas_today
+        told = f"{plural(n, 'replica')} of it {agreeing(n, 'run')} and {agreeing(n, 'are')} destroyed"
+        rows.append(("today", told))
     return "\n".join([title, *(_row(name, text) for name, text in rows)])
 
 
@@ -206,65 +192,6 @@ def _cost(placed: PlacedWorkload) -> str:
     )
 
 
-def changes_text(plan: Plan) -> str:
-    """What is made, changed and deleted; many alike become one line."""
-    if not plan.changes and not plan.state_changes and plan.mode == "destroy":
-        return "Nothing to destroy: the state holds no resources."
-    if not plan.changes and plan.partial is not None and plan.partial.left:
-        return "Nothing to change of what this plan is confined to."
-    if not plan.changes and not plan.state_changes:
-        return "Nothing to change: what runs is what is wanted."
-    groups: dict[tuple[Action, str, Reason, tuple[str, ...]], list[Change]] = defaultdict(list)
-    for change in plan.changes:
-        groups[change.action, _family(change), change.reason, change.changed].append(change)
-    lines = ["Changes", *notes_lines(plan.state_changes)]
-    for action in (Action.DELETE, Action.REPLACE, Action.UPDATE, Action.CREATE):
-        for (its, _, reason, changed), members in groups.items():
-            if its is action:
-                lines += _group_lines(action, reason, changed, members)
-    return "\n".join(lines)
-
-
-def _family(change: Change) -> str:
-    a = change.address
-    return f"{a.provider}.{a.kind}.{a.name.rstrip('0123456789')}"
-
-
-def _group_lines(
-    action: Action, reason: Reason, changed: tuple[str, ...], members: list[Change]
-) -> list[str]:
-    sign, colour = SIGNS[action]
-    why = "" if reason in {Reason.NEW, Reason.NOT_WANTED} else f"  ({reason.value}{_names(changed)})"
-    if len(members) > FOLD:
-        first, last = members[0].address, members[-1].address
-        text = f"{first} ... {last.name}  {plural(len(members), 'resource')}"
-        return [click.style(f"  {sign:>3} {text}", fg=colour) + why]
-    return [click.style(f"  {sign:>3} {m.address}", fg=colour) + _detail(m) + why for m in members]
-
-
-def _names(changed: tuple[str, ...]) -> str:
-    return f": {', '.join(changed)}" if changed and changed != ("needs",) else ""
-
-
-def _detail(change: Change) -> str:
-    shown = change.after or change.before
-    if shown is None:
-        return ""
-    if "machine" in shown.attributes and "zone" in shown.attributes:
-        return f"  {shown.attributes['machine']} in {shown.attributes['zone']}"
-    machines = shown.attributes.get("machines")
-    if isinstance(machines, list | tuple) and machines:
-        prompts = shown.attributes.get("prefill_machines")
-        beside = f", prompts on {_first(prompts)}" if isinstance(prompts, list | tuple) and prompts else ""
-        return f"  on {_first(machines)}{beside}"
-    return ""
-
-
-def _first(machines: list[JsonValue] | tuple[JsonValue, ...]) -> str:
-    more = f" and {len(machines) - 1} more" if len(machines) > 1 else ""
-    return f"{machines[0]}{more}"
-
-
 def summary_text(plan: Plan) -> str:
     """The last lines: counts, cost before and after, and how good the plan is."""
     counts = Counter(c.action for c in (*plan.state_changes, *plan.changes))
@@ -295,8 +222,8 @@ def deployment_text(view: StateView) -> str:
     state = view.state
     if not state.resources:
         if view.interrupted:
-            open_ones = _interrupted(view.interrupted)
-            return f"The state holds no resources. Next: dcplan recover\n\n{open_ones}"
+            following = "" if view.held_by else " Next: dcplan recover"
+            return f"The state holds no resources.{following}\n\n{_open(view)}"
         empty = "The state holds no resources." if state.serial else "Nothing has been applied yet."
         return f"{empty} Next: dcplan plan"
     parts = [workload_text(w) for w in workloads_of(state.deployment)]
@@ -311,5 +238,5 @@ def deployment_text(view: StateView) -> str:
         since += " That was a partial plan: dcplan plan shows what is left."
     parts.append(wrapped(f"{total}{price}{since} Serial {state.serial}.", WIDTH))
     if view.interrupted:
-        parts.append(_interrupted(view.interrupted))
+        parts.append(_open(view))
     return "\n\n".join(parts)

@@ -18,7 +18,7 @@ def ranks_text(ranks: RankMap) -> str:
     """``machines 1-4 in hall/b/r1, 5-8 in hall/b/r2: 1.2 GiB a step leave racks (...)``."""
     shown = [_part(part) for part in ranks.parts[:MOST_PARTS]]
     if len(ranks.parts) > MOST_PARTS:
-        shown.append(f"{len(ranks.parts) - MOST_PARTS} more runs")
+        shown.append(plural(len(ranks.parts) - MOST_PARTS, "more run"))
     told = f"machines {', '.join(shown)}"
     if ranks.sent_bytes is None:
         return told

@@ -12,9 +12,11 @@ from dcplan.diag import listed, plural
 from dcplan.units import format_usd_per_h
 
 if TYPE_CHECKING:
-    from dcplan.plan.types import Partial, Plan
+    from dcplan.plan.types import ForRoom, Partial, Plan
 
 WIDTH = 100
+_SHOWN = 6
+"""Addresses that are named."""
 
 
 def partial_text(plan: Plan) -> str:
@@ -24,13 +26,33 @@ def partial_text(plan: Plan) -> str:
         return ""
     count = sum(partial.left.values())
     head = click.style("Partial plan", fg="yellow", bold=True) + f" ({_named(partial)}): "
-    if not count:
-        return wrapped(head + "nothing else is wanted, so it is the whole plan.", WIDTH)
-    kinds = listed([f"{n:,} to {action}" for action, n in partial.left.items()])
-    text = f"{head}{plural(count, 'further change')} ({kinds}) left for another time."
-    if partial.unfinished and plan.mode != "destroy":
+    text = f"{head}nothing else is wanted, so it is the whole plan."
+    if count:
+        kinds = listed([f"{n:,} to {action}" for action, n in partial.left.items()])
+        text = f"{head}{plural(count, 'further change')} ({kinds}) left for another time."
+    if count and partial.unfinished and plan.mode != "destroy":
         text += f" Until then {listed(partial.unfinished)} will not run as told above."
-    return wrapped(text, WIDTH)
+    return "\n".join(
+        wrapped(one, WIDTH) for one in (text, *(_room_text(r, partial) for r in partial.for_room))
+    )
+
+
+def _room_text(one: ForRoom, partial: Partial) -> str:
+    """Why something goes that nobody named, or what may be refused because something stays."""
+    many = len(one.frees) > 1
+    why = f"{_some(one.makes)} while {_some(one.frees)} {'stay' if many else 'stays'}"
+    if partial.targets:
+        return f"{one.within} has no room for {why}, so {'these go' if many else 'that goes'}, too."
+    return (
+        click.style("No room: ", fg="yellow", bold=True)
+        + f"{one.within} is short of {one.missing:,} for {why}. What is made there will be had elsewhere, or "
+        "refused, as long as that is left: exclude it as well, or exclude less."
+    )
+
+
+def _some(addresses: tuple[str, ...]) -> str:
+    more = len(addresses) - _SHOWN
+    return listed([*addresses[:_SHOWN], f"{more:,} more"] if more > 0 else list(addresses))
 
 
 def partial_cost(plan: Plan) -> str:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dcplan.state.types import State
 
 
-def as_data(state: State) -> dict[str, object]:
-    """What a state file holds; before the first apply the same without a lineage."""
-    if not state.lineage:
-        return {
-            "version": state.version,
-            "lineage": None,
-            "serial": state.serial,
-            "resources": [],
-            "deployment": {},
-        }
-    from dcplan.state.codec import to_json  # noqa: PLC0415 - pydantic, which text output does without
+def members(state: State) -> Iterator[tuple[str, object]]:
+    """What a state file holds, by name, resources one by one; before the first apply without a lineage."""
+    if state.lineage:
+        from dcplan.state.codec import fields_of  # noqa: PLC0415 - pydantic, which text output does without
 
-    data: dict[str, object] = json.loads(to_json(state))
-    return data
+        yield from fields_of(state)
+        return
+    yield from (("version", state.version), ("lineage", None), ("serial", state.serial))
+    yield from (("resources", []), ("deployment", {}))

@@ -32,6 +32,7 @@ DOING = {Action.CREATE: "creating", Action.UPDATE: "updating", Action.DELETE: "d
 DID = {
     Action.CREATE: "created",
     Action.UPDATE: "updated",
+    Action.REPLACE: "replaced",
     Action.DELETE: "deleted",
     Action.MOVE: "moved",
     Action.FORGET: "forgotten",

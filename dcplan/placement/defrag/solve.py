@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
-from dcplan.diag import Diagnostic, Result, error, plural, warning
+from dcplan.diag import Diagnostic, Result, agreeing, error, plural, warning
 from dcplan.placement.cpsat import Effort, Status
 from dcplan.placement.defrag.aggregate import Counted, count_moves, relaxed
 from dcplan.placement.defrag.bound import cheapest, fewest
@@ -59,9 +59,10 @@ def defragment(
     told = warning(
         "fewer-slices",
         "Fewer slices are freed than asked for",
-        f"{plural(goal.slices, 'slice')} take {plural(len(best.plan.moves), 'move')}, and -max-moves allows "
-        f"{goal.max_moves:,}, after which {plural(len(fewer.slices), 'slice')} can be free. Allow more "
-        "moves, or ask for fewer or smaller slices.",
+        f"{plural(goal.slices, 'slice')} {agreeing(goal.slices, 'take')} "
+        f"{plural(len(best.plan.moves), 'move')}, and -max-moves allows {goal.max_moves:,}, after which "
+        f"{plural(len(fewer.slices), 'slice')} can be free. Allow more moves, or ask for fewer "
+        "or smaller slices.",
     )
     return Result(replace(fewer, asked=goal.slices), (told, *_of_note(fewer)))
 
@@ -222,9 +223,10 @@ def _too_many(standing: Standing, goal: Goal, most: int) -> Diagnostic:
     return error(
         "no-such-slices",
         "The machines cannot give so many slices",
-        f"Even without any job {plural(named, 'domain')} give {most:,} slices of {size} "
-        f"within one domain, and {goal.slices:,} are asked for. Ask for fewer or smaller ones; if racks are "
-        "larger than that, see that the inventory tells the rack of each machine.",
+        f"Even without any job {plural(named, 'domain')} can give {plural(most, 'slice')} of "
+        f"{size} within one domain, and {goal.slices:,} {agreeing(goal.slices, 'are')} asked for. "
+        "Ask for fewer or smaller ones; if racks are larger than that, see that the inventory tells the "
+        "rack of each machine.",
     )
 
 
@@ -236,16 +238,17 @@ def _not_free(work: _Work, goal: Goal, tried: _Try) -> Diagnostic:
         return error(
             "moves-in-a-circle",
             "Jobs wait for each other's places",
-            f"There is a way to free {goal.slices:,} slices, but no order of moves was found: "
+            f"There is a way to free {plural(goal.slices, 'slice')}, but no order of moves was found: "
             f'"{tried.stuck[0]}" and {plural(len(tried.stuck) - 1, "more job")} wait for each other, and '
-            f"there is no room to put one of them aside. {possible:,} slices can be freed; or stop one of "
-            "these jobs.",
+            f"there is no room to put one of them aside. {plural(possible, 'slice')} can be freed; "
+            "or stop one of these jobs.",
         )
     proof = "is proven to be impossible" if tried.impossible else "was not found to be possible"
     return error(
         "not-enough-room",
         "There is not enough room to free so many slices",
         f"To free {plural(goal.slices, 'slice')} {proof}: what runs on the machines finds no place "
-        f"elsewhere. {possible:,} slices can be freed with moves, {work.before:,} are free today. Ask for "
+        f"elsewhere. {plural(possible, 'slice')} can be freed with moves, {work.before:,} "
+        f"{agreeing(work.before, 'are')} free today. Ask for "
         "fewer or smaller ones, or stop some jobs.",
     )

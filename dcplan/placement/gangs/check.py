@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from dcplan.diag import Diagnostic, did_you_mean, error, listed
+from dcplan.diag import Diagnostic, did_you_mean, error, listed, plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -165,15 +165,16 @@ def _devices(fabric: Fabric, gangs: Sequence[Gang], *, shared: bool) -> Iterator
             yield error(
                 "gangs-shared-nodes",
                 "A gang with parts of machines",
-                f"{gang.name} takes {devices} devices of each machine. Gangs that exchange bytes over the "
-                "fabric are seated on whole machines; leave the devices out, or place it as a fleet.",
+                f"{gang.name} takes {plural(devices, 'device')} of each machine. Gangs that exchange bytes "
+                "over the fabric are seated on whole machines; leave the devices out, or place it as a "
+                "fleet.",
                 path=gang.origin,
             )
         elif not 0 < devices < fabric.devices_per_node:
             yield error(
                 "gangs-bad-devices",
                 "No machine has so many devices",
-                f"{gang.name} takes {devices} devices of each machine, and machines have "
+                f"{gang.name} takes {plural(devices, 'device')} of each machine, and machines have "
                 f"{fabric.devices_per_node}.",
                 path=gang.origin,
             )
@@ -196,8 +197,8 @@ def _rules(fabric: Fabric, gang: Gang) -> Iterator[Diagnostic]:
         yield error(
             "gangs-bad-spread",
             "A gang cannot be spread like this",
-            f"{gang.name} has {gang.nodes} nodes and must lie in at least {spread.at_least} of {domains} "
-            f"domains of the level {spread.level}"
+            f"{gang.name} has {plural(gang.nodes, 'node')} and must lie in at least {spread.at_least} of "
+            f"{domains} domains of the level {spread.level}"
             + (f", but all of it in one {gang.required}." if inside else "."),
             path=gang.origin,
         )
@@ -242,6 +243,6 @@ def _quotas(fabric: Fabric, gangs: Sequence[Gang], quotas: Sequence[Quota]) -> I
             yield error(
                 "gangs-quota-below-today",
                 "A quota is below what runs today",
-                f"The quota {quota.name} allows {quota.devices} devices, but {runs} are in use by its gangs. "
-                "Raise it, or take a gang out.",
+                f"The quota {quota.name} allows {plural(quota.devices, 'device')}, but {runs} are in use "
+                "by its gangs. Raise it, or take a gang out.",
             )

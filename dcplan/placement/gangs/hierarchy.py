@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dcplan.diag import Result, has_errors, warning
+from dcplan.diag import Result, has_errors, plural, warning
 from dcplan.placement.gangs.check import check
 from dcplan.placement.gangs.floor import Floor, tightly
 from dcplan.placement.gangs.order import groups_in_order
@@ -83,7 +83,7 @@ def _within_quotas(
     for gang in sorted(gangs, key=lambda g: (not g.today, -g.priority)):
         need = gang.nodes * (gang.devices or fabric.devices_per_node)
         if gang.quota is not None and left[gang.quota] < need:
-            why = f"it needs {need} devices, and its quota {gang.quota} has {left[gang.quota]} left"
+            why = f"it needs {plural(need, 'device')}, and its quota {gang.quota} has {left[gang.quota]} left"
             refused.append(Refused(gang=gang.name, why=why))
             continue
         if gang.quota is not None:

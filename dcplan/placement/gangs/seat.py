@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dcplan.diag import Diagnostic, Result, has_errors, warning
+from dcplan.diag import Diagnostic, Result, has_errors, plural, warning
 from dcplan.placement.gangs.admit import refused
 from dcplan.placement.gangs.best_fit import one_by_one, place_one
 from dcplan.placement.gangs.check import check
@@ -118,7 +118,7 @@ class _Hall:
             return f"{gone[0]} is no longer in the fabric"
         nodes = np.array([self.tree.index[name] for name in gang.today])
         if len(set(gang.today)) != gang.nodes or len(nodes) != gang.nodes:
-            return f"it sits on {len(set(gang.today))} nodes and needs {gang.nodes}"
+            return f"it sits on {plural(len(set(gang.today)), 'node')} and needs {gang.nodes}"
         if not self.free[nodes].all():
             return f"{self.tree.names[nodes[~self.free[nodes]][0]]} is taken"
         sitting = {name: at for name, at in self.seated.items() if name in self.kept}
@@ -238,14 +238,16 @@ class _Hall:
         left = self._quota_left()
         if gang.quota is not None and left[gang.quota] < gang.nodes:
             return (
-                f"it needs {gang.nodes} nodes, and its quota {gang.quota} has {max(left[gang.quota], 0)} left"
+                f"it needs {plural(gang.nodes, 'node')}, and its quota {gang.quota} has "
+                f"{max(left[gang.quota], 0)} left"
             )
         mask = usable(self.tree, gang, self.free, self.seated, self.named())
         if gang.required is not None:
             most = int(self.tree.free_in(self.tree.level(gang.required), mask).max())
             kind = gang.required
-            return f"it needs {gang.nodes} nodes in one {kind}, and no {kind} has more than {most} left"
-        return f"it needs {gang.nodes} nodes, and its rules and other gangs leave {int(mask.sum())}"
+            nodes = plural(gang.nodes, "node")
+            return f"it needs {nodes} in one {kind}, and no {kind} has more than {most} left"
+        return f"it needs {plural(gang.nodes, 'node')}, and its rules and other gangs leave {int(mask.sum())}"
 
     def seats(self) -> Seats:
         """What is to be told."""

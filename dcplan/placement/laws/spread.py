@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dcplan.diag import plural
+from dcplan.diag import agreeing, plural
 from dcplan.placement.domains import DOMAIN_OF
 from dcplan.placement.model import Rule
 from dcplan.placement.scale import part_each
@@ -36,8 +36,7 @@ def spread(b: Builder) -> None:
 
 def on_offer(domains: Sequence[Domain], over: str) -> str:
     """How many zones or regions a workload could use."""
-    are = "is" if len(domains) == 1 else "are"
-    return f"{plural(len(domains), over)} {are} on offer to it"
+    return f"{plural(len(domains), over)} {agreeing(len(domains), 'are')} on offer to it"
 
 
 def _spread_one(b: Builder, w: Workload, s: SpreadRule) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from dcplan.catalog.types import Machine, Offering, Purchase
 from dcplan.diag import Result
-from dcplan.provider.errors import AlreadyGone, Cancelled, ProviderError
+from dcplan.provider.errors import AlreadyGone, Cancelled, Denied, ProviderError
 from dcplan.provider.local import calls, faults, nodes, objects
 from dcplan.provider.local.allocate import Rack
 from dcplan.provider.local.faults import Call, Fault, FaultKind, Target
@@ -140,6 +140,7 @@ class LocalProvider:
         """Make, change or delete one object; returns when it stands in the world file."""
         self._sleep(self.behaviour.latency_s)
         self._realise()
+        self._may_act()
         answer = self.world.write(lambda db: calls.begin(db, self._rules, request, self._clock()))
         if isinstance(answer, ProviderError):
             raise answer
@@ -198,9 +199,16 @@ class LocalProvider:
         """Put another owner tag and name on an object, or take the tag away."""
         self._sleep(self.behaviour.latency_s)
         self._realise()
+        self._may_act()
         problem = self.world.write(lambda db: calls.set_owner(db, request, self._clock()))
         if problem is not None:
             raise problem
+
+    def _may_act(self) -> None:
+        """Denied where the world may only be looked at."""
+        if self.world.only_looks:
+            msg = f"The simulated data centre may not be changed: {self.world.path} is read-only here."
+            raise Denied(msg)
 
     def _found(self, things: Iterable[Thing]) -> tuple[Found, ...]:
         """Rows as the core knows them."""

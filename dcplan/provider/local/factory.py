@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dcplan.config import load_typed, validate_settings
@@ -27,11 +28,30 @@ SETTINGS_PATH: ConfigPath = ("providers", NAME)
 """Where the settings stand in the document."""
 
 
-def provider(settings: Mapping[str, object], root: Path) -> Result[Provider]:
-    """The local data centre of these settings; paths in them start from ``root``.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalFactory:
+    """Makes local data centres."""
 
-    Reads the inventory; makes and opens nothing.
-    """
+    work_folder: Path | None = None
+    """Where a simulated data centre is kept whose settings do not say it; None: ``.dcplan`` of the root."""
+
+    def in_work_folder(self, folder: Path) -> LocalFactory:
+        """The same with another work folder: see ``KeepsFiles``."""
+        return replace(self, work_folder=folder)
+
+    def __call__(self, settings: Mapping[str, object], root: Path) -> Result[Provider]:
+        """The local data centre of these settings; paths in them start from ``root``.
+
+        Reads the inventory; makes and opens nothing.
+        """
+        return _made(settings, root, self.work_folder or root / ".dcplan")
+
+
+provider = LocalFactory()
+"""What the entry point names."""
+
+
+def _made(settings: Mapping[str, object], root: Path, work_folder: Path) -> Result[Provider]:
     checked = validate_settings(settings, LocalSettings, SETTINGS_PATH)
     if checked.value is None or not checked.ok:
         return Result(None, checked.diagnostics)
@@ -41,7 +61,8 @@ def provider(settings: Mapping[str, object], root: Path) -> Result[Provider]:
     if read.value is None or not read.ok:
         return Result(None, diagnostics)
     inventory = read.value
-    world = LocalWorld(root / (wanted.world or f".dcplan/local/{inventory.name}.sqlite"))
+    usual = work_folder / "local" / f"{inventory.name}.sqlite"
+    world = LocalWorld(usual if wanted.world is None else root / wanted.world)
     behaviour = Behaviour(
         latency_s=wanted.latency,
         ready_after_s=wanted.ready_after,

@@ -59,7 +59,7 @@ class LocalSettings(Strict):
     """Path to the inventory, from the document's folder."""
     world: str | None = None
     """Path to the file that holds the simulated data centre, from the document's folder;
-    default ``.dcplan/local/<name of the data centre>.sqlite``."""
+    default ``local/<name of the data centre>.sqlite`` in the work folder, ``.dcplan``."""
     latency: Duration = 0.0
     """Of each call."""
     ready_after: Duration = 0.0

@@ -15,6 +15,8 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from dcplan.disk.private import make_folder
+from dcplan.disk.read_only import in_memory, may_write
 from dcplan.provider.errors import Ambiguous, Invalid, ProviderError, TransientError
 from dcplan.provider.local import faults
 
@@ -86,7 +88,8 @@ INSERT OR IGNORE INTO meta VALUES ('version', '1');
 class LocalWorld:
     """One world file.  Safe for threads and processes; opened when first used.
 
-    ``path`` is created, readable by its owner only, where it is missing.
+    ``path`` is created, readable by its owner only, where it is missing.  Where this
+    process may not write, what is there now is looked at in memory, and no call gets through.
     """
 
     def __init__(self, path: Path) -> None:
@@ -97,6 +100,11 @@ class LocalWorld:
         self._read_lock = threading.Lock()
         self._writer: _Handle | None = None
         self._reader: _Handle | None = None
+
+    @property
+    def only_looks(self) -> bool:
+        """Whether the file is there and may not be written: what is written is forgotten then."""
+        return self.path.exists() and not may_write(self.path)
 
     def inject(self, fault: Fault) -> None:
         """Make ``fault`` happen from now on."""
@@ -124,6 +132,8 @@ class LocalWorld:
 
     def read(self, look: Callable[[sqlite3.Connection], T]) -> T:
         """What ``look`` finds in the last durable world."""
+        if self.only_looks:
+            return self.write(look)  # In the one copy, where faults that struck have left their traces.
         with self._read_lock, _translated():
             self._reader = self._handle(self._reader)
             return look(self._reader.db)
@@ -229,19 +239,28 @@ def _finish(db: sqlite3.Connection) -> None:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    """A connection to the world, made if it is missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """A connection to the world, made if it is missing; to a copy in memory where it may only be read."""
+    db = in_memory(path) if path.exists() and not may_write(path) else _on_disk(path)
+    try:
+        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'free_in_block'").fetchone():
+            # One transaction: another process sees no tables or all of them.  A world of before this
+            # index gets it here, and keeps what stands in it.
+            db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+        _check_version(db)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _on_disk(path: Path) -> sqlite3.Connection:
+    make_folder(path.parent)
     # SQLite would make the file readable for everybody; its side files copy the mode.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000)
     try:
         _enter_wal(db)
         db.execute("PRAGMA synchronous = FULL")
-        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'free_in_block'").fetchone():
-            # One transaction: another process sees no tables or all of them.  A world of before this
-            # index gets it here, and keeps what stands in it.
-            db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
-        _check_version(db)
     except BaseException:
         db.close()
         raise

@@ -107,6 +107,15 @@ def test_a_definite_error_skips_dependants_and_lets_the_rest_go_on(bench: Bench)
     assert bench.store.open_operations() == ()
 
 
+def test_a_failure_is_told_before_what_is_skipped_because_of_it(bench: Bench) -> None:
+    """Of a chain, and where the call is not even sent: first why, then what follows from it."""
+    bench.world.script["begin", "a"] = [CapacityUnavailable("None free in zone-a.")]
+    bench.run(create(A), create(B), create(C))
+
+    told = [type(e).__name__ for e in bench.events if isinstance(e, Failed | Skipped)]
+    assert told == ["Failed", "Skipped"]
+
+
 def test_a_throttled_call_is_sent_again_after_what_was_asked_for(bench: Bench) -> None:
     """Same call, same token, not before retry_after_s."""
     bench.world.script["begin", "a"] = [Throttled("Slow down.", retry_after_s=7.0)] * 2

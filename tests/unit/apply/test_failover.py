@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from apply_bench import Bench, a_resource, change, create
-from dcplan.apply import ApplyOptions, CapacityAttempt, Failover, Skipped, Status
+from dcplan.apply import ApplyOptions, CapacityAttempt, Failed, Failover, Skipped, Status
 from dcplan.plan.fallbacks import Alternative, Fallback, Share, Unit
 from dcplan.plan.sold_out import remembered
 from dcplan.provider.errors import CapacityUnavailable, Denied, QuotaExceeded
@@ -207,7 +207,9 @@ def test_a_gang_that_finds_no_pool_is_let_go(bench: Bench, parallelism: int) -> 
         "c": Status.SKIPPED,
         "job": Status.SKIPPED,
     }
-    assert {e.because for e in bench.events if isinstance(e, Skipped)} == {B.address}
+    told = [e for e in bench.events if isinstance(e, Failed | Skipped)]
+    assert {e.because for e in told if isinstance(e, Skipped)} == {B.address}
+    assert isinstance(told[0], Failed)
     assert bench.store.open_operations() == ()
 
 

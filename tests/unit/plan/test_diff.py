@@ -151,3 +151,39 @@ def test_what_gives_way_is_told_apart_from_what_nobody_wants() -> None:
         "own": Reason.PREEMPTED,
         "old-0": Reason.NOT_WANTED,
     }
+
+
+def test_what_forces_a_replacement_is_named() -> None:
+    """Of two attributes that differ the one that cannot be changed in place, also on new ground."""
+    wanted = ResourceGraph.of(
+        [a_machine(size=4, colour="blue"), replace(a_replica(), attributes={"size": 2})]
+    )
+
+    machine, replica = diff(prior(a_machine(), a_replica()), wanted, KINDS).changes
+
+    assert (machine.changed, machine.forced_by) == (("colour", "size"), ("size",))
+    assert (replica.changed, replica.forced_by) == (("size",), ("size",))
+
+
+def test_what_follows_its_ground_keeps_what_else_changes() -> None:
+    """An update that becomes a replacement still names its attributes."""
+    old = replace(a_replica(), attributes={"size": 1, "colour": "red"})
+    wanted = ResourceGraph.of([a_machine(size=4), replace(old, attributes={"size": 1, "colour": "blue"})])
+
+    _, replica = diff(prior(a_machine(), old), wanted, KINDS).changes
+
+    assert (replica.action, replica.reason) == (Action.REPLACE, Reason.GROUND)
+    assert replica.changed == ("colour", "needs")
+
+
+def test_drift_keeps_what_the_provider_has() -> None:
+    """The value that is there is in the change, as the state does not have it; one as recorded is not."""
+    there = {at("machine", "m"): found(a_machine(), colour="green")}
+
+    (change,) = diff(prior(a_machine()), ResourceGraph.of([a_machine()]), KINDS, there).changes
+
+    assert (change.reason, change.changed, change.drifted) == (
+        Reason.DRIFTED,
+        ("colour",),
+        {"colour": "green"},
+    )

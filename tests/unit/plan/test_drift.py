@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dcplan.plan.diff import diff
-from dcplan.plan.drift import Ignore, drift_of
+from dcplan.plan.drift import Ignore, drift_of, idle
 from dcplan.provider.types import Found
 from dcplan.resources import Action, Address, JsonValue, Reason, Resource, ResourceGraph
 
@@ -87,3 +87,41 @@ def test_ground_that_the_state_has_lost_takes_along_what_stood_on_it() -> None:
 
     assert changes[A].action is Action.CREATE
     assert (changes[B].action, changes[B].reason) == (Action.REPLACE, Reason.GROUND)
+
+
+def test_one_value_in_an_attribute_can_be_ignored() -> None:
+    """A path hides what it leads to, also when it is new or gone; the rest of the attribute is told."""
+    prior = {A: row(A, settings={"slots": 8, "port": 1})}
+    rule = (Ignore.parse("machine.settings.slots"),)
+    both, gone = seen(A, settings={"slots": 9, "port": 2}), seen(A, settings={"port": 1})
+    (drift,) = drift_of(prior, {A: both}, rule)
+
+    assert drift.after is not None
+    assert drift.after.attributes == {"settings": {"slots": 8, "port": 2}}
+    assert drift_of(prior, {A: gone}, rule) == ()
+    assert (
+        drift_of({A: row(A, settings={"port": 1})}, {A: seen(A, settings={"port": 1, "slots": 9})}, rule)
+        == ()
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "hint"),
+    [
+        ("machne.size", 'Did you mean "machine"?'),
+        ("machine.sise", 'Did you mean "size"?'),
+        ("local.machine.a-0.sise", 'Did you mean "size"?'),
+    ],
+)
+def test_a_rule_that_can_hide_nothing_says_why(rule: str, hint: str) -> None:
+    """A kind or an attribute that is mistyped is told, with what was probably meant."""
+    why = idle(Ignore.parse(rule), {A: row(A, size=1)}, {("local", "machine")})
+
+    assert why is not None
+    assert hint in why
+
+
+@pytest.mark.parametrize("rule", ["machine.size", "*.*", "*.ip", "local.machine.b-9.size", "machine.size.x"])
+def test_a_rule_that_may_hide_something_is_not_told(rule: str) -> None:
+    """What it is about is there, or may come."""
+    assert idle(Ignore.parse(rule), {A: row(A, size=1)}, {("local", "machine")}) is None

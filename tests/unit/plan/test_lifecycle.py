@@ -9,8 +9,18 @@ from dcplan.config.lifecycle_spec import LifecycleSpec
 from dcplan.placement.purchase_types import QuotaRule
 from dcplan.placement.types import Pool
 from dcplan.plan.diff import diff
-from dcplan.plan.lifecycle import Compared, ignoring, notes_of_rules, protected, ruled, unknown_ignored
+from dcplan.plan.drift import drift_of
+from dcplan.plan.lifecycle import (
+    Compared,
+    drift_ignored,
+    ignoring,
+    notes_of_rules,
+    protected,
+    ruled,
+    unknown_ignored,
+)
 from dcplan.plan.succession import Room, overlaps_of, succession
+from dcplan.plan.types import Drift
 from dcplan.provider.types import Found, Idempotency, Kind
 from dcplan.resources import Action, Address, Change, JsonValue, Reason, Resource, ResourceGraph
 
@@ -137,6 +147,54 @@ def test_what_is_ignored_is_neither_drift_nor_a_change() -> None:
     assert changed(rules(ignore_changes=["settings.max_sequences"]), drifted, replica(0)) == []
     assert changed(rules(ignore_changes="all"), drifted, replica(0)) == []
     assert changed(rules(ignore_changes=["settings"]), same, replica(0, max_sequences=16)) == []
+
+
+def drifts(rule: Mapping[str, LifecycleSpec], **live: JsonValue) -> tuple[list[Drift], list[Drift]]:
+    """Drift of replica 0 that asks for a change, and what is ignored, when the provider has this of it."""
+    before = state(machine(), replica(0))
+    address = replica(0).address
+    found = Found(
+        object_id=address.name,
+        address=address,
+        ready=True,
+        attributes={**before[address].attributes, **live},
+        outputs={},
+    )
+    asking, left = drift_ignored(drift_of(before, {address: found}), before, rule)
+    return list(asking), list(left)
+
+
+def test_drift_that_no_plan_would_change_is_told_apart() -> None:
+    """Of one attribute only what is ignored; where things run always asks for a change."""
+    live: dict[str, JsonValue] = {"settings": {"choice": "d", "max_sequences": 99}}
+    everything = drifts(rules(ignore_changes="all"), **live, devices=[7])
+    (asking,), (left,) = drifts(rules(ignore_changes=["settings.max_sequences"]), **live)
+    none = drifts(rules(ignore_changes="all"), settings={"choice": "c", "max_sequences": 99})
+
+    assert [d.attributes for d in everything[0]] == [("devices", "settings")]
+    assert asking.after is not None
+    assert left.after is not None
+    assert asking.after.attributes["settings"] == {"choice": "d", "max_sequences": 8}
+    assert left.after.attributes["settings"] == {"choice": "c", "max_sequences": 99}
+    assert (none[0], len(none[1])) == ([], 1)
+    assert drifts(rules(), **live)[1] == []
+    assert drifts({}, **live)[1] == []
+
+
+def test_what_is_gone_or_not_ready_is_drift_whatever_is_ignored() -> None:
+    """A rule is about attributes."""
+    before = state(replica(0))
+    address = replica(0).address
+    attributes = {**before[address].attributes, "settings": {"choice": "c", "max_sequences": 99}}
+    unready = Found(object_id=address.name, address=address, ready=False, attributes=attributes, outputs={})
+    everything = rules(ignore_changes="all")
+    asking, left = drift_ignored(drift_of(before, {address: unready}), before, everything)
+    gone, none = drift_ignored(drift_of(before, {address: None}), before, everything)
+
+    assert [(d.ready, d.attributes) for d in asking] == [(False, ())]
+    assert [(d.ready, d.attributes) for d in left] == [(True, ("settings",))]
+    assert [d.after for d in gone] == [None]
+    assert none == ()
 
 
 def test_decisions_are_changed_whatever_is_ignored() -> None:

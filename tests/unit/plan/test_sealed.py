@@ -8,6 +8,7 @@ import random
 import pytest
 
 from dcplan.plan import sealed as module
+from dcplan.plan.key_services import FreshKey
 from dcplan.plan.sealed import ROUNDS, Sealer, Unsealable, is_sealed
 
 NEW, OLD = "a passphrase that is long", "the passphrase of before"
@@ -87,7 +88,18 @@ def test_no_altered_file_is_opened(sealer: Sealer, sealed: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("version", 2), ("rounds", 999), ("rounds", 10**9), ("salt", "?"), ("key", 5), ("nonce", "AAAA")],
+    [
+        ("version", 2),
+        ("version", 1.0),
+        ("rounds", 999),
+        ("rounds", 10**9),
+        ("rounds", float("inf")),
+        ("rounds", "1000"),
+        ("salt", "?"),
+        ("salt", ""),
+        ("key", 5),
+        ("nonce", "AAAA"),
+    ],
 )
 def test_figures_that_no_dcplan_writes_are_refused_at_once(
     sealer: Sealer, sealed: bytes, name: str, value: object
@@ -97,3 +109,67 @@ def test_figures_that_no_dcplan_writes_are_refused_at_once(
     line = json.dumps({**json.loads(head), name: value}, separators=(",", ":")).encode()
     with pytest.raises(Unsealable):
         sealer.open(line + b"\n" + body, b"plan")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"dcplan":"sealed","version":' + b"[" * 7000,
+        b'{"dcplan":"sealed","version":"\\u001b[2J"}',
+        b'{"dcplan":"sealed","version":' + b"9" * 5000 + b"}",
+    ],
+)
+def test_a_first_line_that_is_made_to_harm_does_none(sealer: Sealer, line: bytes) -> None:
+    """It is refused with a sentence that shows nothing of it."""
+    with pytest.raises(Unsealable) as refused:
+        sealer.open(line + b"\nx", b"plan")
+
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 100
+
+
+def test_a_passphrase_of_any_bytes_is_a_key() -> None:
+    """An environment may hold bytes that are no text, which Python gives as lone surrogates."""
+    strange = b"sixteen bytes \xff\xfe".decode(errors="surrogateescape")
+    sealed = Sealer(passphrase=strange, rounds=FEW).seal(CONTENT, b"plan")
+
+    assert Sealer(passphrase=strange, rounds=FEW).open(sealed, b"plan") == CONTENT
+
+
+def test_only_files_of_its_own_key_say_which_salt_is_used() -> None:
+    """Whoever knows the passphrase of before cannot choose the salt of the new one."""
+    old = Sealer(passphrase=OLD, rounds=FEW).seal(CONTENT, b"plan")
+    both = Sealer(passphrase=NEW, old_passphrase=OLD, rounds=FEW)
+    both.open(old, b"plan")
+    salts = [json.loads(s.partition(b"\n")[0])["salt"] for s in (old, both.seal(CONTENT, b"plan"))]
+
+    assert salts[0] != salts[1]
+
+
+def test_no_two_seals_share_a_nonce(sealer: Sealer) -> None:
+    """Each has a key, and a nonce, that no other has; nothing of the key is shown by a sealer."""
+    heads = [json.loads(sealer.seal(CONTENT, b"plan").partition(b"\n")[0]) for _ in range(200)]
+
+    for name in ("nonce", "key", "key_nonce"):
+        assert len({head[name] for head in heads}) == len(heads)
+    assert NEW not in repr(sealer)
+
+
+class ShortKeys:
+    """A service whose keys are too short for AES-256."""
+
+    kind, key_id = "aws_kms", "a-key"
+
+    def fresh(self) -> FreshKey:
+        """Sixteen bytes are a key for AES-128."""
+        return FreshKey(key=b"k" * 16, wrapped=b"w")
+
+    def unwrap(self, wrapped: bytes) -> bytes:
+        """The same."""
+        return b"k" * 16
+
+
+def test_a_weaker_key_of_a_service_is_refused() -> None:
+    """Nothing is sealed with less than was promised."""
+    with pytest.raises(Unsealable, match="not of 32 bytes"):
+        Sealer(service=ShortKeys()).seal(CONTENT, b"plan")

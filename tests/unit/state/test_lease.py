@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 
 import pytest
 
 from blobs_for_tests import FaultyBlobs, MemoryBlobs
-from dcplan.state import Fenced
+from dcplan.state import Fenced, StateDamaged
 from dcplan.state.lease import Standing, from_body
 from dcplan.state.log import LogLease, LogStore, Manner, open_log
 from dcplan.state.patience import Times
@@ -40,6 +41,28 @@ def test_renewing_puts_the_end_off() -> None:
     assert lease.standing is Standing.FIRM
     assert note.expires_at_s == clock.now_s + 26
     assert note.beat == 1
+
+
+def test_a_holder_whose_clock_is_set_back_keeps_its_lease() -> None:
+    """Renewed by a clock that was put an hour back, it is not over for those whose clocks are right."""
+    right, own = FakeClock(), FakeClock()
+    times = Times(clock=lambda: own.now_s, steady=lambda: right.now_s, sleep=right.sleep)
+    server = MemoryBlobs()
+    store = open_log(server, create=True, manner=Manner(times=times, beat=False)).unwrap()
+    lease = store.lock(INFO).unwrap()
+    other = open_log(server, create=False, manner=Manner(times=right.times(), beat=False)).unwrap()
+    assert isinstance(lease, LogLease)
+    own.now_s -= 3600
+    for _ in range(20):
+        own.now_s += 15
+        right.now_s += 15
+        lease.keeper.renew()
+    at_work = other.lock(INFO)
+    right.now_s += 70
+    after = other.lock(INFO)
+
+    assert [d.code for d in at_work.diagnostics] == ["state-locked"]
+    assert after.value is not None
 
 
 def test_an_unrenewed_lease_wavers_and_is_lost() -> None:
@@ -183,3 +206,51 @@ def test_a_process_that_slept_past_its_lease_writes_nothing() -> None:
         store.record({HOST: resource()})
 
     assert len(network.inner.puts) == before  # type: ignore[attr-defined] - as above
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"expires_at_s": "soon"},
+        {"expires_at_s": 1e300},
+        {"expires_at_s": float("nan")},
+        {"epoch": 1.5},
+        {"epoch": True},
+        {"epoch": -1},
+        {"holder": 5},
+        {"holder": {"pid": 1}},
+        {"more": 1},
+    ],
+)
+def test_a_lease_that_no_dcplan_wrote_is_told(wrong: dict[str, object]) -> None:
+    """Whatever stands in it, the answer is a diagnostic that says the way out."""
+    clock = FakeClock()
+    store, _, network = _held(clock)
+    blob = network.get("lease.json")
+    assert blob is not None
+    body = json.dumps({**json.loads(blob.body), **wrong}).encode()
+    network.put("lease.json", body, expected=blob.version)
+    other = open_log(network, create=False, manner=Manner(times=clock.times(), beat=False)).unwrap()
+    (said,) = other.lock(INFO).diagnostics
+
+    assert said.code == "state-damaged"
+    assert "force-unlock" in said.detail
+    assert other.holder() is None
+    with pytest.raises(StateDamaged):
+        from_body(b"[" * 100_000, "here")
+    store.close()
+
+
+def test_a_holder_cannot_write_to_others_terminals() -> None:
+    """Of what a lease says of its holder, control characters are shown as question marks."""
+    clock = FakeClock()
+    _, _, network = _held(clock)
+    other = open_log(network, create=False, manner=Manner(times=clock.times(), beat=False)).unwrap()
+    blob = network.get("lease.json")
+    assert blob is not None
+    note = json.loads(blob.body)
+    note["holder"]["who"] = "\x1b[2Jann@desk"
+    network.put("lease.json", json.dumps(note).encode(), expected=blob.version)
+    (said,) = other.lock(INFO).diagnostics
+
+    assert said.detail.startswith("?[2Jann@desk (process 42")

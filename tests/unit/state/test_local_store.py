@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from dcplan.state import (
     Tries,
     open_store,
 )
+from dcplan.state.errors import StateReplaced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -314,3 +316,19 @@ def test_a_full_disk_is_an_error_of_the_state(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="full"):
         store.record(many)
     assert store.read().serial == 0
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_nobody_writes_to_a_state_that_was_removed(tmp_path: Path, anew: bool) -> None:
+    """Whoever waits for the lock of a workspace that is deleted, and maybe made anew, writes nothing."""
+    holder, waits = _locked(tmp_path), _store(tmp_path)
+    shutil.rmtree(waits.path.parent)
+    with pytest.raises(StateReplaced):
+        holder.record({_HOST: _resource()})
+    holder.close()
+    if anew:
+        _store(tmp_path)
+    told = waits.lock(_INFO)
+
+    assert [d.code for d in told.diagnostics] == ["state-replaced"]
+    assert waits.read().resources == {}

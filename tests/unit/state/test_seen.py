@@ -81,3 +81,38 @@ def test_no_number_goes_back(field: str) -> None:
 
     assert field in str(now.behind(then))
     assert then.behind(then) is None
+
+
+def test_a_slow_reader_does_not_forget_what_another_saw(tmp_path: Path) -> None:
+    """A command that opened the state long ago ends after an apply, and notes nothing older."""
+    server, seen = MemoryBlobs(), Seen(tmp_path / "seen.json")
+    _written(server, seen)
+    slow = open_log(server, create=False, manner=Manner(seen=seen)).unwrap()
+    _written(server, seen, NET)
+    after = seen.position
+    slow.close()
+
+    assert seen.position == after
+
+
+def test_what_a_killed_process_wrote_was_seen(tmp_path: Path) -> None:
+    """Each write is noted at once, since a process that is killed notes nothing at its end."""
+    server, seen = MemoryBlobs(), Seen(tmp_path / "seen.json")
+    store = open_log(server, create=True, manner=Manner(seen=seen, beat=False)).unwrap()
+    store.lock(INFO).unwrap()
+    store.record({HOST: resource()})
+
+    assert seen.position == store.position
+
+
+def test_a_state_that_goes_back_between_two_looks_is_refused() -> None:
+    """Also where nothing is remembered: a process knows what it opened when it takes the lock."""
+    server = MemoryBlobs()
+    open_log(server, create=True).unwrap().close()
+    before: dict[str, Blob] = dict(server.kept)
+    store = open_log(server, create=False, manner=Manner(beat=False)).unwrap()
+    with store.lock(INFO).unwrap():
+        store.record({HOST: resource()})
+    server.kept = dict(before)
+
+    assert [d.code for d in store.lock(INFO).diagnostics] == ["state-went-back"]

@@ -51,9 +51,9 @@ def test_every_table_of_the_layout_is_in_the_snapshot() -> None:
 @pytest.mark.parametrize("kind", typing.get_args(Record))
 def test_every_record_comes_back_from_the_log(kind: type) -> None:
     """Each kind of record is the same after it was an entry's JSON."""
-    entry = Entry(slot=3, epoch=2, nonce="n", at_s=1.5, records=(RECORDS[kind],))
+    entry = Entry(slot=3, lineage="l", epoch=2, nonce="n", at_s=1.5, records=(RECORDS[kind],))
 
-    assert from_content(to_content(entry)) == entry
+    assert from_content(to_content(entry), "l") == entry
 
 
 @pytest.mark.parametrize(

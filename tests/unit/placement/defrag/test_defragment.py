@@ -179,4 +179,4 @@ def test_more_than_the_machines_give_is_refused(slices: int, nodes: int) -> None
 
     assert found.value is None
     assert [one.code for one in found.diagnostics] == ["no-such-slices"]
-    assert f"{slices} are asked for" in found.diagnostics[0].detail
+    assert f"{slices} {'is' if slices == 1 else 'are'} asked for" in found.diagnostics[0].detail

@@ -119,7 +119,7 @@ def test_who_sits_stays() -> None:
     [
         (("p0r0n0", "gone"), "gone is no longer in the fabric"),
         (("p0r0n0", "p0r1n3"), "p0r1n3 is taken"),
-        (("p0r0n0",), "it sits on 1 nodes and needs 2"),
+        (("p0r0n0",), "it sits on 1 node and needs 2"),
     ],
 )
 def test_who_cannot_stay_is_told_of(today: tuple[str, ...], why: str) -> None:
