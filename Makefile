@@ -35,7 +35,8 @@ fuzz: $(STAMP)
 	  HYPOTHESIS_PROFILE=new $(BIN)/python -m pytest -q -x -n auto tests/property tests/unit tests/constraints || exit 1; \
 	done
 
-# Kills, full disks, damaged files, cancelled jobs, generated states: an hour on two cores; less with SOAK_KILLS=100.
+# Kills (a tenth as many again on each server of state), full disks, damaged files, cancelled jobs, generated states: an
+# hour and a half on two cores; less with SOAK_KILLS=100.
 SOAK_KILLS ?= 1000
 SOAK_OUT ?= .cache/soak
 soak: $(STAMP)

@@ -7,15 +7,15 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dcplan.placement import Beside, BudgetRule, Choice, Problem, SpotRule, Workload, solve
-from dcplan.placement.assign import assign
+from brute_force import assert_least, least, settled
+from dcplan.placement import Beside, BudgetRule, Choice, Problem, SpotRule, Workload
 from dcplan.placement.purchase_types import QuotaRule
-from dcplan.placement.seats import Seats, seat, seated
-from dcplan.placement.types import Assignment, RackRule
+from dcplan.placement.seats import seated
 from dcplan.placement.verify_cuts import check_domains
 from placement_problems import choice, pool
 
@@ -86,8 +86,7 @@ def _job(draw: st.DrawFn, name: str, i: int, ids: list[str]) -> Choice:
 def cheapest(problem: Problem) -> Fraction | None:
     """The least cost over all placements there are; None when none satisfies the rules."""
     ways = [list(_ways(problem, w)) for w in problem.workloads]
-    costs = [cost for taken in itertools.product(*ways) if (cost := _cost(problem, taken)) is not None]
-    return min(costs, default=None)
+    return least(ways, partial(_cost, problem))
 
 
 def _ways(problem: Problem, w: Workload) -> Iterator[Way]:
@@ -125,15 +124,7 @@ def _cost(problem: Problem, taken: tuple[Way, ...]) -> Fraction | None:
 @given(waiting())
 def test_machines_that_stand_by_cost_what_brute_force_says(problem: Problem) -> None:
     """They are in the pool of their job, count everywhere, and the cost is the least there is."""
-    expected = cheapest(problem)
-    result = solve(problem)
-
-    assert (expected is None) == (result.value is None)
-    if result.value is not None and expected is not None:
-        assert result.value.report.status == "optimal"
-        assert abs(result.value.report.objective_usd - float(expected)) < 1e-4
-    else:
-        assert {d.code for d in result.diagnostics} == {"no-placement"}
+    assert_least(problem, cheapest(problem))
 
 
 @st.composite
@@ -182,21 +173,6 @@ def _seated(gangs: tuple[Choice, ...], room: dict[str, int]) -> bool:
     return bool(states)
 
 
-def _placed(problem: Problem, room: dict[str, int]) -> tuple[float, Assignment, Seats]:
-    """What comes of placing, seating and learning, until everything has a seat."""
-    racks: tuple[RackRule, ...] = ()
-    for _ in range(9):
-        asked = replace(problem, racks=racks)
-        solution = solve(asked).unwrap()
-        assignment = assign(solution, asked, Assignment())
-        seats = seat(asked, assignment, {"cheap": room}, {})
-        if not seats.crowded:
-            return solution.report.objective_usd, seated(assignment, seats, {}), seats
-        racks += seats.crowded
-    msg = "Placing and seating did not come to an end."
-    raise AssertionError(msg)
-
-
 @settings(max_examples=150, deadline=None)
 @given(halls())
 def test_groups_in_scale_up_domains_cost_what_brute_force_says(hall: tuple[Problem, dict[str, int]]) -> None:
@@ -210,8 +186,8 @@ def test_groups_in_scale_up_domains_cost_what_brute_force_says(hall: tuple[Probl
         if _seated(inside, room)
     )
 
-    cost, assignment, seats = _placed(problem, room)
+    solution, assignment, seats = settled(problem, {"cheap": room})
 
-    assert abs(cost - expected) < 1e-4
+    assert abs(solution.report.objective_usd - expected) < 1e-4
     assert not seats.unseated
-    assert not check_domains(problem, assignment, ())
+    assert not check_domains(problem, seated(assignment, seats, {}), ())

@@ -11,6 +11,7 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from brute_force import assert_least, least, settled
 from dcplan.placement import (
     AffinityRule,
     Beside,
@@ -23,9 +24,8 @@ from dcplan.placement import (
     Workload,
     solve,
 )
-from dcplan.placement.assign import assign
-from dcplan.placement.seats import Hall, seat
-from dcplan.placement.types import Assignment, RackRule
+from dcplan.placement.seats import Hall
+from dcplan.placement.types import RackRule
 
 ORIGIN = ("workloads",)
 Way = tuple[Choice, dict[str, int], dict[str, int]]
@@ -123,13 +123,8 @@ def _workload(draw: st.DrawFn, name: str, names: list[str]) -> Workload:
 def cheapest(problem: Problem) -> Fraction | None:
     """The least cost over all placements there are; None when none satisfies the rules."""
     ways = [list(_ways(problem, w.name)) for w in problem.workloads]
-    costs = [
-        cost
-        for combination in itertools.product(*ways)
-        if (cost := _cost(problem, dict(zip((w.name for w in problem.workloads), combination, strict=True))))
-        is not None
-    ]
-    return min(costs, default=None)
+    names = [w.name for w in problem.workloads]
+    return least(ways, lambda taken: _cost(problem, dict(zip(names, taken, strict=True))))
 
 
 def _ways(problem: Problem, workload: str) -> Iterator[Way]:
@@ -236,30 +231,14 @@ def _obeys(w: Workload, where: Where, pools: dict[str, Pool]) -> bool:
 @given(problems())
 def test_solver_equals_brute_force(problem: Problem) -> None:
     """The cost is the least there is, and no placement is found only where none exists."""
-    expected = cheapest(problem)
-    result = solve(problem)
-
-    if expected is None:
-        assert result.value is None
-        assert {d.code for d in result.diagnostics} == {"no-placement"}
-    else:
-        report = result.unwrap().report
-        assert report.status == "optimal"
-        assert abs(report.objective_usd - float(expected)) < 1e-4
-        assert report.gap == 0
+    assert_least(problem, cheapest(problem))
 
 
 @settings(max_examples=150, deadline=None)
 @given(problems(beside=True))
 def test_parts_beside_cost_what_brute_force_says(problem: Problem) -> None:
     """Replicas in two parts are in one zone, both of which count everywhere, and cost the least there is."""
-    expected = cheapest(problem)
-    result = solve(problem)
-
-    assert (expected is None) == (result.value is None)
-    if result.value is not None and expected is not None:
-        assert result.value.report.status == "optimal"
-        assert abs(result.value.report.objective_usd - float(expected)) < 1e-4
+    assert_least(problem, cheapest(problem))
 
 
 @settings(max_examples=40, deadline=None)
@@ -341,15 +320,6 @@ def test_gangs_that_share_uplinks_cost_what_brute_force_says(
         for inside in itertools.combinations(problem.choices, count)
         if _carried(inside, room, uplinks)
     )
-    racks: tuple[RackRule, ...] = ()
-    for _ in range(8):
-        asked = replace(problem, racks=racks)
-        solution = solve(asked).unwrap()
-        assignment = assign(solution, asked, Assignment())
-        seats = seat(asked, assignment, {"cheap": room}, {}, Hall(uplinks={"cheap": uplinks}))
-        if not seats.crowded:
-            break
-        racks += seats.crowded
+    solution, _, _ = settled(problem, {"cheap": room}, Hall(uplinks={"cheap": uplinks}))
 
-    assert not seats.crowded
     assert abs(solution.report.objective_usd - expected) < 1e-4

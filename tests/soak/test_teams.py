@@ -4,42 +4,15 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
-from state_servers import KINDS, NOBODY, StateServer, state_server
-from teams import Team, cancelled, team_forks
+from state_servers import NOBODY
+from teams import Team, cancelled
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from cloud_project import Cloud
     from fork_server import ForkServer
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[ForkServer]:
-    """Commands in forked processes."""
-    with team_forks() as started:
-        yield started
-
-
-@pytest.fixture(scope="module", params=KINDS)
-def server(request: pytest.FixtureRequest) -> Iterator[StateServer]:
-    """One of each kind."""
-    with state_server(request.param) as started:
-        yield started
-
-
-@pytest.fixture
-def team(tmp_path: Path, cloud: Cloud, server: StateServer, forks: ForkServer) -> Team:
-    """Two folders that were prepared for one state on the server."""
-    made = Team.written(tmp_path, cloud, server)
-    for one in (made.ann, made.bob):
-        assert one.forked(forks, "init") == 0, one.said()
-    return made
 
 
 @pytest.mark.timeout(0)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from dcplan.apply.crash import VARIABLE
 from fork_server import ForkServer
 
 if TYPE_CHECKING:
@@ -164,17 +165,22 @@ class FarProject:
         *arguments: str,
         kill_after_s: float | None = None,
         file_limit_bytes: int | None = None,
+        dies_at_write: int | None = None,
+        crash_at: str | None = None,
     ) -> int:
         """The same in a process forked from one that has all imported; its exit status.
 
-        No file that it writes may grow beyond ``file_limit_bytes``.
+        No file that it writes may grow beyond ``file_limit_bytes``.  It dies right after its
+        ``dies_at_write``-th write to a server of state, or at the point ``crash_at`` of an apply.
         """
         job = {
             "folder": str(self.folder),
             "arguments": arguments,
             "file_limit_bytes": file_limit_bytes,
+            "dies_at_write": dies_at_write,
         }
-        return forks.ask(job, kill_after_s=kill_after_s)
+        env = {VARIABLE: crash_at} if crash_at else {}
+        return forks.ask(job, environment=env, kill_after_s=kill_after_s)
 
     def said(self) -> str:
         """What the last forked command printed."""
@@ -212,7 +218,7 @@ class FarProject:
 
 def far_forks() -> ForkServer:
     """A server of forked commands that know the provider ``faraway``; use it in a ``with``."""
-    return ForkServer("far_cli.py", env=environment())
+    return ForkServer("forked_cli.py", env=environment())
 
 
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -8,11 +8,9 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -20,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from dcplan_gcp.checksums import crc32c
 from gcs_discovery import Misused, described
+from loopback import Handler, on_loopback
 
 RING = "projects/p/locations/europe-west4/keyRings/ring/cryptoKeys"
 
@@ -87,31 +86,22 @@ def _sent(body: dict[str, str], part: str) -> bytes:
     return content
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
+class _Handler(Handler):
     world: World
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-        """Say nothing."""
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+    def serve(self) -> None:
+        body = json.loads(self.body())
         if self.world.drops:
             self.world.drops -= 1
             self.close_connection = True
             return
         status, told = self._answer(body)
-        content = json.dumps(told).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
+        self.reply(status, json.dumps(told).encode())
 
     def _answer(self, body: dict[str, str]) -> tuple[int, Any]:
         api = described("cloudkms.v1")
         try:
-            method, named = api.match("POST", self.path)
+            method, named = api.match(self.command, self.path)
             self.world.seen.append(method.id)
             api.check_body(method, "request", body)
             told = self.world.act(method.id.rpartition(".")[2], named["name"], body)
@@ -130,11 +120,5 @@ def gcp_kms_server() -> Iterator[tuple[str, World]]:
     """The address of a server on a free port, and what it holds."""
     world = World()
     handler = type("Handler", (_Handler,), {"world": world})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}", world
-        finally:
-            server.shutdown()
-            thread.join()
+    with on_loopback(handler) as port:
+        yield f"http://127.0.0.1:{port}", world

@@ -13,13 +13,16 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from gcs_discovery import Method, Misused, storage_api
+from loopback import Handler, on_loopback
 
 PAGE = 1000
+JSON = {"Content-Type": "application/json"}
+Answer = tuple[int, bytes, Mapping[str, str]]
+"""Status, contents and headers."""
 
 
 class Refused(Exception):  # noqa: N818 - a state of things
@@ -139,22 +142,11 @@ class World:
             raise Refused(412, "At least one of the pre-conditions you specified did not hold.")
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
-    disable_nagle_algorithm = True
+class _Handler(Handler):
     world: World
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-        """Say nothing."""
-
-    def do_GET(self) -> None:
-        self._serve()
-
-    do_POST = do_DELETE = do_GET  # noqa: N815 - the names of the base
-
-    def _serve(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+    def serve(self) -> None:
+        body = self.body()
         fault = self.world.fault(self.command)
         if fault is not None:
             time.sleep(fault.latency_s)
@@ -165,27 +157,27 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is not None and not fault.answers:
             self._fail(fault)
             return
-        self._reply(*answer)
+        self.reply(*answer)
 
     def _fail(self, fault: Fault) -> None:
         if fault.status:
-            self._reply(fault.status, {}, json.dumps({"error": {"message": "Backend Error"}}).encode())
+            self.reply(fault.status, json.dumps({"error": {"message": "Backend Error"}}).encode())
         else:
             self.close_connection = True
 
-    def _answer(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and contents of the right answer."""
+    def _answer(self, body: bytes) -> Answer:
+        """The right answer."""
         try:
             with self.world.lock:
                 return self._act(body)
         except Refused as problem:
             told = {"error": {"code": problem.status, "message": str(problem)}}
-            return problem.status, {"Content-Type": "application/json"}, json.dumps(told).encode()
+            return problem.status, json.dumps(told).encode(), JSON
         except Misused as problem:
             self.world.misused.append(str(problem))
-            return 400, {}, json.dumps({"error": {"message": str(problem)}}).encode()
+            return 400, json.dumps({"error": {"message": str(problem)}}).encode(), {}
 
-    def _act(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
+    def _act(self, body: bytes) -> Answer:
         parts, world, api = urlsplit(self.path), self.world, storage_api()
         query = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
         method, named = api.match(self.command, parts.path)
@@ -197,29 +189,20 @@ class _Handler(BaseHTTPRequestHandler):
             return self._json(method, query, world.insert(named["bucket"], about, query, media))
         if method.id == "storage.objects.delete":
             world.delete(named["bucket"], named["object"], query)
-            return 204, {}, b""
+            return 204, b"", {}
         if method.id == "storage.objects.get" and query.get("alt") == "media":
             generation, media = world.media(named["bucket"], named["object"], query)
-            return 200, {"x-goog-generation": str(generation), "x-goog-metageneration": "1"}, media
+            return 200, media, {"x-goog-generation": str(generation), "x-goog-metageneration": "1"}
         if method.id == "storage.objects.list":
             return self._json(method, query, world.page(named["bucket"], query))
         raise Refused(501, f"{method.id} is not served here")
 
-    def _json(self, method: Method, query: Mapping[str, str], told: Any) -> tuple[int, dict[str, str], bytes]:
+    def _json(self, method: Method, query: Mapping[str, str], told: Any) -> Answer:
         """An answer that the description allows, with only the fields that were asked for."""
         storage_api().check_body(method, "response", told)
         if "fields" in query:
             told = _only(told, query["fields"])
-        return 200, {"Content-Type": "application/json"}, json.dumps(told).encode()
-
-    def _reply(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        if status != 204:
-            self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        return 200, json.dumps(told).encode(), JSON
 
 
 def _related(kind: str, body: bytes) -> tuple[dict[str, Any], bytes]:
@@ -249,11 +232,5 @@ def gcs_server() -> Iterator[tuple[str, World]]:
     """The address of a server on a free port, and what it holds."""
     world = World()
     handler = type("Handler", (_Handler,), {"world": world})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}", world
-        finally:
-            server.shutdown()
-            thread.join()
+    with on_loopback(handler) as port:
+        yield f"http://127.0.0.1:{port}", world

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from loopback import Handler, on_loopback
 
 
 @dataclass(slots=True)
@@ -23,29 +23,12 @@ class Script:
 def scripted_http() -> Iterator[Script]:
     """A server on a free port of this machine."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-            """Say nothing."""
-
-        def do_GET(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+    class Scripted(Handler):
+        def serve(self) -> None:
+            self.body()
             script.asked.append(self.command)
-            self.send_response(script.status)
-            self.send_header("Content-Length", str(len(script.body)))
-            self.end_headers()
-            self.wfile.write(script.body)
+            self.reply(script.status, script.body)
 
-        do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815 - the names of the base
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        script = Script(server.server_port)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield script
-        finally:
-            server.shutdown()
-            thread.join()
+    with on_loopback(Scripted) as port:
+        script = Script(port)
+        yield script

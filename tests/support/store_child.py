@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,8 +18,8 @@ from dcplan.resources import Address
 from dcplan.state import log
 from dcplan.state.backends import open_blobs
 from dcplan.state.patience import Times
-from dcplan.state.under import Under
 from dcplan_aws.blobs import S3Blobs
+from deadly_blobs import Deadly, Fuse
 from fork_server import Job, serve
 from store_contract import INFO, resource
 
@@ -34,36 +32,10 @@ FOLD = 2
 """A snapshot after so many writes, so that a short session has several."""
 
 
-class Deadly(Under):
-    """Blobs that kill this process once their ``at``-th write has been taken."""
-
-    def __init__(self, inner: Blobs, at: int) -> None:
-        super().__init__(inner, "")
-        self._left = at
-        self._lock = threading.Lock()
-
-    def put(self, name: str, body: bytes, *, expected: str | None) -> str:
-        """Write, and perhaps die."""
-        version = super().put(name, body, expected=expected)
-        self._struck()
-        return version
-
-    def delete(self, name: str) -> None:
-        """Remove, and perhaps die."""
-        super().delete(name)
-        self._struck()
-
-    def _struck(self) -> None:
-        with self._lock:
-            self._left -= 1
-            if self._left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-
 def session(opened: Blobs, job: Job) -> int:
     """Take the lease over from whoever died, write, fold, release."""
     log.FOLD_LEAST = log.FOLD_MOST = FOLD
-    blobs = Deadly(opened, job["at"])
+    blobs = Deadly(opened, Fuse(job["at"]))
     times = Times(clock=lambda: float(job["now_s"]))
     store = log.open_log(blobs, create=True, manner=log.Manner(times=times, beat=False)).unwrap()
     returned = os.open(job["returned"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

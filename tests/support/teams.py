@@ -47,6 +47,14 @@ class Team:
             both.append(project)
         return cls(ann=both[0], bob=both[1], cloud=cloud, server=server, settings=settings)
 
+    @classmethod
+    def prepared(cls, folder: Path, cloud: Cloud, server: StateServer, forks: ForkServer) -> Team:
+        """Both folders, prepared for one state on the server."""
+        team = cls.written(folder, cloud, server)
+        for one in (team.ann, team.bob):
+            assert one.forked(forks, "init") == 0, one.said()
+        return team
+
     def blobs(self) -> Blobs:
         """What the server holds of the state, over the wire that is at hand."""
         return self.server.opened(self.settings)
@@ -66,7 +74,7 @@ class Team:
 @contextmanager
 def team_forks() -> Iterator[ForkServer]:
     """Forks commands that know the provider ``faraway`` and the servers of state."""
-    with ForkServer("far_cli.py", env=environment({**NOBODY, "FAR_CLI_IMPORTS": _SLOW})) as forks:
+    with ForkServer("forked_cli.py", env=environment({**NOBODY, "FORKED_CLI_IMPORTS": _SLOW})) as forks:
         yield forks
 
 
