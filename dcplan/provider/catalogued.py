@@ -69,6 +69,8 @@ class CataloguedProvider:
     """
 
     cloud: ClassVar[Cloud]
+    settings_type: ClassVar[type[CataloguedSettings]] = CataloguedSettings
+    """What may stand under ``providers: <name>:``; a cloud that acts adds its own."""
 
     def __init__(self, settings: CataloguedSettings, offerings: tuple[Offering, ...]) -> None:
         """``offerings`` are all that the catalogue has for the cloud."""
@@ -82,7 +84,8 @@ class CataloguedProvider:
     def with_settings(cls, settings: Mapping[str, object]) -> Result[Provider]:
         """The provider with these settings of the document; opens no connection."""
         offerings = load_offerings(cls.cloud.name)
-        checked = _read_settings(settings, cls.cloud, {offering.region for offering in offerings})
+        regions = {offering.region for offering in offerings}
+        checked = _read_settings(settings, cls.settings_type, cls.cloud, regions)
         if checked.value is None:
             return Result(None, checked.diagnostics)
         facts = Facts(cls.cloud.name, offerings, load_machines(cls.cloud.name))
@@ -175,11 +178,11 @@ class CataloguedProvider:
 
 
 def _read_settings(
-    settings: Mapping[str, object], cloud: Cloud, regions: Collection[str]
+    settings: Mapping[str, object], type_: type[CataloguedSettings], cloud: Cloud, regions: Collection[str]
 ) -> Result[CataloguedSettings]:
     """The settings, checked; ``regions`` are those that the catalogue knows."""
     path: ConfigPath = ("providers", cloud.name)
-    checked = validate_settings(settings, CataloguedSettings, path)
+    checked = validate_settings(settings, type_, path)
     if checked.value is None:
         return checked
     unknown = tuple(

@@ -103,9 +103,9 @@ class ProviderContract(ContractBase):
     def test_unavailable_is_a_value(self, provider: Provider) -> None:
         """What is sold out stays among the offerings, and a create of it ends in CapacityUnavailable."""
         before = provider.offerings(OfferingQuery()).unwrap()
+        request = self.request(self.grounded(provider))
         self.sell_out(provider)
         after = provider.offerings(OfferingQuery()).unwrap()
-        request = self.request(self.bottom(provider))
 
         assert [offering.pool for offering in after] == [offering.pool for offering in before]
         with pytest.raises(CapacityUnavailable):

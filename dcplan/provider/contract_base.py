@@ -71,6 +71,19 @@ class ContractBase:
         free = [resource for resource in self.resources(provider) if not resource.needs]
         return next((resource for resource in free if "machine" in resource.attributes), free[0])
 
+    def grounded(self, provider: Provider) -> Resource:
+        """A machine of the example, once all that it needs (a network, say) is built."""
+        resources = self.resources(provider)
+        machine = next((r for r in resources if "machine" in r.attributes), self.bottom(provider))
+        below, ahead = set(), [*machine.needs]
+        needs = {resource.address: resource.needs for resource in resources}
+        while ahead:
+            need = ahead.pop()
+            below.add(need)
+            ahead.extend(needs[need])
+        self.build(provider, [resource for resource in resources if resource.address in below])
+        return machine
+
     def request(self, resource: Resource, action: Action = Action.CREATE, lineage: str = OURS) -> Request:
         """A request with a fresh token; what it needs must have been built before."""
         needs = {str(a): o for a, o in self.built_outputs.items() if a in resource.needs}

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import replace
 
-from dcplan.provider.lowering import kinds_on
+from dcplan.provider.lowering import ENDPOINT, JOB, REPLICA, kinds_on
 from dcplan.provider.types import Idempotency, Kind
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 INSTANCE = "instance"
 """What AWS calls a machine."""
+NETWORK = "network"
+"""A VPC with a subnet in each zone, a security group and a way out: one for each region."""
+GROUP = "placement_group"
+"""What keeps the machines of one gang close together."""
 
 TOKEN_TTL_S = 3600.0
 """How long a repeated ClientToken is sure to give the same instance (EC2 API guide, idempotency)."""
@@ -19,15 +21,44 @@ TOKEN_TTL_S = 3600.0
 CONSISTENCY_WINDOW_S = 300.0
 """How long a new instance may be missing from describe calls (EC2 API guide, eventual consistency)."""
 
-KINDS: Mapping[str, Kind] = kinds_on(
-    Kind(
-        name=INSTANCE,
-        outputs=("id", "address"),
-        replace_on=("machine", "region", "zone", "block", "purchase", "gang"),
-        idempotency=Idempotency.TOKEN,
-        token_ttl_s=TOKEN_TTL_S,
-        consistency_window_s=CONSISTENCY_WINDOW_S,
-        spends_money=False,
-    )
+FOR_EVER_S = float("inf")
+"""Names made from a token: they are refused a second time for as long as the object is there."""
+
+_MACHINE = Kind(
+    name=INSTANCE,
+    outputs=("id", "address", "region"),
+    replace_on=(
+        *("machine", "region", "zone", "block", "purchase", "gang"),
+        *("reservation", "image", "disk_gib", "instance_profile", "network"),
+    ),
+    idempotency=Idempotency.TOKEN,
+    token_ttl_s=TOKEN_TTL_S,
+    consistency_window_s=CONSISTENCY_WINDOW_S,
+    spends_money=False,
 )
-"""The kinds of resource that a plan for AWS holds, by name: all as EC2's API has it."""
+_ON_MACHINES = kinds_on(_MACHINE)
+
+KINDS: Mapping[str, Kind] = {
+    # CreateVpc takes no token: what it made is found by its tags.
+    NETWORK: replace(
+        _MACHINE,
+        name=NETWORK,
+        outputs=("id", "subnets", "security_groups"),
+        replace_on=("region", "cidr"),
+        idempotency=Idempotency.TAG,
+        token_ttl_s=0.0,
+    ),
+    GROUP: replace(
+        _MACHINE, name=GROUP, outputs=("id",), replace_on=("region", "strategy"), token_ttl_s=FOR_EVER_S
+    ),
+    INSTANCE: _MACHINE,
+    **{
+        name: replace(_ON_MACHINES[name], token_ttl_s=FOR_EVER_S, replace_on=replace_on)
+        for name, replace_on in (
+            (REPLICA, (*_ON_MACHINES[REPLICA].replace_on,)),
+            (JOB, (*_ON_MACHINES[JOB].replace_on,)),
+            (ENDPOINT, (*_ON_MACHINES[ENDPOINT].replace_on, "network", "scheme")),
+        )
+    },
+}
+"""The kinds of resource that a plan for AWS holds, by name: all as EC2's, SSM's and ELB's APIs have it."""

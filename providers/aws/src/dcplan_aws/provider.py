@@ -1,27 +1,79 @@
-"""AWS as dcplan sees it: what can be had there, and what a placement becomes."""
+"""AWS as dcplan sees it: what can be had there, what a placement becomes, and who makes it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dcplan.diag import Result
 from dcplan.provider.catalogued import CataloguedProvider, Cloud
+from dcplan.provider.protocol import API_VERSION, Provider, Stop
+from dcplan.provider.types import Ack, Found, Placement, ProviderInfo, Refreshed, Request
+from dcplan.resources import JsonValue, Resource
 from dcplan_aws.kinds import INSTANCE, KINDS
+from dcplan_aws.lowering import resources_of
+from dcplan_aws.settings import AwsSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from dcplan.diag import Result
-    from dcplan.provider.protocol import Provider
+    from dcplan.catalog import Offering
+    from dcplan_aws.acting import Acting
 
 
 class AwsProvider(CataloguedProvider):
-    """Plans on AWS from the catalogue's facts; cannot apply yet.
+    """Plans on AWS from the catalogue's facts, and acts through its APIs.
 
     It knows no racks: AWS tells of racks and links only for machines that already run.
     """
 
     cloud = Cloud(name="aws", title="AWS", machine_kind=INSTANCE, kinds=KINDS)
+    settings_type = AwsSettings
+
+    def __init__(self, settings: AwsSettings, offerings: tuple[Offering, ...]) -> None:
+        """``offerings`` are all that the catalogue has for AWS."""
+        super().__init__(settings, offerings)
+        self._aws = settings
+        regions = settings.regions or sorted({offering.region for offering in offerings})
+        self._regions = tuple(dict.fromkeys((*regions, *(network.region for network in settings.networks))))
+        self._acting: Acting | None = None
+
+    @property
+    def info(self) -> ProviderInfo:
+        """What this provider is."""
+        return ProviderInfo(name=self.cloud.name, api_version=API_VERSION, kinds=self.cloud.kinds)
+
+    def resources_for(self, placement: Placement) -> Result[tuple[Resource, ...]]:
+        """Machines and what runs on them, networks and placement groups."""
+        return resources_of(placement, self._aws, self.cloud.kinds)
+
+    def begin(self, request: Request) -> Ack:
+        """Make the one mutating call."""
+        return self._act.begin(request)
+
+    def wait(self, request: Request, ack: Ack, stop: Stop) -> Mapping[str, JsonValue]:
+        """Look until it is ready or gone."""
+        return self._act.wait(request, ack, stop)
+
+    def lookup(self, request: Request) -> tuple[Found, ...]:
+        """What this request may have made, or is about."""
+        return self._act.lookup(request)
+
+    def refresh(self, resources: Sequence[Resource]) -> Refreshed:
+        """What is there now."""
+        return self._act.refresh(resources) if resources else Refreshed(found={}, calls=0)
+
+    def owned(self, lineage: str) -> tuple[Found, ...]:
+        """Every object of this owner."""
+        return self._act.owned(lineage)
+
+    @property
+    def _act(self) -> Acting:
+        """Made when it is first needed: plans do without it."""
+        if self._acting is None:
+            from dcplan_aws.acting import Acting  # noqa: PLC0415 - only for whoever acts or looks
+
+            self._acting = Acting(regions=self._regions, profile=self._aws.profile)
+        return self._acting
 
 
 def provider(settings: Mapping[str, object], folder: Path) -> Result[Provider]:  # noqa: ARG001 - the factory's signature

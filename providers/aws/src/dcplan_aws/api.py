@@ -1,0 +1,94 @@
+"""Calls to AWS: one attempt where something is made, several where something is looked at."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from dcplan.provider.errors import Denied
+from dcplan_aws.answers import judged
+from dcplan_aws.session import session_of
+
+CONNECT_TIMEOUT_S = 5
+ANSWER_TIMEOUT_S = 60
+"""How long AWS may be silent; RunInstances may take half a minute."""
+LOOKS = 4
+"""Attempts of a call that changes nothing."""
+CONNECTIONS = 64
+"""Kept for threads that share one client."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Api:
+    """Clients of AWS's services, made when they are first asked for; safe for threads."""
+
+    profile: str | None = None
+    calls: int = 0
+    """Looks so far, pages counted."""
+    _clients: dict[tuple[str, str, bool], Any] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _session: Any = None
+
+    def do(self, service: str, region: str, operation: str, **parameters: object) -> dict[str, Any]:
+        """One call that changes something, sent once; raises ``ProviderError``."""
+        return self._sent(service, region, operation, parameters, mutating=True)
+
+    def look(self, service: str, region: str, operation: str, **parameters: object) -> dict[str, Any]:
+        """One call that changes nothing, tried again where that helps; raises ``ProviderError``."""
+        with self._lock:
+            self.calls += 1
+        return self._sent(service, region, operation, parameters, mutating=False)
+
+    def pages(
+        self, service: str, region: str, operation: str, items: str, **parameters: object
+    ) -> Iterator[dict[str, Any]]:
+        """All ``items`` of a list, page after page; raises ``ProviderError``."""
+        asked, given = ("Marker", "NextMarker") if service == "elbv2" else ("NextToken", "NextToken")
+        while True:
+            page = self.look(service, region, operation, **parameters)
+            yield from page.get(items, ())
+            if not page.get(given):
+                return
+            parameters = {**parameters, asked: page[given]}
+
+    def _sent(
+        self, service: str, region: str, operation: str, parameters: dict[str, object], *, mutating: bool
+    ) -> dict[str, Any]:
+        client = self._client(service, region, mutating=mutating)
+        try:
+            answer: dict[str, Any] = getattr(client, operation)(**parameters)
+        except Exception as problem:
+            name = client.meta.method_to_api_mapping[operation]
+            raise judged(problem, service, name, mutating=mutating) from problem
+        return answer
+
+    def _client(self, service: str, region: str, *, mutating: bool) -> Any:
+        """Botocore's client; making one is slow and must not be done by two threads at once."""
+        key = (service, region, mutating)
+        client = self._clients.get(key)
+        if client is not None:
+            return client
+        from botocore.config import Config  # noqa: PLC0415 - slow, only for whoever acts or looks
+
+        with self._lock:
+            if self._session is None:
+                opened = session_of(self.profile, ("providers", "aws"), "Acting on AWS")
+                if opened.value is None:
+                    raise Denied(" ".join(problem.detail for problem in opened.diagnostics))
+                self._session = opened.value
+            if key not in self._clients:
+                retries = {"total_max_attempts": 1 if mutating else LOOKS, "mode": "standard"}
+                self._clients[key] = self._session.create_client(
+                    service,
+                    region_name=region,
+                    config=Config(
+                        retries=retries,
+                        connect_timeout=CONNECT_TIMEOUT_S,
+                        read_timeout=ANSWER_TIMEOUT_S,
+                        max_pool_connections=CONNECTIONS,
+                        user_agent_extra="dcplan",
+                    ),
+                )
+            return self._clients[key]

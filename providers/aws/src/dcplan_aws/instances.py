@@ -1,0 +1,231 @@
+"""Machines: one RunInstances for each, so that the journal knows every one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dcplan.catalog import Purchase
+from dcplan.provider.errors import AlreadyGone, CapacityUnavailable, Invalid, NotReady
+from dcplan.provider.types import Ack, Found, Request
+from dcplan.resources import JsonValue
+from dcplan_aws.interfaces import interfaces
+from dcplan_aws.kinds import GROUP, NETWORK
+from dcplan_aws.makers import Outputs, Shared, gone, need, object_id_of, text_of
+from dcplan_aws.owner import (
+    ADDRESS,
+    By,
+    as_list,
+    as_mapping,
+    attribute_tags,
+    attributes_in,
+    filters,
+    found,
+    owner_tags,
+    specified,
+)
+
+ROOT_DEVICE = "/dev/sda1"
+"""Of Ubuntu's images (EC2 User Guide, "Device names on Linux instances")."""
+LEFT = frozenset({"shutting-down", "terminated"})
+"""States of an instance that is no more, or soon will be."""
+IDS_OF_ONE_LOOK = 200
+"""Values of one filter (EC2 API Reference, "Resource filtering")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instances:
+    """Machines that dcplan makes."""
+
+    shared: Shared
+
+    def region(self, request: Request) -> str:
+        """As its attributes say."""
+        return text_of(request, "region")
+
+    def region_of(self, object_id: str, attributes: Mapping[str, JsonValue]) -> str | None:  # noqa: ARG002 - as the protocol has it
+        """As its attributes say."""
+        region = attributes.get("region")
+        return region if isinstance(region, str) else None
+
+    def create(self, request: Request) -> Ack:
+        """The one call that costs money; its ClientToken makes a repetition harmless."""
+        region = self.region(request)
+        parameters = self._launch(request, region)
+        try:
+            made = self.shared.api.do("ec2", region, "run_instances", **parameters)
+        except AlreadyGone as missing:
+            # What was made a moment ago may not be known everywhere yet.
+            raise NotReady(missing.detail) from missing
+        return Ack(object_id=str(made["Instances"][0]["InstanceId"]))
+
+    def update(self, request: Request) -> Ack:
+        """Its tags; what changes the machine itself replaces it."""
+        instance, region = object_id_of(request), self.region(request)
+        if not self.seen(region, By("id", (instance,))):
+            raise gone(request)
+        tags = {ADDRESS: str(request.address), **attribute_tags(request.attributes)}
+        self.shared.api.do("ec2", region, "create_tags", Resources=[instance], Tags=as_list(tags))
+        return Ack(object_id=instance)
+
+    def delete(self, request: Request) -> Ack:
+        """Terminate it; EC2 says of one that is terminated already that it was."""
+        instance = object_id_of(request)
+        if not instance.startswith("i-"):
+            raise gone(request)
+        said = self.shared.api.do("ec2", self.region(request), "terminate_instances", InstanceIds=[instance])
+        before = [one["PreviousState"]["Name"] for one in said["TerminatingInstances"]]
+        if before == ["terminated"] and not self.shared.has_deleted(request):
+            raise gone(request)
+        return self.shared.deletes(request)
+
+    def settle(self, request: Request, object_id: str) -> Outputs | None:
+        """Ready once it runs; one that EC2 has given up says why."""
+        shown = self._described(self.region(request), By("id", (object_id,)))
+        if not shown:
+            raise AlreadyGone(f"{request.address} ({object_id}) is not there.")
+        instance = shown[0]
+        state, reason = instance["State"]["Name"], instance.get("StateReason") or {}
+        if state in LEFT:
+            said = f"{object_id} ended while it was waited for: {reason.get('Message', state)}"
+            if "InsufficientInstanceCapacity" in reason.get("Code", ""):
+                raise CapacityUnavailable(said)
+            raise AlreadyGone(said)
+        return _outputs(instance, self.region(request)) if state == "running" else None
+
+    def gone(self, request: Request, object_id: str) -> bool:
+        """Once it is terminated: until then its interfaces hold the network."""
+        shown = self._described(self.region(request), By("id", (object_id,)))
+        return all(instance["State"]["Name"] == "terminated" for instance in shown)
+
+    def seen(self, region: str, by: By) -> Sequence[Found]:
+        """Instances that are ours and have not ended."""
+        shown = (
+            _found(instance, region)
+            for instance in self._described(region, by)
+            if instance["State"]["Name"] not in LEFT
+        )
+        return [one for one in shown if one is not None]
+
+    def _described(self, region: str, by: By) -> list[dict[str, Any]]:
+        # A filter leaves out ids that it does not know; the parameter InstanceIds would fail for all.
+        parts = [
+            By(by.key, by.values[i : i + IDS_OF_ONE_LOOK]) for i in range(0, len(by.values), IDS_OF_ONE_LOOK)
+        ]
+        return [
+            instance
+            for part in parts
+            for reservation in self.shared.api.pages(
+                "ec2",
+                region,
+                "describe_instances",
+                "Reservations",
+                Filters=filters(part, "instance-id"),
+                MaxResults=1000,
+            )
+            for instance in reservation["Instances"]
+        ]
+
+    def _launch(self, request: Request, region: str) -> dict[str, Any]:
+        """What RunInstances is told: the same for the same request."""
+        attributes, machine = request.attributes, text_of(request, "machine")
+        subnet, groups = self._seat(request, region)
+        tags = {**owner_tags(request), **attribute_tags(attributes)}
+        launch: dict[str, Any] = {
+            "ImageId": text_of(request, "image"),
+            "InstanceType": machine,
+            "MinCount": 1,
+            "MaxCount": 1,
+            "ClientToken": request.token,
+            "NetworkInterfaces": interfaces(machine, subnet, groups, gang=attributes.get("gang") is not None),
+            "BlockDeviceMappings": [
+                {
+                    "DeviceName": ROOT_DEVICE,
+                    "Ebs": {
+                        "VolumeSize": attributes.get("disk_gib"),
+                        "VolumeType": "gp3",
+                        "Encrypted": True,
+                        "DeleteOnTermination": True,
+                    },
+                }
+            ],
+            "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled"},
+            "InstanceInitiatedShutdownBehavior": "terminate",
+            "TagSpecifications": specified(tags, "instance", "volume", "network-interface"),
+        }
+        group = need(request, GROUP, "id")
+        if isinstance(group, str):
+            launch["Placement"] = {"GroupName": group}
+        profile = attributes.get("instance_profile")
+        if isinstance(profile, str):
+            launch["IamInstanceProfile"] = {"Name": profile}
+        return {**launch, **_bought(request)}
+
+    def _seat(self, request: Request, region: str) -> tuple[str, list[str]]:
+        """The subnet in the machine's zone, and the security groups."""
+        zone, adopted = text_of(request, "zone"), request.attributes.get("network")
+        if isinstance(adopted, dict):
+            wanted, groups = adopted.get("subnets"), adopted.get("security_groups")
+            subnets = {
+                subnet["AvailabilityZoneId"]: subnet["SubnetId"]
+                for subnet in self.shared.api.pages(
+                    "ec2", region, "describe_subnets", "Subnets", SubnetIds=_texts(wanted)
+                )
+            }
+        else:
+            made, groups = need(request, NETWORK, "subnets"), need(request, NETWORK, "security_groups")
+            subnets = dict(made) if isinstance(made, dict) else {}
+        subnet = subnets.get(zone)
+        if not isinstance(subnet, str):
+            raise Invalid(
+                f"No subnet of the network in {region} is in the zone {zone}; there are some in "
+                f"{', '.join(sorted(subnets)) or 'no zone'}. Name one in `providers: aws: networks:`."
+            )
+        return subnet, _texts(groups)
+
+
+def _bought(request: Request) -> dict[str, Any]:
+    """How the machine is paid for."""
+    purchase, reservation = request.attributes.get("purchase"), request.attributes.get("reservation")
+    said: dict[str, Any] = {}
+    if purchase == Purchase.SPOT.value:
+        said["InstanceMarketOptions"] = {
+            "MarketType": "spot",
+            "SpotOptions": {"SpotInstanceType": "one-time", "InstanceInterruptionBehavior": "terminate"},
+        }
+    elif purchase == Purchase.CAPACITY_BLOCK.value:
+        said["InstanceMarketOptions"] = {"MarketType": "capacity-block"}
+        if not isinstance(reservation, str):
+            raise Invalid(
+                f"{request.address} is to stand in a capacity block, and nothing says which. Give the block "
+                "its `id` (cr-...) under `providers: aws: capacity_blocks:`."
+            )
+    if isinstance(reservation, str):
+        target = {"CapacityReservationId": reservation}
+        said["CapacityReservationSpecification"] = {"CapacityReservationTarget": target}
+    return said
+
+
+def _found(instance: Mapping[str, Any], region: str) -> Found | None:
+    tags = as_mapping(instance.get("Tags"))
+    attributes = attributes_in(tags) or {}
+    if attributes:
+        # What EC2 itself tells is believed before the tags.
+        attributes["machine"] = instance["InstanceType"]
+    return found(
+        tags,
+        str(instance["InstanceId"]),
+        ready=instance["State"]["Name"] == "running",
+        attributes=attributes,
+        outputs=_outputs(instance, region),
+        made_at_s=instance["LaunchTime"].timestamp(),
+    )
+
+
+def _outputs(instance: Mapping[str, Any], region: str) -> dict[str, JsonValue]:
+    return {"id": instance["InstanceId"], "address": instance.get("PrivateIpAddress"), "region": region}
+
+
+def _texts(value: JsonValue) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list | tuple) else []

@@ -1,0 +1,191 @@
+"""From a placement to AWS's resources: what all clouds have, and networks and placement groups besides.
+
+Whether a machine can be had in another zone is verified with these resources alone, so nothing but the
+machine itself may say in which zone it stands (``dcplan.plan.alternatives``).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from dcplan.catalog import Purchase
+from dcplan.diag import Diagnostic, Result, warning
+from dcplan.provider.lowering import ENDPOINT, lower
+from dcplan.provider.types import Kind, Placement
+from dcplan.resources import Address, JsonValue, Resource
+from dcplan_aws.kinds import GROUP, INSTANCE, NETWORK
+from dcplan_aws.settings import (
+    GPU_IMAGE,
+    NEURON_IMAGE,
+    AdoptedNetwork,
+    AwsCapacityBlockSpec,
+    AwsReservationSpec,
+    AwsSettings,
+)
+
+NAME = "aws"
+_NEURON = frozenset({"trn", "inf"})
+"""Machine types whose name begins so have no GPUs."""
+
+
+def resources_of(
+    placement: Placement, settings: AwsSettings, kinds: Mapping[str, Kind]
+) -> Result[tuple[Resource, ...]]:
+    """The resources of a placement, what is needed first.  Pure.
+
+    A warning for each machine in a capacity block of which nothing says which it is: it can be planned.
+    """
+    plain = lower(placement, provider=NAME, machine_kind=INSTANCE, kinds=kinds)
+    lowering = _Lowering(placement, settings, kinds)
+    return Result(tuple(lowering.resources(plain)), tuple(lowering.unnamed_blocks(plain)))
+
+
+class _Lowering:
+    """One placement on its way."""
+
+    def __init__(
+        self,
+        placement: Placement,
+        settings: AwsSettings,
+        kinds: Mapping[str, Kind],
+    ) -> None:
+        self._project = placement.project
+        self._settings = settings
+        self._kinds = kinds
+        self._adopted = {network.region: _adopted(network) for network in settings.networks}
+        self._lots = _lots(settings)
+        regions = {group.region for group in placement.machines}
+        self._made = sorted(regions - self._adopted.keys())
+        """Regions in which dcplan makes a network."""
+
+    def unnamed_blocks(self, plain: tuple[Resource, ...]) -> Iterator[Diagnostic]:
+        """Blocks that no machine can be started in."""
+        pools = {
+            str(machine.attributes["pool"])
+            for machine in plain
+            if machine.attributes.get("purchase") == Purchase.CAPACITY_BLOCK and self._lot(machine) is None
+        }
+        for pool in sorted(pools):
+            detail = (
+                f"Machines are to stand in the capacity block {pool}, and nothing says which one that is. This "
+                "can be planned, but not applied: give the block its `id`, the capacity reservation (cr-...) "
+                "that EC2 made of it."
+            )
+            path = ("providers", NAME, "capacity_blocks")
+            yield warning("block-id", "A capacity block has no id", detail, path=path)
+
+    def resources(self, plain: tuple[Resource, ...]) -> Iterator[Resource]:
+        """Networks, groups, and the others with what they need of these."""
+        for region in self._made:
+            yield self._network(region)
+        groups: set[Address] = set()
+        region_of: dict[Address, str] = {}
+        for resource in plain:
+            if resource.address.kind == INSTANCE:
+                group = self._group(resource)
+                if group is not None and group.address not in groups:
+                    groups.add(group.address)
+                    yield group
+                region_of[resource.address] = str(resource.attributes["region"])
+                yield self._instance(resource, group)
+            elif resource.address.kind == ENDPOINT:
+                yield from self._endpoints(resource, region_of)
+            else:
+                region_of[resource.address] = region_of[resource.needs[0]]
+                yield resource
+
+    def _network(self, region: str) -> Resource:
+        return self._resource(
+            NETWORK, region, {"project": self._project, "region": region, "cidr": self._settings.cidr}
+        )
+
+    def _group(self, machine: Resource) -> Resource | None:
+        """The placement group of a gang; capacity blocks have their machines close together already."""
+        gang = machine.attributes["gang"]
+        if not isinstance(gang, dict) or machine.attributes["purchase"] == Purchase.CAPACITY_BLOCK:
+            return None
+        attributes: dict[str, JsonValue] = {
+            "project": self._project,
+            "region": machine.attributes["region"],
+            "strategy": "cluster",
+        }
+        return self._resource(GROUP, str(gang["name"]), attributes)
+
+    def _instance(self, plain: Resource, group: Resource | None) -> Resource:
+        settings, region = self._settings, str(plain.attributes["region"])
+        needs = (*self._network_of(region), *(() if group is None else (group.address,)))
+        attributes = {
+            **plain.attributes,
+            "project": self._project,
+            "image": settings.image or self._image(str(plain.attributes["machine"])),
+            "disk_gib": settings.disk_gib,
+            "instance_profile": settings.instance_profile,
+            "reservation": self._lot(plain),
+            "network": self._adopted.get(region),
+        }
+        return replace(plain, attributes=attributes, needs=(*needs, *plain.needs))
+
+    def _endpoints(self, plain: Resource, region_of: Mapping[Address, str]) -> Iterator[Resource]:
+        """One in each region that has replicas: a load balancer reaches no further."""
+        parts: defaultdict[str, list[Address]] = defaultdict(list)
+        for need in plain.needs:
+            parts[region_of[need]].append(need)
+        weights = plain.attributes["replicas"]
+        for region, replicas in sorted(parts.items()):
+            names = {replica.name for replica in replicas}
+            mine: dict[str, JsonValue] = (
+                {n: w for n, w in weights.items() if n in names} if isinstance(weights, dict) else {}
+            )
+            name = plain.address.name if len(parts) == 1 else f"{plain.address.name}-{region}"
+            yield replace(
+                plain,
+                address=replace(plain.address, name=name),
+                attributes={
+                    **plain.attributes,
+                    "replicas": mine,
+                    "scheme": self._settings.scheme,
+                    "network": self._adopted.get(region),
+                },
+                needs=(*self._network_of(region), *replicas),
+            )
+
+    def _resource(self, kind: str, name: str, attributes: dict[str, JsonValue]) -> Resource:
+        return Resource(
+            address=Address(NAME, kind, name),
+            attributes=attributes,
+            known_after_apply=self._kinds[kind].outputs,
+        )
+
+    def _network_of(self, region: str) -> tuple[Address, ...]:
+        return () if region in self._adopted else (Address(NAME, NETWORK, region),)
+
+    def _image(self, machine: str) -> str:
+        return NEURON_IMAGE if machine[:3] in _NEURON else GPU_IMAGE
+
+    def _lot(self, machine: Resource) -> str | None:
+        """The capacity reservation of a machine that stands in one, as far as the settings tell."""
+        return self._lots.get(str(machine.attributes.get("pool")))
+
+
+def _lots(settings: AwsSettings) -> dict[str, str]:
+    """Pool (as ``Offering.pool`` names it) to the id of a capacity reservation."""
+    told: list[tuple[Purchase, AwsReservationSpec | AwsCapacityBlockSpec]] = [
+        *((Purchase.RESERVATION, spec) for spec in settings.reservations),
+        *((Purchase.CAPACITY_BLOCK, spec) for spec in settings.capacity_blocks),
+    ]
+    return {
+        "/".join((spec.zone, spec.machine, "-".join(filter(None, (purchase.value, spec.name))))): spec.id
+        for purchase, spec in told
+        if spec.id is not None
+    }
+
+
+def _adopted(network: AdoptedNetwork) -> dict[str, JsonValue]:
+    """As attributes have it."""
+    return {
+        "vpc": network.vpc,
+        "subnets": list(network.subnets),
+        "security_groups": list(network.security_groups),
+    }

@@ -1,0 +1,269 @@
+"""What runs on machines: one parameter of Systems Manager for each replica and job.
+
+Its value says all that a launcher needs.  The name is made from the owner and the token, so that a second
+PutParameter is refused instead of obeyed.  An id is ``region:name``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dcplan.provider.errors import AlreadyGone, Conflict, Invalid, NotReady
+from dcplan.provider.lowering import REPLICA
+from dcplan.provider.types import Ack, Found, Request
+from dcplan.resources import Address, JsonValue
+from dcplan_aws.kinds import INSTANCE
+from dcplan_aws.makers import Outputs, Shared, gone, needs, object_id_of, ours
+from dcplan_aws.owner import LINEAGE, By, as_list, owner_tags
+
+FIRST_PORT = 8000
+"""On which a replica answers whose first device is number 0; each further device has its own."""
+LONGEST_BYTES = 8192
+"""Of a value in the advanced tier; up to 4,096 bytes it costs nothing (Systems Manager User Guide, "Managing
+parameter tiers")."""
+NAMES_OF_ONE_LOOK = 10
+"""Of GetParameters (Systems Manager API Reference)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter as it is kept."""
+
+    region: str
+    name: str
+    version: int
+    made_at_s: float
+    says: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        """How dcplan knows it."""
+        return f"{self.region}:{self.name}"
+
+    def found(
+        self,
+        *,
+        ready: bool = True,
+        outputs: Mapping[str, JsonValue] | None = None,
+        attributes: Mapping[str, JsonValue] | None = None,
+    ) -> Found:
+        """The object that it stands for."""
+        says = self.says
+        return Found(
+            object_id=self.id,
+            address=Address.parse(says["address"]),
+            ready=ready,
+            attributes=says["attributes"] if attributes is None else attributes,
+            outputs=({"id": self.id, **says["outputs"]} if outputs is None else outputs) if ready else {},
+            token=says["token"],
+            lineage=says["lineage"],
+            made_at_s=self.made_at_s,
+        )
+
+
+def folder_of(lineage: str, kind: str = "") -> str:
+    """Where the parameters of an owner are."""
+    return f"/dcplan/{lineage}/{kind}".rstrip("/")
+
+
+def split(object_id: str) -> tuple[str, str]:
+    """Region and name in an id; ``AlreadyGone`` for what is none."""
+    region, colon, name = object_id.partition(":")
+    if not colon:
+        raise AlreadyGone(f"{object_id} is no parameter of dcplan's.")
+    return region, name
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """Parameters that dcplan keeps."""
+
+    shared: Shared
+    kind: str
+
+    def put(self, request: Request, region: str, outputs: Outputs) -> Ack:
+        """A new one; a name that is taken is that of this very request, or of another with its token."""
+        name = f"{folder_of(request.lineage, self.kind)}/{request.token}"
+        try:
+            self.shared.api.do(
+                "ssm",
+                region,
+                "put_parameter",
+                Name=name,
+                Overwrite=False,
+                Tags=as_list(owner_tags(request)),
+                Description=f"dcplan: {request.address}",
+                **_value(request, outputs, request.lineage, request.token),
+            )
+        except Conflict as taken:
+            if ours(request, [one.found() for one in self.named(region, [name])]) is None:
+                raise NotReady(f"{name} was made and cannot be seen yet ({taken.detail})") from taken
+        return Ack(object_id=f"{region}:{name}")
+
+    def change(self, request: Request, outputs: Outputs) -> Ack:
+        """Other contents for one that is there."""
+        there = self.one(request)
+        if there is None:
+            raise gone(request)
+        self.shared.api.do(
+            "ssm",
+            there.region,
+            "put_parameter",
+            Name=there.name,
+            Overwrite=True,
+            **_value(request, outputs, there.says["lineage"], there.says["token"]),
+        )
+        return Ack(object_id=there.id)
+
+    def drop(self, request: Request) -> Ack:
+        """Delete it."""
+        region, name = split(object_id_of(request))
+        try:
+            self.shared.api.do("ssm", region, "delete_parameter", Name=name)
+        except AlreadyGone:
+            if not self.shared.has_deleted(request):
+                raise
+        return self.shared.deletes(request)
+
+    def one(self, request: Request) -> Parameter | None:
+        """That of an update or delete."""
+        region, name = split(object_id_of(request))
+        return next(iter(self.named(region, [name])), None)
+
+    def named(self, region: str, names: Sequence[str]) -> list[Parameter]:
+        """Those with these names, ten by ten."""
+        shown = []
+        for i in range(0, len(names), NAMES_OF_ONE_LOOK):
+            wanted = list(names[i : i + NAMES_OF_ONE_LOOK])
+            answer = self.shared.api.look("ssm", region, "get_parameters", Names=wanted)
+            shown += answer["Parameters"]
+        return [one for each in shown if (one := _parameter(each, region)) is not None]
+
+    def by(self, region: str, by: By) -> list[Parameter]:
+        """Those that a look is for."""
+        if by.key == "id":
+            return self.named(region, [name for where, name in map(split, by.values) if where == region])
+        if by.key != LINEAGE:
+            folder = folder_of(by.lineage, self.kind)
+            return self.named(region, [f"{folder}/{token}" for token in by.values])
+        return [one for lineage in by.values for one in self.of_owner(region, lineage)]
+
+    def of_owner(self, region: str, lineage: str) -> list[Parameter]:
+        """All that one owner has there."""
+        shown = self.shared.api.pages(
+            "ssm",
+            region,
+            "get_parameters_by_path",
+            "Parameters",
+            Path=folder_of(lineage, self.kind),
+            MaxResults=10,
+        )
+        return [one for each in shown if (one := _parameter(each, region)) is not None]
+
+
+def _parameter(shown: Mapping[str, Any], region: str) -> Parameter | None:
+    """A parameter as AWS shows it; None where it is none of ours."""
+    try:
+        says = json.loads(shown["Value"])
+    except ValueError:
+        return None
+    if not isinstance(says, dict) or not {"address", "attributes", "outputs"} <= says.keys():
+        return None
+    made_at_s = shown["LastModifiedDate"].timestamp()
+    return Parameter(region, shown["Name"], int(shown["Version"]), made_at_s, says)
+
+
+def _value(request: Request, outputs: Outputs, lineage: str, token: str) -> dict[str, Any]:
+    says = {
+        "address": str(request.address),
+        "attributes": dict(request.attributes),
+        "outputs": dict(outputs),
+        "lineage": lineage,
+        "token": token,
+    }
+    text = json.dumps(says, sort_keys=True, separators=(",", ":"))
+    size_bytes = len(text.encode())
+    if size_bytes > LONGEST_BYTES:
+        raise Invalid(
+            f"What {request.address} is told is {size_bytes:,} bytes long; Systems Manager takes "
+            f"{LONGEST_BYTES:,}. Spread it over fewer machines, or serve it as several workloads."
+        )
+    # A parameter never goes back to the standard tier; so AWS picks one.
+    return {"Value": text, "Type": "String", "Tier": "Intelligent-Tiering"}
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """Replicas and jobs."""
+
+    shared: Shared
+    kind: str
+
+    @property
+    def kept(self) -> Parameters:
+        """Where they are kept."""
+        return Parameters(self.shared, self.kind)
+
+    def region(self, request: Request) -> str:
+        """That of its first machine, or in its id."""
+        if request.object_id:
+            return split(request.object_id)[0]
+        for outputs in needs(request, INSTANCE).values():
+            region = outputs.get("region")
+            if isinstance(region, str):
+                return region
+        raise Invalid(f"{request.address} was asked for without its machines. This is a bug in dcplan.")
+
+    def region_of(self, object_id: str, attributes: Mapping[str, JsonValue]) -> str | None:  # noqa: ARG002 - as the protocol has it
+        """As its id says."""
+        return object_id.partition(":")[0] if ":" in object_id else None
+
+    def create(self, request: Request) -> Ack:
+        """Say what shall run."""
+        return self.kept.put(request, self.region(request), self._outputs(request))
+
+    def update(self, request: Request) -> Ack:
+        """Say it otherwise."""
+        return self.kept.change(request, self._outputs(request))
+
+    def delete(self, request: Request) -> Ack:
+        """Say no more that it shall run."""
+        return self.kept.drop(request)
+
+    def settle(self, request: Request, object_id: str) -> Outputs | None:
+        """Ready once it can be read; requests come to it where its endpoint sends them."""
+        region, name = split(object_id)
+        there = self.kept.named(region, [name])
+        if not there:
+            raise AlreadyGone(f"{request.address} ({object_id}) is not there.")
+        if self.kind == REPLICA:
+            from dcplan_aws.targets import register  # noqa: PLC0415 - it knows parameters, too
+
+            register(self.shared, there[0])
+        return {"id": object_id, **there[0].says["outputs"]}
+
+    def gone(self, request: Request, object_id: str) -> bool:  # noqa: ARG002 - as the protocol has it
+        """Once it cannot be read."""
+        region, name = split(object_id)
+        return not self.kept.named(region, [name])
+
+    def seen(self, region: str, by: By) -> Sequence[Found]:
+        """Replicas or jobs that are ours."""
+        return [one.found() for one in self.kept.by(region, by)]
+
+    def _outputs(self, request: Request) -> Outputs:
+        """Where a replica answers: the first of its machines, and a port of its first device."""
+        if self.kind != REPLICA:
+            return {}
+        machines = request.attributes.get("machines")
+        there = needs(request, INSTANCE)
+        first = machines[0] if isinstance(machines, list | tuple) and machines else None
+        host = there.get(str(first), {}).get("address")
+        if not isinstance(host, str):
+            raise Invalid(f"{request.address} was asked for without its machines. This is a bug in dcplan.")
+        devices = request.attributes.get("devices")
+        numbers = [d for d in devices if isinstance(d, int)] if isinstance(devices, list | tuple) else []
+        return {"address": f"{host}:{FIRST_PORT + min(numbers, default=0)}"}

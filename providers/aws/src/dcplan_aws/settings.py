@@ -1,0 +1,70 @@
+"""What may stand under ``providers: aws:``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from dcplan.config.strict import Strict
+from dcplan.config.values import Many
+from dcplan.provider.catalogued import CataloguedSettings
+from dcplan.provider.purchases import CapacityBlockSpec, ReservationSpec
+
+_RESERVATION = Annotated[str, Field(pattern=r"^cr-[0-9a-f]{8,17}$")]
+
+GPU_IMAGE = (
+    "resolve:ssm:/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-ubuntu-24.04/latest/ami-id"
+)
+"""AWS's own image with NVIDIA's drivers and EFA's (AWS Deep Learning AMIs, "Find a DLAMI ID").  EC2 looks the
+parameter up itself, so that a repeated call is the same call."""
+NEURON_IMAGE = "resolve:ssm:/aws/service/neuron/dlami/base/ubuntu-24.04/latest/image_id"
+"""The same for Trainium and Inferentia (Neuron documentation, "Neuron DLAMI User Guide")."""
+
+
+class AdoptedNetwork(Strict):
+    """A VPC that is there, in one region; dcplan makes none there then."""
+
+    region: str
+    vpc: Annotated[str, Field(pattern=r"^vpc-[0-9a-f]{8,17}$")]
+    subnets: Annotated[Many[Annotated[str, Field(pattern=r"^subnet-[0-9a-f]{8,17}$")]], Field(min_length=1)]
+    """One in each zone in which machines may stand; an endpoint needs two."""
+    security_groups: Annotated[
+        Many[Annotated[str, Field(pattern=r"^sg-[0-9a-f]{8,17}$")]], Field(min_length=1)
+    ]
+    """Of machines and endpoints.  One must allow all traffic from and to itself: EFA needs it."""
+
+
+class AwsReservationSpec(ReservationSpec):
+    """As every cloud's, and which it is."""
+
+    id: _RESERVATION | None = None
+    """Of the capacity reservation; without it, EC2 picks one that is open and matches."""
+
+
+class AwsCapacityBlockSpec(CapacityBlockSpec):
+    """As every cloud's, and which it is."""
+
+    id: _RESERVATION | None = None
+    """Of the capacity reservation that the block is; needed to start machines in it."""
+
+
+class AwsSettings(CataloguedSettings):
+    """Where to plan, what the account has there, and how machines are made."""
+
+    reservations: Many[AwsReservationSpec] = ()
+    capacity_blocks: Many[AwsCapacityBlockSpec] = ()
+    networks: Many[AdoptedNetwork] = ()
+    """VPCs to use; in other regions dcplan makes one."""
+    cidr: str = "10.64.0.0/16"
+    """The addresses of a VPC that dcplan makes: a /16."""
+    image: Annotated[str, Field(pattern=r"^(ami-[0-9a-f]{8,17}|resolve:ssm:\S+)$")] | None = None
+    """What machines start from; default: AWS's image for their accelerators, the newest."""
+    disk_gib: Annotated[int, Field(ge=8, le=16_384)] = 200
+    """Of the root volume."""
+    instance_profile: str | None = None
+    """The IAM instance profile of machines, by name; needed to read what runs on them."""
+    scheme: Literal["internal", "internet-facing"] = "internal"
+    """Who reaches endpoints: the VPC, or everybody."""
+    profile: str | None = None
+    """A profile of AWS's configuration files."""

@@ -1,0 +1,94 @@
+"""Placements and networks for tests against the AWS of ``tests/clouds``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cloud import AwsCloud
+from dcplan.provider import MachineGroup, Placement, ReplicaSpec, WorkloadSpec
+
+REGION = "us-east-1"
+ZONE = "use1-az6"
+
+
+def machines(*names: str, gang: bool = False, **other: Any) -> MachineGroup:
+    """Machines of one pool."""
+    return MachineGroup(
+        **{
+            "pool": f"{ZONE}/p4d.24xlarge",
+            "machine": "p4d.24xlarge",
+            "region": REGION,
+            "zone": ZONE,
+            "block": None,
+            "purchase": "on-demand",
+            "names": names,
+            "gang": gang,
+            **other,
+        }
+    )
+
+
+def gang_and_replicas() -> Placement:
+    """Two replicas of a served model on two machines, and a training on a gang of two."""
+    return Placement(
+        project="example",
+        machines=(machines("serve-0", "serve-1"), machines("train-0", "train-1", gang=True)),
+        workloads=(
+            WorkloadSpec(
+                name="chat",
+                kind="serve",
+                replicas=tuple(
+                    ReplicaSpec(
+                        name=f"chat-{i}",
+                        machines=(f"serve-{i}",),
+                        devices=(0, 1),
+                        settings={"max_batch": 1},
+                    )
+                    for i in range(2)
+                ),
+            ),
+            WorkloadSpec(
+                name="tune",
+                kind="train",
+                replicas=(
+                    ReplicaSpec(
+                        name="tune",
+                        machines=("train-0", "train-1"),
+                        devices=tuple(range(8)),
+                        settings={"layout": {"tensor": 8}},
+                    ),
+                ),
+            ),
+        ),
+    )
+
+
+def client(cloud: AwsCloud, service: str, region: str = REGION) -> Any:
+    """A client of botocore's own, to look over the provider's shoulder."""
+    from botocore.config import Config  # noqa: PLC0415 - slow
+    from botocore.session import Session  # noqa: PLC0415 - slow
+
+    return Session().create_client(
+        service,
+        region_name=region,
+        endpoint_url=cloud.environ["AWS_ENDPOINT_URL"],
+        aws_access_key_id="nobody",
+        aws_secret_access_key="only-for-tests",  # noqa: S106 - of nobody
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+
+
+def adopted(
+    cloud: AwsCloud, region: str = REGION, zones: tuple[str, ...] = (ZONE, "use1-az1")
+) -> dict[str, Any]:
+    """A VPC that somebody else made, as settings name it."""
+    ec2 = client(cloud, "ec2", region)
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{i}.0/24", AvailabilityZoneId=zone)["Subnet"][
+            "SubnetId"
+        ]
+        for i, zone in enumerate(zones)
+    ]
+    group = ec2.create_security_group(GroupName="machines", Description="of tests", VpcId=vpc)["GroupId"]
+    return {"region": region, "vpc": vpc, "subnets": subnets, "security_groups": [group]}
