@@ -18,7 +18,7 @@ from dcplan_aws.endpoints import Endpoints
 from dcplan_aws.groups import PlacementGroups
 from dcplan_aws.instances import Instances
 from dcplan_aws.kinds import CONSISTENCY_WINDOW_S, GROUP, INSTANCE, NETWORK
-from dcplan_aws.makers import Maker, Shared
+from dcplan_aws.makers import Ended, Maker, Shared
 from dcplan_aws.network import Networks
 from dcplan_aws.owner import LINEAGE, TOKEN, By
 from dcplan_aws.programs import Programs
@@ -131,6 +131,8 @@ class Acting:
             raise Cancelled(f"Stopped waiting for {request.address}; it goes on by itself.")
         try:
             return maker.settle(request, ack.object_id)
+        except Ended:
+            raise
         except AlreadyGone:
             fresh = request.action is Action.CREATE and _could_be(request.address.kind, ack.object_id)
             if not fresh or time.monotonic() > until_s:

@@ -12,7 +12,7 @@ from dcplan.provider.types import Ack, Found, Request
 from dcplan.resources import JsonValue
 from dcplan_aws.interfaces import interfaces
 from dcplan_aws.kinds import GROUP, NETWORK
-from dcplan_aws.makers import Outputs, Shared, gone, need, object_id_of, text_of
+from dcplan_aws.makers import Ended, Outputs, Shared, gone, need, object_id_of, text_of
 from dcplan_aws.owner import (
     ADDRESS,
     By,
@@ -91,7 +91,7 @@ class Instances:
             said = f"{object_id} ended while it was waited for: {reason.get('Message', state)}"
             if "InsufficientInstanceCapacity" in reason.get("Code", ""):
                 raise CapacityUnavailable(said)
-            raise AlreadyGone(said)
+            raise Ended(said)
         return _outputs(instance, self.region(request)) if state == "running" else None
 
     def gone(self, request: Request, object_id: str) -> bool:

@@ -69,7 +69,7 @@ class _Lowering:
         }
         for pool in sorted(pools):
             detail = (
-                f"Machines are to stand in the capacity block {pool}, and nothing says which one that is. This "
+                f"Machines are to stand in the capacity block {pool}, and nothing says which one that is. It "
                 "can be planned, but not applied: give the block its `id`, the capacity reservation (cr-...) "
                 "that EC2 made of it."
             )

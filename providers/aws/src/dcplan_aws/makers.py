@@ -17,6 +17,10 @@ from dcplan_aws.owner import By
 Outputs = Mapping[str, JsonValue]
 
 
+class Ended(AlreadyGone):
+    """What was being made was seen, and has come to its end."""
+
+
 class Maker(Protocol):
     """One kind of object.  Everything raises ``ProviderError`` and nothing else."""
 

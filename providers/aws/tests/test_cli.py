@@ -1,0 +1,173 @@
+"""The command line against AWS on this machine: a whole life, sold-out zones, kill -9."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aws_cloud import AwsCloud
+from aws_examples import client
+from dcplan.apply.crash import VARIABLE
+from fork_server import ForkServer
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither SIGKILL nor fork")
+
+_KILLED = -9
+_HEAD = """\
+project: small
+providers:
+  aws: {regions: [us-east-1], spot: false}
+workloads:
+"""
+SERVED = """\
+  chat:
+    kind: serve
+    model: llama-3.1-8b
+    traffic: {requests_per_s: 2/s, prompt_tokens: 800, output_tokens: 200}
+    sla: {ttft: {p95: 2s}, tpot: {p95: 80ms}}
+    constraints: {accelerators: [L40S]}
+"""
+TRAINED = """\
+  tune:
+    kind: train
+    model: llama-3.1-8b
+    tokens: 60B
+    sequence_length: 8192
+    global_batch: 256
+    deadline: 14d
+    constraints: {accelerators: [A100-40]}
+"""
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[ForkServer]:
+    """Runs commands in processes that have all imported."""
+    with ForkServer("far_cli.py", env={**os.environ, "FAR_CLI_IMPORTS": "aws_near"}) as server:
+        yield server
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """A project on an account."""
+
+    folder: Path
+    forks: ForkServer
+    cloud: AwsCloud
+
+    def dcplan(self, *arguments: str, crash_at: str | None = None) -> int:
+        """The exit status of a command."""
+        job = {"folder": str(self.folder), "arguments": arguments}
+        more = {VARIABLE: crash_at} if crash_at else {}
+        return self.forks.ask(job, environment={**self.cloud.environ, **more})
+
+    def done(self, *arguments: str) -> str:
+        """What a command says that must succeed."""
+        status = self.dcplan(*arguments)
+        assert status == 0, self.said()
+        return self.said()
+
+    def said(self) -> str:
+        """What the last command printed."""
+        return (self.folder / "out").read_text()
+
+    def write(self, *workloads: str) -> None:
+        """Want these."""
+        (self.folder / "dcplan.yaml").write_text(_HEAD + "".join(workloads))
+
+    def running(self) -> list[Mapping[str, Any]]:
+        """The instances that live."""
+        reservations = client(self.cloud, "ec2").describe_instances()["Reservations"]
+        every = [instance for reservation in reservations for instance in reservation["Instances"]]
+        return [instance for instance in every if instance["State"]["Name"] != "terminated"]
+
+    def left(self) -> dict[str, int]:
+        """What there is in the account that a new one has not."""
+        ec2, ssm, elb = (client(self.cloud, name) for name in ("ec2", "ssm", "elbv2"))
+        count = {
+            "instances": len(self.running()),
+            "networks": sum(not vpc["IsDefault"] for vpc in ec2.describe_vpcs()["Vpcs"]),
+            "gateways": len(ec2.describe_internet_gateways()["InternetGateways"]),
+            "groups": len(ec2.describe_placement_groups()["PlacementGroups"]),
+            "volumes": len(ec2.describe_volumes()["Volumes"]),
+            "interfaces": len(ec2.describe_network_interfaces()["NetworkInterfaces"]),
+            "parameters": len(ssm.get_parameters_by_path(Path="/dcplan", Recursive=True)["Parameters"]),
+            "balancers": len(elb.describe_load_balancers()["LoadBalancers"]),
+            "target groups": len(elb.describe_target_groups()["TargetGroups"]),
+        }
+        return {name: number for name, number in count.items() if number}
+
+
+@pytest.fixture
+def team(tmp_path: Path, forks: ForkServer, cloud: AwsCloud) -> Team:
+    """One that serves a model, so far on paper."""
+    made = Team(tmp_path, forks, cloud)
+    made.write(SERVED)
+    return made
+
+
+def test_a_whole_life_leaves_nothing(team: Team) -> None:
+    """Applied, it is as planned; destroyed, the account is as it was."""
+    team.write(SERVED, TRAINED)
+    team.done("apply", "-auto-approve")
+    machines = Counter(instance["InstanceType"] for instance in team.running())
+    again = team.dcplan("plan", "-detailed-exitcode")
+    said = team.said()
+    team.done("destroy", "-auto-approve")
+
+    assert machines == {"g6e.xlarge": 1, "p4d.24xlarge": 2}
+    assert again == 0, said
+    assert team.left() == {}
+
+
+def test_a_sold_out_zone_sends_the_whole_gang_to_another(team: Team) -> None:
+    """One machine is had and the second is not: the first is given back, and both come in the next zone."""
+    team.write(TRAINED)
+    team.done("plan", "-out", "first.plan")
+    home = re.search(r"If (\S+)/p4d.24xlarge is sold out", team.said())
+    assert home is not None
+    team.cloud.weather(stock={f"{home[1]}/p4d.24xlarge": 1})
+    said = team.done("apply", "first.plan")
+    zones = Counter(instance["Placement"]["AvailabilityZone"] for instance in team.running())
+    groups = {instance["Placement"]["GroupName"] for instance in team.running()}
+
+    assert "sold out" in said
+    assert list(zones.values()) == [2]
+    assert len(groups) == 1
+    assert max(team.cloud.made().values()) == 1
+    assert team.dcplan("plan", "-detailed-exitcode") == 0
+    assert len(team.cloud.calls("RunInstances")) == len(team.cloud.made()) + 1
+
+
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory: pytest.TempPathFactory, forks: ForkServer, _server: AwsCloud) -> Path:
+    """A folder with a plan for an empty account."""
+    team = Team(tmp_path_factory.mktemp("planned"), forks, _server)
+    team.write(SERVED)
+    team.done("plan", "-out", "first.plan")
+    return team.folder
+
+
+@pytest.mark.parametrize(
+    "point",
+    ["after-intent:1", "after-begin:1", "after-intent:2", "after-begin:2", "after-ack:3", "after-wait:4"],
+)
+def test_apply_after_a_kill_makes_nothing_twice(team: Team, planned: Path, point: str) -> None:
+    """Killed at a boundary and run again: all is made once, all of it is known, and all of it goes."""
+    shutil.copytree(planned, team.folder, dirs_exist_ok=True)
+    killed = team.dcplan("apply", "-parallelism", "1", "first.plan", crash_at=point)
+    team.done("apply", "first.plan")
+    made, running = team.cloud.made(), team.running()
+    team.done("destroy", "-auto-approve")
+
+    assert killed == _KILLED
+    assert max(made.values()) == 1
+    assert len(running) == 1
+    assert team.left() == {}
