@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dcplan.catalog import Purchase
@@ -25,6 +25,7 @@ from dcplan_aws.owner import (
     owner_tags,
     specified,
 )
+from dcplan_aws.watch import Watch
 
 ROOT_DEVICE = "/dev/sda1"
 """Of Ubuntu's images (EC2 User Guide, "Device names on Linux instances")."""
@@ -39,6 +40,10 @@ class Instances:
     """Machines that dcplan makes."""
 
     shared: Shared
+    _watches: dict[str, Watch] = field(default_factory=dict)
+    """By region."""
+    _zones: dict[tuple[str, ...], dict[str, str]] = field(default_factory=dict)
+    """Adopted subnets to those of each zone; a subnet stays in its zone."""
 
     def region(self, request: Request) -> str:
         """As its attributes say."""
@@ -82,22 +87,36 @@ class Instances:
 
     def settle(self, request: Request, object_id: str) -> Outputs | None:
         """Ready once it runs; one that EC2 has given up says why."""
-        shown = self._described(self.region(request), By("id", (object_id,)))
-        if not shown:
+        instance = self._watch(self.region(request)).see(object_id)
+        if instance is None:
             raise AlreadyGone(f"{request.address} ({object_id}) is not there.")
-        instance = shown[0]
         state, reason = instance["State"]["Name"], instance.get("StateReason") or {}
         if state in LEFT:
             said = f"{object_id} ended while it was waited for: {reason.get('Message', state)}"
             if "InsufficientInstanceCapacity" in reason.get("Code", ""):
                 raise CapacityUnavailable(said)
             raise Ended(said)
-        return _outputs(instance, self.region(request)) if state == "running" else None
+        if state != "running":
+            return None
+        self._watch(self.region(request)).forget(object_id)
+        return _outputs(instance, self.region(request))
 
     def gone(self, request: Request, object_id: str) -> bool:
         """Once it is terminated: until then its interfaces hold the network."""
-        shown = self._described(self.region(request), By("id", (object_id,)))
-        return all(instance["State"]["Name"] == "terminated" for instance in shown)
+        watch = self._watch(self.region(request))
+        instance = watch.see(object_id)
+        ended = instance is None or instance["State"]["Name"] == "terminated"
+        if ended:
+            watch.forget(object_id)
+        return ended
+
+    def _watch(self, region: str) -> Watch:
+        """The look that all who wait share."""
+
+        def look(ids: Sequence[str]) -> dict[str, Any]:
+            return {one["InstanceId"]: one for one in self._described(region, By("id", tuple(ids)))}
+
+        return self._watches.setdefault(region, Watch(look))
 
     def seen(self, region: str, by: By) -> Sequence[Found]:
         """Instances that are ours and have not ended."""
@@ -167,22 +186,26 @@ class Instances:
         zone, adopted = text_of(request, "zone"), request.attributes.get("network")
         if isinstance(adopted, dict):
             wanted, groups = adopted.get("subnets"), adopted.get("security_groups")
-            subnets = {
-                subnet["AvailabilityZoneId"]: subnet["SubnetId"]
-                for subnet in self.shared.api.pages(
-                    "ec2", region, "describe_subnets", "Subnets", SubnetIds=_texts(wanted)
-                )
-            }
+            subnets = self._zones_of(region, tuple(_texts(wanted)))
         else:
             made, groups = need(request, NETWORK, "subnets"), need(request, NETWORK, "security_groups")
-            subnets = dict(made) if isinstance(made, dict) else {}
+            subnets = {z: str(s) for z, s in made.items()} if isinstance(made, dict) else {}
         subnet = subnets.get(zone)
-        if not isinstance(subnet, str):
+        if subnet is None:
             raise Invalid(
                 f"No subnet of the network in {region} is in the zone {zone}; there are some in "
                 f"{', '.join(sorted(subnets)) or 'no zone'}. Name one in `providers: aws: networks:`."
             )
         return subnet, _texts(groups)
+
+    def _zones_of(self, region: str, subnets: tuple[str, ...]) -> dict[str, str]:
+        """Zone id to subnet, looked up once."""
+        if subnets not in self._zones:
+            shown = self.shared.api.pages(
+                "ec2", region, "describe_subnets", "Subnets", SubnetIds=list(subnets)
+            )
+            self._zones[subnets] = {one["AvailabilityZoneId"]: one["SubnetId"] for one in shown}
+        return self._zones[subnets]
 
 
 def _bought(request: Request) -> dict[str, Any]:
