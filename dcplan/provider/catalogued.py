@@ -70,7 +70,7 @@ class CataloguedProvider:
 
     cloud: ClassVar[Cloud]
     settings_type: ClassVar[type[CataloguedSettings]] = CataloguedSettings
-    """What may stand under ``providers: <name>:``; a cloud that acts adds its own."""
+    """What may stand under the cloud's name in the document."""
 
     def __init__(self, settings: CataloguedSettings, offerings: tuple[Offering, ...]) -> None:
         """``offerings`` are all that the catalogue has for the cloud."""
@@ -84,8 +84,9 @@ class CataloguedProvider:
     def with_settings(cls, settings: Mapping[str, object]) -> Result[Provider]:
         """The provider with these settings of the document; opens no connection."""
         offerings = load_offerings(cls.cloud.name)
-        regions = {offering.region for offering in offerings}
-        checked = _read_settings(settings, cls.settings_type, cls.cloud, regions)
+        checked = _read_settings(
+            settings, cls.settings_type, cls.cloud, {offering.region for offering in offerings}
+        )
         if checked.value is None:
             return Result(None, checked.diagnostics)
         facts = Facts(cls.cloud.name, offerings, load_machines(cls.cloud.name))
@@ -178,11 +179,14 @@ class CataloguedProvider:
 
 
 def _read_settings(
-    settings: Mapping[str, object], type_: type[CataloguedSettings], cloud: Cloud, regions: Collection[str]
+    settings: Mapping[str, object],
+    settings_type: type[CataloguedSettings],
+    cloud: Cloud,
+    regions: Collection[str],
 ) -> Result[CataloguedSettings]:
     """The settings, checked; ``regions`` are those that the catalogue knows."""
     path: ConfigPath = ("providers", cloud.name)
-    checked = validate_settings(settings, type_, path)
+    checked = validate_settings(settings, settings_type, path)
     if checked.value is None:
         return checked
     unknown = tuple(
