@@ -97,9 +97,14 @@ class _Lowering:
                 yield resource
 
     def _network(self, region: str) -> Resource:
-        return self._resource(
-            NETWORK, region, {"project": self._project, "region": region, "cidr": self._settings.cidr}
-        )
+        """One that lost a part is told as one that is not whole, so that the plan mends it."""
+        attributes: dict[str, JsonValue] = {
+            "project": self._project,
+            "region": region,
+            "cidr": self._settings.cidr,
+            "whole": True,
+        }
+        return self._resource(NETWORK, region, attributes)
 
     def _group(self, machine: Resource) -> Resource | None:
         """The placement group of a gang; capacity blocks have their machines close together already."""

@@ -23,12 +23,15 @@ from dcplan_aws.owner import (
     as_list,
     as_mapping,
     attribute_tags,
+    attributes_in,
     filters,
     found,
     owner_tags,
     specified,
 )
 
+ZONES = "dcplan-zones"
+"""On a VPC: how many subnets it has once it is whole."""
 SUBNET_BITS = 20
 """A /20 for each zone: 4,091 addresses; at most 16 zones in a /16."""
 
@@ -44,8 +47,9 @@ class _Parts:
 
     @property
     def whole(self) -> bool:
-        """Whether machines can stand in it."""
-        return bool(self.subnets) and self.group is not None and self.opened
+        """Whether machines can stand in it, in each zone that it was made for."""
+        zones = as_mapping(self.vpc.get("Tags")).get(ZONES)
+        return zones == str(len(self.subnets)) and self.opened
 
     @property
     def opened(self) -> bool:
@@ -149,7 +153,8 @@ class Networks:
         shown = []
         for vpc, parts in self._parts(region, by).items():
             tags = as_mapping(parts.vpc.get("Tags"))
-            there = found(tags, vpc, ready=parts.whole, outputs=parts.outputs)
+            attributes = {**(attributes_in(tags) or {}), "whole": parts.whole}
+            there = found(tags, vpc, ready=parts.whole, outputs=parts.outputs, attributes=attributes)
             if there is not None:
                 shown.append(there)
         return shown
@@ -183,7 +188,8 @@ class Networks:
         vpc, do = parts.vpc["VpcId"], self.shared.api.do
         tags = {**owner_tags(request), PART: as_mapping(parts.vpc.get("Tags")).get(TOKEN, request.token)}
         self._open(region, vpc, tags)
-        for zone_id, block in self._blocks(request, region).items():
+        blocks = self._blocks(request, region)
+        for zone_id, block in blocks.items():
             if zone_id not in parts.subnets:
                 do(
                     "ec2",
@@ -208,6 +214,7 @@ class Networks:
             group = {"GroupId": made["GroupId"]}
         if not parts.opened:
             self._let_through(region, str(group["GroupId"]))
+        do("ec2", region, "create_tags", Resources=[vpc], Tags=as_list({ZONES: str(len(blocks))}))
 
     def _open(self, region: str, vpc: str, tags: Mapping[str, str]) -> None:
         """An internet gateway, and the route to it."""
