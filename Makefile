@@ -11,7 +11,7 @@ DEMO := examples/01-chat-and-pretrain
 export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 
-.PHONY: demo test test-measure test-servers fuzz check format schemas wheel lock bench bench-lifecycle bench-placement soak clean
+.PHONY: demo test test-measure test-servers fuzz check format schemas cloud wheel lock bench bench-lifecycle bench-placement soak clean
 
 # Plan, apply, change and destroy the first example on the local data centre.
 demo: $(READY)
@@ -60,6 +60,11 @@ format: $(STAMP)
 # Write schemas/*.json anew from the code.
 schemas: $(STAMP)
 	$(BIN)/python -m dcplan.schema
+
+# A cloud on this machine, to try dcplan without an account: prints what to export, serves until it is interrupted.
+CLOUD ?= aws
+cloud: $(STAMP)
+	@PYTHONPATH=tests $(BIN)/python -m clouds.$(CLOUD) --variables
 
 # Build the wheels of the core and of the providers, and try the core's in an empty environment.
 wheel: $(STAMP)

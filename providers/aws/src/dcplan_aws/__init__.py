@@ -1,7 +1,7 @@
-"""dcplan-aws: plan on AWS, and keep state in S3.
+"""dcplan-aws: plan on AWS and act there, and keep state in S3.
 
-Takes: settings, Placement.                  Gives: Machine, Offering, Resource, Blobs.
-Knows: dcplan's catalogue of EC2, botocore.  Never (in this release): a call to EC2.
+Takes: settings, Placement, Request.         Gives: Machine, Offering, Resource, Ack, Found, Blobs.
+Knows: dcplan's catalogue of EC2, botocore.  Never: botocore before something acts or looks.
 """
 
 from dcplan_aws.provider import AwsProvider, provider
