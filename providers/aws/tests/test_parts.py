@@ -192,3 +192,30 @@ def test_an_endpoint_over_regions_is_one_in_each() -> None:
 
     assert (east.attributes["replicas"], west.attributes["replicas"]) == ({"chat-0": 1}, {"chat-1": 1})
     assert Address("aws", "network", "us-west-2") in west.needs
+
+
+def test_clients_reach_an_endpoint_and_nothing_else(cloud: AwsCloud, hands: Hands) -> None:
+    """The VPC may ask on port 80; the machines' own group lets nobody else in."""
+    built = hands.build(hands.aws)
+    (network,) = of_kind(built, "network")
+    ec2, elb = client(cloud, "ec2"), client(cloud, "elbv2")
+    (balancer,) = elb.describe_load_balancers()["LoadBalancers"]
+    groups = {
+        group["GroupId"]: group
+        for group in ec2.describe_security_groups(GroupIds=balancer["SecurityGroups"])["SecurityGroups"]
+    }
+    inside = groups.pop(network.outputs["security_groups"][0])
+    (front,) = groups.values()
+    (rule,) = front["IpPermissions"]
+
+    assert (rule["FromPort"], rule["ToPort"], rule["IpRanges"][0]["CidrIp"]) == (80, 80, "10.64.0.0/16")
+    assert all(rule["IpRanges"] == [] for rule in inside["IpPermissions"])
+
+
+def test_a_machine_alone_in_our_network_reaches_out(cloud: AwsCloud, hands: Hands) -> None:
+    """It has a public address; nobody reaches in."""
+    built = hands.build(hands.aws, hands.resources(hands.aws)[:2])
+    name = of_kind(built, "instance")[0].outputs["id"]
+    (reservation,) = client(cloud, "ec2").describe_instances(InstanceIds=[name])["Reservations"]
+
+    assert reservation["Instances"][0].get("PublicIpAddress")

@@ -16,7 +16,7 @@ from dcplan.provider.types import Ack, Found, Request
 from dcplan.resources import JsonValue
 from dcplan_aws.kinds import NETWORK
 from dcplan_aws.makers import Outputs, Shared, gone, need, needs, object_id_of
-from dcplan_aws.owner import By, as_list, owner_tags
+from dcplan_aws.owner import PART, By, as_list, owner_tags, specified
 from dcplan_aws.programs import Parameter, Parameters, split
 from dcplan_aws.targets import (
     balancer_name,
@@ -104,6 +104,8 @@ class Endpoints:
         try:
             for group in groups_of(self.shared, region, token).values():
                 do("elbv2", region, "delete_target_group", TargetGroupArn=group["TargetGroupArn"])
+            for front in self._fronts(region, token):
+                do("ec2", region, "delete_security_group", GroupId=front["GroupId"])
             do("ssm", region, "delete_parameter", Name=name)
         except (Conflict, AlreadyGone):
             return False
@@ -135,20 +137,52 @@ class Endpoints:
         balancer = self._balancers(there.region).get(name)
         if balancer is not None:
             return balancer
-        _, subnets, groups = self._seat(request)
+        vpc, subnets, groups = self._seat(request)
         made = self.shared.api.do(
             "elbv2",
             there.region,
             "create_load_balancer",
             Name=name,
             Subnets=subnets,
-            SecurityGroups=groups,
+            SecurityGroups=[*groups, *self._front(request, there, vpc)],
             Scheme=request.attributes.get("scheme", "internal"),
             Type="application",
             Tags=as_list({**owner_tags(request)}),
         )
         balancer = made["LoadBalancers"][0]
         return dict(balancer)
+
+    def _front(self, request: Request, there: Parameter, vpc: str) -> list[str]:
+        """A security group that lets clients in, where the network is dcplan's; made where it is missing."""
+        clients = request.attributes.get("clients")
+        if not isinstance(clients, list | tuple) or not clients:
+            return []
+        region, token, do = there.region, there.says["token"], self.shared.api.do
+        groups = self._fronts(region, token)
+        if groups:
+            name, rules = str(groups[0]["GroupId"]), groups[0]["IpPermissions"]
+        else:
+            made = do(
+                "ec2",
+                region,
+                "create_security_group",
+                GroupName=balancer_name(token),
+                Description="Clients of an endpoint of dcplan",
+                VpcId=vpc,
+                TagSpecifications=specified({**owner_tags(request), PART: token}, "security-group"),
+            )
+            name, rules = str(made["GroupId"]), []
+        if not rules:
+            ranges = [{"CidrIp": client} for client in clients]
+            rule = {"IpProtocol": "tcp", "FromPort": PORT, "ToPort": PORT, "IpRanges": ranges}
+            do("ec2", region, "authorize_security_group_ingress", GroupId=name, IpPermissions=[rule])
+        return [name]
+
+    def _fronts(self, region: str, token: str) -> list[dict[str, Any]]:
+        mine = [{"Name": f"tag:{PART}", "Values": [token]}]
+        return list(
+            self.shared.api.pages("ec2", region, "describe_security_groups", "SecurityGroups", Filters=mine)
+        )
 
     def _groups(self, request: Request, there: Parameter) -> dict[int, str]:
         """The target group of each weight, with its replicas; made where it is missing."""

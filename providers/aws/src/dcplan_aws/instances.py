@@ -157,7 +157,13 @@ class Instances:
             "MinCount": 1,
             "MaxCount": 1,
             "ClientToken": request.token,
-            "NetworkInterfaces": interfaces(machine, subnet, groups, gang=attributes.get("gang") is not None),
+            "NetworkInterfaces": interfaces(
+                machine,
+                subnet,
+                groups,
+                gang=attributes.get("gang") is not None,
+                public=attributes.get("network") is None,
+            ),
             "BlockDeviceMappings": [
                 {
                     "DeviceName": ROOT_DEVICE,

@@ -66,11 +66,13 @@ DEVICE_ON_FURTHER_CARDS = 0
 """Of the EFA-only interface on cards 1 and up; 1 is for ENA interfaces there."""
 
 
-def interfaces(machine: str, subnet: str, groups: list[str], *, gang: bool) -> list[dict[str, Any]]:
+def interfaces(
+    machine: str, subnet: str, groups: list[str], *, gang: bool, public: bool = False
+) -> list[dict[str, Any]]:
     """The interfaces as RunInstances takes them: all of EFA's for machines of a gang, else one.
 
-    A machine with one interface gets a public address, where its subnet has a way out; with several,
-    EC2 gives none.
+    ``public``: with an address by which it reaches the internet.  A machine with several interfaces gets
+    none from EC2.
     """
     cards = CARDS.get(machine) if gang else None
     seats = [(0, 0, "interface"), *(_efa(cards) if cards else ())]
@@ -85,6 +87,8 @@ def interfaces(machine: str, subnet: str, groups: list[str], *, gang: bool) -> l
         }
         for card, device, kind in seats
     ]
+    if public and len(shown) == 1:
+        shown[0]["AssociatePublicIpAddress"] = True
     return shown
 
 

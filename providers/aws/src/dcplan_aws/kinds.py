@@ -57,7 +57,7 @@ KINDS: Mapping[str, Kind] = {
         for name, replace_on in (
             (REPLICA, (*_ON_MACHINES[REPLICA].replace_on,)),
             (JOB, (*_ON_MACHINES[JOB].replace_on,)),
-            (ENDPOINT, (*_ON_MACHINES[ENDPOINT].replace_on, "network", "scheme")),
+            (ENDPOINT, (*_ON_MACHINES[ENDPOINT].replace_on, "network", "scheme", "clients")),
         )
     },
 }

@@ -26,6 +26,8 @@ from dcplan_aws.settings import (
 )
 
 NAME = "aws"
+_KEPT = frozenset({Purchase.CAPACITY_BLOCK.value, Purchase.RESERVATION.value})
+_EVERYBODY = "0.0.0.0/0"
 _NEURON = frozenset({"trn", "inf"})
 """Machine types whose name begins so have no GPUs."""
 
@@ -107,9 +109,14 @@ class _Lowering:
         return self._resource(NETWORK, region, attributes)
 
     def _group(self, machine: Resource) -> Resource | None:
-        """The placement group of a gang; capacity blocks have their machines close together already."""
+        """The placement group of a gang.
+
+        None where capacity is kept: a block's machines stand close together already, and a reservation
+        that was not made inside a placement group cannot be used from one (EC2 User Guide, "Capacity
+        Reservations in cluster placement groups").
+        """
         gang = machine.attributes["gang"]
-        if not isinstance(gang, dict) or machine.attributes["purchase"] == Purchase.CAPACITY_BLOCK:
+        if not isinstance(gang, dict) or machine.attributes["purchase"] in _KEPT:
             return None
         attributes: dict[str, JsonValue] = {
             "project": self._project,
@@ -151,10 +158,17 @@ class _Lowering:
                     **plain.attributes,
                     "replicas": mine,
                     "scheme": self._settings.scheme,
+                    "clients": self._clients(region),
                     "network": self._adopted.get(region),
                 },
                 needs=(*self._network_of(region), *replicas),
             )
+
+    def _clients(self, region: str) -> list[JsonValue]:
+        """Who may ask an endpoint; the security groups of a network that is there say so themselves."""
+        if region in self._adopted:
+            return []
+        return [_EVERYBODY if self._settings.scheme == "internet-facing" else self._settings.cidr]
 
     def _resource(self, kind: str, name: str, attributes: dict[str, JsonValue]) -> Resource:
         return Resource(

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dcplan.provider.errors import Conflict, Invalid, ProviderError
+from dcplan.provider.errors import Conflict, Invalid, NotReady, ProviderError
 from dcplan.provider.types import Ack, Found, Request
 from dcplan.resources import JsonValue
 from dcplan_aws.makers import Outputs, Shared, gone, object_id_of, ours, text_of
@@ -112,9 +112,13 @@ class Networks:
         vpc = object_id_of(request)
         if self.shared.has_deleted(request):
             return Ack(object_id=vpc)
-        if not self.seen(self.region(request), By("id", (vpc,))):
+        there = self.seen(self.region(request), By("id", (vpc,)))
+        if not there:
             raise gone(request)
-        self._close(self.region(request), vpc)
+        try:
+            self._close(self.region(request), vpc, there[0].token or "")
+        except Conflict as used:
+            raise NotReady(used.detail, retry_after_s=2.0) from used
         return self.shared.deletes(request)
 
     def settle(self, request: Request, object_id: str) -> Outputs | None:
@@ -126,7 +130,10 @@ class Networks:
         if parts.vpc["State"] != "available":
             return None
         if not parts.whole:
-            self._complete(request, region, parts)
+            try:
+                self._complete(request, region, parts)
+            except Conflict:
+                return None  # What was made a moment ago is there and not seen yet.
             parts = self._parts(region, By("id", (object_id,))).get(object_id, parts)
         return parts.outputs if parts.whole else None
 
@@ -138,7 +145,7 @@ class Networks:
             return True
         do = self.shared.api.do
         try:
-            self._close(region, object_id)
+            self._close(region, object_id, as_mapping(parts.vpc.get("Tags")).get(TOKEN, ""))
             for subnet in parts.subnets.values():
                 do("ec2", region, "delete_subnet", SubnetId=subnet)
             if parts.group is not None:
@@ -173,10 +180,11 @@ class Networks:
         for subnet in api.pages("ec2", region, "describe_subnets", "Subnets", **within):
             if PART in as_mapping(subnet.get("Tags")):
                 subnets[subnet["VpcId"]][subnet["AvailabilityZoneId"]] = subnet["SubnetId"]
+        tokens = {name: as_mapping(vpc.get("Tags")).get(TOKEN, "") for name, vpc in vpcs.items()}
         groups = {
             group["VpcId"]: group
             for group in api.pages("ec2", region, "describe_security_groups", "SecurityGroups", **within)
-            if PART in as_mapping(group.get("Tags"))
+            if as_mapping(group.get("Tags")).get(PART) == tokens[group["VpcId"]]
         }
         return {
             name: _Parts(vpc, dict(sorted(subnets[name].items())), groups.get(name))
@@ -255,13 +263,16 @@ class Networks:
                     GatewayId=gateways[0]["InternetGatewayId"],
                 )
 
-    def _close(self, region: str, vpc: str) -> None:
-        """Take the way out away; ``Conflict`` while something uses it is for later."""
+    def _close(self, region: str, vpc: str, part: str) -> None:
+        """Take the way out away, and one that was made and never attached; ``Conflict``: it is in use."""
         api = self.shared.api
-        attached: dict[str, Any] = {"Filters": [{"Name": "attachment.vpc-id", "Values": [vpc]}]}
-        for gateway in api.pages("ec2", region, "describe_internet_gateways", "InternetGateways", **attached):
+        mine = {"Name": f"tag:{PART}", "Values": [part]}
+        for gateway in api.pages(
+            "ec2", region, "describe_internet_gateways", "InternetGateways", Filters=[mine]
+        ):
             name = gateway["InternetGatewayId"]
-            api.do("ec2", region, "detach_internet_gateway", InternetGatewayId=name, VpcId=vpc)
+            if any(one.get("VpcId") == vpc for one in gateway.get("Attachments", ())):
+                api.do("ec2", region, "detach_internet_gateway", InternetGatewayId=name, VpcId=vpc)
             api.do("ec2", region, "delete_internet_gateway", InternetGatewayId=name)
 
     def _blocks(self, request: Request, region: str) -> dict[str, str]:
