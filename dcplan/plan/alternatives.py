@@ -269,6 +269,8 @@ class _Search:
             planned = self.wanted.get(resource.address)
             if planned is None or planned.needs != resource.needs:
                 return None
+            if planned.attributes.get("network") != resource.attributes.get("network"):
+                return None  # What reaches it where it is planned would not reach it there.
             if resource.address == addresses.get(resource.address.name):
                 different[resource.address.name] = _changed(planned, resource)
             elif planned.attributes != resource.attributes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from dcplan.provider.protocol import Provider
 from dcplan.provider.types import Idempotency, OfferingQuery
 from dcplan_aws import provider
@@ -59,3 +61,31 @@ def test_repeated_creates_are_told_apart_as_the_api_allows() -> None:
     instance = opened().info.kinds["instance"]
 
     assert (instance.idempotency, instance.token_ttl_s) == (Idempotency.TOKEN, 3600.0)
+
+
+NETWORK = {
+    "region": "us-east-1",
+    "vpc": "vpc-0a1b2c3d4e5f60718",
+    "subnets": ["subnet-0a1b2c3d4e5f60718"],
+    "security_groups": ["sg-0a1b2c3d4e5f60718"],
+}
+
+
+def test_networks_that_cannot_be_are_told_with_their_place() -> None:
+    """A typo in a region, and a second network in one."""
+    networks = [NETWORK, NETWORK, {**NETWORK, "region": "eu-cental-1"}]
+    told = provider({"networks": networks}, Path()).diagnostics
+
+    assert [problem.path for problem in told] == [
+        ("providers", "aws", "networks", 1, "region"),
+        ("providers", "aws", "networks", 2, "region"),
+    ]
+    assert 'Did you mean "eu-central-1"?' in told[1].detail
+
+
+@pytest.mark.parametrize("cidr", ["10.64.0.0/24", "10.64.1.0/16", "10.300.0.0/16", "10.64.0.0"])
+def test_addresses_of_a_network_are_a_whole_16(cidr: str) -> None:
+    """Anything else is refused before it is planned."""
+    (told,) = provider({"cidr": cidr}, Path()).diagnostics
+
+    assert told.path == ("providers", "aws", "cidr")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -144,6 +145,29 @@ def test_a_sold_out_zone_sends_the_whole_gang_to_another(team: Team) -> None:
     assert max(team.cloud.made().values()) == 1
     assert team.dcplan("plan", "-detailed-exitcode") == 0
     assert len(team.cloud.calls("RunInstances")) == len(team.cloud.made()) + 1
+
+
+def test_failover_stays_where_the_network_is(team: Team) -> None:
+    """With a VPC in each of two regions, machines are not planned to land where their endpoint is not."""
+    networks = [
+        {
+            "region": region,
+            "vpc": f"vpc-0a1b2c3d4e5f6071{i}",
+            "subnets": [f"subnet-0a1b2c3d4e5f6071{i}"],
+            "security_groups": [f"sg-0a1b2c3d4e5f6071{i}"],
+        }
+        for i, region in enumerate(("us-east-2", "us-west-2"))
+    ]
+    head = {"regions": ["us-east-2", "us-west-2"], "spot": False, "networks": networks}
+    document = (_HEAD + TRAINED).replace("{regions: [us-east-1], spot: false}", json.dumps(head))
+    (team.folder / "dcplan.yaml").write_text(document.replace("A100-40", "H100"))
+    team.done("plan", "-out", "first.plan")
+    plan = json.loads(team.done("show", "-json", "first.plan"))
+    homes = {fallback["region"] for fallback in plan["fallbacks"]}
+    others = {other["region"] for fallback in plan["fallbacks"] for other in fallback["alternatives"]}
+
+    assert others == homes
+    assert team.cloud.calls() == []
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dcplan.catalog import load_offerings
 from dcplan.diag import Result
 from dcplan.provider.catalogued import CataloguedProvider, Cloud
 from dcplan.provider.protocol import API_VERSION, Provider, Stop
@@ -13,7 +14,7 @@ from dcplan.provider.types import Ack, Found, Placement, ProviderInfo, Refreshed
 from dcplan.resources import JsonValue, Resource
 from dcplan_aws.kinds import INSTANCE, KINDS
 from dcplan_aws.lowering import resources_of
-from dcplan_aws.settings import AwsSettings
+from dcplan_aws.settings import AwsSettings, network_problems
 
 if TYPE_CHECKING:
     from dcplan.catalog import Offering
@@ -36,6 +37,16 @@ class AwsProvider(CataloguedProvider):
         regions = settings.regions or sorted({offering.region for offering in offerings})
         self._regions = tuple(dict.fromkeys((*regions, *(network.region for network in settings.networks))))
         self._acting: Acting | None = None
+
+    @classmethod
+    def with_settings(cls, settings: Mapping[str, object]) -> Result[Provider]:
+        """The provider with these settings of the document; opens no connection."""
+        opened = super().with_settings(settings)
+        if not isinstance(opened.value, AwsProvider):
+            return opened
+        known = {offering.region for offering in load_offerings(cls.cloud.name)}
+        wrong = tuple(network_problems(opened.value._aws, known))  # noqa: SLF001 - one of this class
+        return Result(None if wrong else opened.value, (*opened.diagnostics, *wrong))
 
     @property
     def info(self) -> ProviderInfo:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from dcplan.config.strict import Strict
 from dcplan.config.values import Many
+from dcplan.diag import Diagnostic, error
 from dcplan.provider.catalogued import CataloguedSettings
 from dcplan.provider.purchases import CapacityBlockSpec, ReservationSpec
+from dcplan.provider.quotas import unknown
 
 _RESERVATION = Annotated[str, Field(pattern=r"^cr-[0-9a-f]{8,17}$")]
+
+_OCTET = r"(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
+_CIDR = rf"^{_OCTET}\.{_OCTET}\.0\.0/16$"
 
 GPU_IMAGE = (
     "resolve:ssm:/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-ubuntu-24.04/latest/ami-id"
@@ -56,7 +62,7 @@ class AwsSettings(CataloguedSettings):
     capacity_blocks: Many[AwsCapacityBlockSpec] = ()
     networks: Many[AdoptedNetwork] = ()
     """VPCs to use; in other regions dcplan makes one."""
-    cidr: str = "10.64.0.0/16"
+    cidr: Annotated[str, Field(pattern=_CIDR)] = "10.64.0.0/16"
     """The addresses of a VPC that dcplan makes: a /16."""
     image: Annotated[str, Field(pattern=r"^(ami-[0-9a-f]{8,17}|resolve:ssm:\S+)$")] | None = None
     """What machines start from; default: AWS's image for their accelerators, the newest."""
@@ -68,3 +74,18 @@ class AwsSettings(CataloguedSettings):
     """Who reaches endpoints: the VPC, or everybody."""
     profile: str | None = None
     """A profile of AWS's configuration files."""
+
+
+def network_problems(settings: AwsSettings, regions: Collection[str]) -> Iterator[Diagnostic]:
+    """What cannot be in ``networks``; ``regions`` are those that the catalogue knows."""
+    seen: set[str] = set()
+    for i, network in enumerate(settings.networks):
+        at = ("providers", "aws", "networks", i, "region")
+        if network.region not in regions:
+            yield unknown("region", network.region, regions, at)
+        elif network.region in seen:
+            detail = (
+                f"Another network is in {network.region}, too. Keep one of them, with the subnets of both."
+            )
+            yield error("network-twice", "Two networks in one region", detail, path=at)
+        seen.add(network.region)
