@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -105,6 +106,17 @@ def test_a_machine_is_asked_for_safely(cloud: AwsCloud) -> None:
     assert all(one["dcplan-address"] == "aws.instance.m-0" for one in tags)
     assert all(one["dcplan-token"] == request.token for one in tags)
     assert all(one["dcplan-project"] == "example" for one in tags)
+
+
+def test_a_machine_boots_with_the_script_of_its_launcher(cloud: AwsCloud) -> None:
+    """With a launcher it gets the script, without one nothing."""
+    aws = opened(cloud, launcher="/opt/launch")
+    ack = aws.begin(asked(aws, machines("m-0")))
+    shown = client(cloud, "ec2").describe_instance_attribute(InstanceId=ack.object_id, Attribute="userData")
+    script = base64.b64decode(shown["UserData"]["Value"]).decode()
+
+    assert 'launcher="/opt/launch"' in script
+    assert script.startswith("#!/bin/bash")
 
 
 def test_spot_is_asked_for_as_spot(cloud: AwsCloud) -> None:

@@ -10,6 +10,7 @@ from dcplan.catalog import Purchase
 from dcplan.provider.errors import AlreadyGone, CapacityUnavailable, Invalid, NotReady
 from dcplan.provider.types import Ack, Found, Request
 from dcplan.resources import JsonValue
+from dcplan_aws.agent import user_data
 from dcplan_aws.interfaces import interfaces
 from dcplan_aws.kinds import GROUP, NETWORK
 from dcplan_aws.makers import Ended, Outputs, Shared, gone, need, object_id_of, text_of
@@ -175,7 +176,11 @@ class Instances:
                     },
                 }
             ],
-            "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled"},
+            "MetadataOptions": {
+                "HttpTokens": "required",
+                "HttpEndpoint": "enabled",
+                "InstanceMetadataTags": "enabled",
+            },
             "InstanceInitiatedShutdownBehavior": "terminate",
             "TagSpecifications": specified(tags, "instance", "volume", "network-interface"),
         }
@@ -185,6 +190,9 @@ class Instances:
         profile = attributes.get("instance_profile")
         if isinstance(profile, str):
             launch["IamInstanceProfile"] = {"Name": profile}
+        launcher = attributes.get("launcher")
+        if isinstance(launcher, str):
+            launch["UserData"] = user_data(launcher)
         return {**launch, **_bought(request)}
 
     def _seat(self, request: Request, region: str) -> tuple[str, list[str]]:

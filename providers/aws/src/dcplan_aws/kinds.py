@@ -29,7 +29,7 @@ _MACHINE = Kind(
     outputs=("id", "address", "region"),
     replace_on=(
         *("machine", "region", "zone", "block", "purchase", "gang"),
-        *("reservation", "image", "disk_gib", "instance_profile", "network"),
+        *("reservation", "image", "disk_gib", "instance_profile", "launcher", "network"),
     ),
     idempotency=Idempotency.TOKEN,
     token_ttl_s=TOKEN_TTL_S,

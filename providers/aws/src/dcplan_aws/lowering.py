@@ -134,6 +134,7 @@ class _Lowering:
             "image": settings.image or self._image(str(plain.attributes["machine"])),
             "disk_gib": settings.disk_gib,
             "instance_profile": settings.instance_profile,
+            "launcher": settings.launcher,
             "reservation": self._lot(plain),
             "network": self._adopted.get(region),
         }

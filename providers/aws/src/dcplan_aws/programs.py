@@ -15,6 +15,7 @@ from dcplan.provider.errors import AlreadyGone, Conflict, Invalid, NotReady
 from dcplan.provider.lowering import REPLICA
 from dcplan.provider.types import Ack, Found, Request
 from dcplan.resources import Address, JsonValue
+from dcplan_aws.agent import RUNS
 from dcplan_aws.kinds import INSTANCE
 from dcplan_aws.makers import Outputs, Shared, gone, needs, object_id_of, ours
 from dcplan_aws.owner import LINEAGE, By, as_list, owner_tags
@@ -24,6 +25,8 @@ FIRST_PORT = 8000
 LONGEST_BYTES = 8192
 """Of a value in the advanced tier; up to 4,096 bytes it costs nothing (Systems Manager User Guide, "Managing
 parameter tiers")."""
+MACHINES_OF_ONE_CALL = 500
+"""Of CreateTags, which takes 1,000 (EC2 API Reference)."""
 NAMES_OF_ONE_LOOK = 10
 """Of GetParameters (Systems Manager API Reference)."""
 
@@ -239,20 +242,39 @@ class Programs:
         there = self.kept.named(region, [name])
         if not there:
             raise AlreadyGone(f"{request.address} ({object_id}) is not there.")
+        self._tell(request, object_id)
         if self.kind == REPLICA:
             from dcplan_aws.targets import register  # noqa: PLC0415 - it knows parameters, too
 
             register(self.shared, there[0])
         return {"id": object_id, **there[0].says["outputs"]}
 
-    def gone(self, request: Request, object_id: str) -> bool:  # noqa: ARG002 - as the protocol has it
-        """Once it cannot be read."""
+    def gone(self, request: Request, object_id: str) -> bool:
+        """Once it cannot be read; its machines forget it."""
         region, name = split(object_id)
-        return not self.kept.named(region, [name])
+        if self.kept.named(region, [name]):
+            return False
+        self._tell(request, object_id, runs=False)
+        return True
 
     def seen(self, region: str, by: By) -> Sequence[Found]:
         """Replicas or jobs that are ours."""
         return [one.found() for one in self.kept.by(region, by)]
+
+    def _tell(self, request: Request, object_id: str, *, runs: bool = True) -> None:
+        """Name the parameter in a tag of each of its machines, which read it there; or take that tag away."""
+        region, name = split(object_id)
+        machines = [str(outputs["id"]) for outputs in needs(request, INSTANCE).values() if "id" in outputs]
+        key = f"{RUNS}{name.rpartition('/')[2]}"
+        tag = {"Key": key, "Value": name} if runs else {"Key": key}
+        operation = "create_tags" if runs else "delete_tags"
+        for i in range(0, len(machines), MACHINES_OF_ONE_CALL):
+            some = machines[i : i + MACHINES_OF_ONE_CALL]
+            try:
+                self.shared.api.do("ec2", region, operation, Resources=some, Tags=[tag])
+            except AlreadyGone:
+                if runs:
+                    raise NotReady(f"Not all machines of {request.address} can be seen yet.") from None
 
     def _outputs(self, request: Request) -> Outputs:
         """Where a replica answers: the first of its machines, and a port of its first device."""

@@ -70,6 +70,8 @@ class AwsSettings(CataloguedSettings):
     """Of the root volume."""
     instance_profile: str | None = None
     """The IAM instance profile of machines, by name; needed to read what runs on them."""
+    launcher: Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/\-]+$")] | None = None
+    """A program of the image that starts and stops what shall run; without one, the image has its own way."""
     scheme: Literal["internal", "internet-facing"] = "internal"
     """Who reaches endpoints: the VPC, or everybody."""
     profile: str | None = None

@@ -1,0 +1,16 @@
+"""What runs on every machine from its first boot: a script that keeps running what dcplan says."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+RUNS = "dcplan-runs-"
+"""Begins the tags of an instance that name the parameters of what runs on it; the token follows."""
+_MARK = "@LAUNCHER@"
+
+
+@functools.cache
+def user_data(launcher: str) -> str:
+    """The script for machines whose image has a launcher at this path; the same text for the same path."""
+    return Path(__file__).with_name("agent.sh").read_text(encoding="utf-8").replace(_MARK, launcher)
