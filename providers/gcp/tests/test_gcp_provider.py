@@ -18,13 +18,13 @@ def opened() -> Provider:
     return provider({}, Path()).unwrap()
 
 
-def test_it_is_a_provider_that_lacks_apply() -> None:
-    """It fulfils the protocol and says at once what it cannot do."""
+def test_it_is_a_provider_that_acts() -> None:
+    """It fulfils the protocol, and lacks nothing of it."""
     gcp = opened()
 
     assert isinstance(gcp, Provider)
     assert gcp.info.name == "gcp"
-    assert "apply" in gcp.info.lacks
+    assert gcp.info.lacks == frozenset()
 
 
 def test_it_offers_what_the_catalogue_has_for_it() -> None:
@@ -45,11 +45,16 @@ def test_unknown_region_is_told_with_its_place() -> None:
 
 
 def test_a_placement_becomes_instances_replicas_and_an_endpoint() -> None:
-    """A machine is an instance there."""
+    """A machine is an instance there, in a network that comes first."""
     placement = one_replica("ct5p-hightpu-4t", region="us-central1", zone="us-central1-a")
     addresses = [str(r.address) for r in opened().resources_for(placement).unwrap()]
 
-    assert addresses == ["gcp.instance.m-0", "gcp.replica.chat-0", "gcp.endpoint.chat"]
+    assert addresses == [
+        "gcp.network.main",
+        "gcp.instance.m-0",
+        "gcp.replica.chat-0",
+        "gcp.endpoint.chat",
+    ]
 
 
 def test_repeated_creates_are_told_apart_as_the_api_allows() -> None:
@@ -59,7 +64,23 @@ def test_repeated_creates_are_told_apart_as_the_api_allows() -> None:
     assert (instance.idempotency, instance.token_ttl_s) == (Idempotency.NAME, 0.0)
 
 
-def test_refusals_say_that_nothing_was_sent() -> None:
-    """Looking into an account is refused, and the cloud is named."""
-    with pytest.raises(Invalid, match=r"dcplan-gcp cannot look .*Nothing was sent to Google Cloud"):
+def test_without_a_project_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody says in which project to act: refused, with the ways out."""
+    monkeypatch.setenv("DCPLAN_GCP_ENDPOINT", "http://127.0.0.1:9")
+    for name in ("GOOGLE_CLOUD_PROJECT", "CLOUDSDK_CORE_PROJECT"):
+        monkeypatch.delenv(name, raising=False)
+
+    with pytest.raises(Invalid, match=r"not known in which project.*GOOGLE_CLOUD_PROJECT.*Nothing was sent"):
         opened().owned("l")
+
+
+@pytest.mark.parametrize("address", ["http://compute.example.com", "compute.example.com", "https://a:b@c"])
+def test_an_endpoint_that_would_tell_credentials_is_refused(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    """Another server is reached over TLS, and its address holds no password."""
+    monkeypatch.setenv("DCPLAN_GCP_ENDPOINT", address)
+    made = provider({}, Path())
+
+    assert not made.ok
+    assert [d.code for d in made.diagnostics] == ["gcp-endpoint"]

@@ -13,21 +13,37 @@ if TYPE_CHECKING:
 INSTANCE = "instance"
 """What Compute Engine calls a machine."""
 
-CONSISTENCY_WINDOW_S = 60.0
-"""Allowed for a new instance to show in lists (assumed: its operation is done before it is looked for)."""
+NETWORK = "network"
+POLICY = "placement_policy"
 
-KINDS: Mapping[str, Kind] = kinds_on(
-    Kind(
-        name=INSTANCE,
-        outputs=("id", "address"),
-        replace_on=("machine", "region", "zone", "block", "purchase", "gang"),
+CONSISTENCY_WINDOW_S = 5.0
+"""Allowed for a new object to show in lists: they are consistent once its create is answered (assumed)."""
+
+
+def _kind(name: str, outputs: tuple[str, ...], replace_on: tuple[str, ...]) -> Kind:
+    return Kind(
+        name=name,
+        outputs=outputs,
+        replace_on=replace_on,
         idempotency=Idempotency.NAME,
         token_ttl_s=0.0,
         consistency_window_s=CONSISTENCY_WINDOW_S,
         spends_money=False,
     )
+
+
+_MACHINE = _kind(
+    INSTANCE,
+    ("id", "address", "zone"),
+    ("machine", "region", "zone", "block", "purchase", "gang"),
 )
+
+KINDS: Mapping[str, Kind] = {
+    NETWORK: _kind(NETWORK, ("id",), ()),
+    POLICY: _kind(POLICY, ("id",), ("region", "form")),
+    **kinds_on(_MACHINE),
+}
 """The kinds of resource that a plan for Google Cloud holds, by name.
 
-Each is told apart by its name, which is unique in project and zone.
+Each is told apart by its name, which is unique in project and zone, region or project.
 """

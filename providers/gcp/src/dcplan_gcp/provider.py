@@ -1,29 +1,85 @@
-"""Google Cloud as dcplan sees it: what can be had there, and what a placement becomes."""
+"""Google Cloud as dcplan sees it: what can be had there, what a placement becomes, and who acts."""
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
+from dcplan.diag import Result
 from dcplan.provider.catalogued import CataloguedProvider, Cloud
-from dcplan_gcp.kinds import INSTANCE, KINDS
+from dcplan.provider.protocol import API_VERSION
+from dcplan.provider.types import ProviderInfo, Refreshed
+from dcplan_gcp.kinds import INSTANCE, KINDS, NETWORK
+from dcplan_gcp.lowered import CLOUD, resources_of
+from dcplan_gcp.settings import GcpSettings, endpoint_problems
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from dcplan.diag import Result
-    from dcplan.provider.protocol import Provider
+    from dcplan.provider.protocol import Provider, Stop
+    from dcplan.provider.types import Ack, Found, Placement, Request
+    from dcplan.resources import JsonValue, Resource
+    from dcplan_gcp.acting import Acting
 
 
 class GcpProvider(CataloguedProvider):
-    """Plans on Google Cloud from the catalogue's facts; cannot apply yet.
+    """Plans on Google Cloud from the catalogue's facts, and acts through ``acting.Acting``.
 
     It knows no blocks: Google Cloud tells of them only for reservations and machines that run.
     """
 
-    cloud = Cloud(name="gcp", title="Google Cloud", machine_kind=INSTANCE, kinds=KINDS)
+    cloud = Cloud(name=CLOUD, title="Google Cloud", machine_kind=INSTANCE, kinds=KINDS)
+    settings_type = GcpSettings
+
+    _settings: GcpSettings
+    _acts: Acting | None = None
+    _opening = threading.Lock()
+
+    @property
+    def info(self) -> ProviderInfo:
+        """What this provider is; without a network of its own where the settings name one."""
+        adopted = self._settings.network is not None
+        kinds = {name: kind for name, kind in KINDS.items() if not (adopted and name == NETWORK)}
+        return ProviderInfo(name=self.cloud.name, api_version=API_VERSION, kinds=kinds)
+
+    def resources_for(self, placement: Placement) -> Result[tuple[Resource, ...]]:
+        """Machines with what they stand in, and what runs on them."""
+        return Result(resources_of(placement, own_network=self._settings.network is None))
+
+    def begin(self, request: Request) -> Ack:
+        """The one call."""
+        return self._acting().begin(request)
+
+    def wait(self, request: Request, ack: Ack, stop: Stop) -> Mapping[str, JsonValue]:
+        """Until it is ready, or gone."""
+        return self._acting().wait(request, ack, stop)
+
+    def lookup(self, request: Request) -> tuple[Found, ...]:
+        """What a request may have made, or is about."""
+        return self._acting().lookup(request)
+
+    def refresh(self, resources: Sequence[Resource]) -> Refreshed:
+        """What is there of these, by lists."""
+        if not resources:
+            return Refreshed(found={}, calls=0)
+        return self._acting().refresh(resources)
+
+    def owned(self, lineage: str) -> tuple[Found, ...]:
+        """Everything with the owner's tag."""
+        return self._acting().owned(lineage)
+
+    def _acting(self) -> Acting:
+        with self._opening:
+            if self._acts is None:
+                from dcplan_gcp.acting import Acting  # noqa: PLC0415 - plans do not pay for it
+
+                self._acts = Acting(self._settings)
+            return self._acts
 
 
 def provider(settings: Mapping[str, object], folder: Path) -> Result[Provider]:  # noqa: ARG001 - the factory's signature
     """The Google Cloud provider with these settings; opens no connection."""
-    return GcpProvider.with_settings(settings)
+    wrong = tuple(endpoint_problems())
+    made = GcpProvider.with_settings(settings)
+    return Result(None if wrong else made.value, (*made.diagnostics, *wrong))

@@ -1,0 +1,169 @@
+"""What acts and looks on Google Cloud: each call to the part that knows its kind."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from dcplan.diag import listed
+from dcplan.provider import errors
+from dcplan.provider.lowering import ENDPOINT, JOB, REPLICA
+from dcplan.provider.types import Ack, Found, Refreshed
+from dcplan.resources import Action
+from dcplan_gcp import instances, placed
+from dcplan_gcp.endpoints import Endpoints
+from dcplan_gcp.instances import Instances
+from dcplan_gcp.kinds import INSTANCE, KINDS, NETWORK, POLICY
+from dcplan_gcp.naming import prefix_of, tag, tag_in
+from dcplan_gcp.networks import Networks
+from dcplan_gcp.placed import Placed
+from dcplan_gcp.places import Places
+from dcplan_gcp.policies import Policies
+from dcplan_gcp.rest import Rest
+from dcplan_gcp.settings import endpoint, project_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from dcplan.provider.protocol import Stop
+    from dcplan.provider.types import Request
+    from dcplan.resources import JsonValue, Resource
+    from dcplan_gcp.settings import GcpSettings
+
+ON_INSTANCES = frozenset({INSTANCE, REPLICA, JOB})
+"""Kinds that one list of instances shows."""
+
+
+class Maker(Protocol):
+    """What makes one kind of object."""
+
+    def begin_create(self, request: Request) -> Ack:
+        """The call that makes it."""
+
+    def begin_update(self, request: Request) -> Ack:
+        """The call that changes it."""
+
+    def begin_delete(self, request: Request) -> Ack:
+        """The call that takes it away."""
+
+    def wait(self, request: Request, ack: Ack, stop: Callable[[], bool]) -> dict[str, JsonValue]:
+        """It is ready; its outputs."""
+
+    def wait_delete(self, request: Request, ack: Ack, stop: Callable[[], bool]) -> None:
+        """It is gone."""
+
+
+class Acting:
+    """One project of Google Cloud."""
+
+    def __init__(self, settings: GcpSettings) -> None:
+        """Opens no connection; raises ``Invalid`` when nobody says which project it is."""
+        rest = Rest(project_of(settings), endpoint())
+        places = Places(rest, settings.zones)
+        self.rest = rest
+        self._networks, self._policies, self._endpoints = Networks(rest), Policies(rest), Endpoints(rest)
+        self._instances = Instances(rest, settings, self._networks, self._policies, places)
+        self._placed = Placed(rest, self._instances)
+        self._makers: Mapping[str, Maker] = {
+            NETWORK: self._networks,
+            POLICY: self._policies,
+            INSTANCE: self._instances,
+            REPLICA: self._placed,
+            JOB: self._placed,
+            ENDPOINT: self._endpoints,
+        }
+
+    def begin(self, request: Request) -> Ack:
+        """The one call."""
+        maker = self._maker(request)
+        if request.action is Action.CREATE:
+            return maker.begin_create(request)
+        if request.object_id is None:
+            raise errors.AlreadyGone(f"{request.address} has no id, so there is nothing to {request.action}.")
+        if request.action is Action.UPDATE:
+            return maker.begin_update(request)
+        if request.action is Action.DELETE:
+            return maker.begin_delete(request)
+        raise errors.Invalid(f"A call to {request.action} does not exist. This is a bug in dcplan.")
+
+    def wait(self, request: Request, ack: Ack, stop: Stop) -> Mapping[str, JsonValue]:
+        """Until it is ready, or gone."""
+        maker = self._maker(request)
+        if not ack.object_id.startswith("projects/"):
+            raise errors.AlreadyGone(f"{request.address} ({ack.object_id}) does not exist.")
+        if stop():
+            raise errors.Cancelled("Stopped waiting for Google Cloud.")
+        if request.action is Action.DELETE:
+            maker.wait_delete(request, ack, stop)
+            return {}
+        return maker.wait(request, ack, stop)
+
+    def lookup(self, request: Request) -> tuple[Found, ...]:
+        """What a request may have made, or is about."""
+        kind = request.address.kind
+        if kind == INSTANCE:
+            return self._instances.lookup(request)
+        if kind in {REPLICA, JOB}:
+            return self._placed.lookup(request)
+        named = request.object_id and tag_in(request.object_id)
+        found = self._surveyed({kind}, named or tag(request.lineage))
+        return tuple(
+            f
+            for f in found
+            if (f.object_id == request.object_id if request.object_id else f.address == request.address)
+        )
+
+    def refresh(self, resources: Sequence[Resource]) -> Refreshed:
+        """Lists of what carries the tags that are in the resources' ids."""
+        ids = {r.address: str(r.outputs.get("id") or "") for r in resources}
+        wanted: dict[str, set[str]] = {}
+        for address, object_id in ids.items():
+            named = tag_in(object_id)
+            if named is not None:
+                wanted.setdefault(named, set()).add(address.kind)
+        before = self.rest.calls
+        there: dict[str, Found] = {}
+        for named, kinds in wanted.items():
+            there.update({found.object_id: found for found in self._surveyed(kinds, named)})
+        found = {address: there.get(object_id) for address, object_id in ids.items()}
+        return Refreshed(found=found, calls=self.rest.calls - before)
+
+    def owned(self, lineage: str) -> tuple[Found, ...]:
+        """Everything with the owner's tag."""
+        found = self._surveyed(set(KINDS), tag(lineage))
+        return tuple(f for f in found if f.lineage == lineage)
+
+    def _surveyed(self, kinds: set[str], lineage_tag: str) -> list[Found]:
+        """All of these kinds, by lists side by side."""
+        wanted = prefix_of(lineage_tag)
+
+        def on_instances() -> Iterator[Found]:
+            there = self._instances.listed(lineage_tag)
+            yield from instances.survey(there)
+            yield from placed.survey(there)
+
+        looks: list[Callable[[], Iterator[Found]]] = []
+        if kinds & ON_INSTANCES:
+            looks.append(on_instances)
+        for kind, survey in (
+            (NETWORK, self._networks.survey),
+            (POLICY, self._policies.survey),
+            (ENDPOINT, self._endpoints.survey),
+        ):
+            if kind in kinds:
+                looks.append(partial(survey, wanted))
+        with ThreadPoolExecutor(max(len(looks), 1)) as pool:
+            every = [pool.submit(_all_of, look) for look in looks]
+            return [found for one in every for found in one.result() if found.address.kind in kinds]
+
+    def _maker(self, request: Request) -> Maker:
+        maker = self._makers.get(request.address.kind)
+        if maker is None:
+            msg = f'dcplan-gcp makes no "{request.address.kind}"; it makes {listed(sorted(self._makers))}.'
+            raise errors.Invalid(msg)
+        return maker
+
+
+def _all_of(look: Callable[[], Iterator[Found]]) -> list[Found]:
+    return list(look())

@@ -1,0 +1,114 @@
+"""What Google's answers and ends of operations mean to the core: data, each row with its source.
+
+Sources: (C) Compute Engine documentation, "Troubleshooting resource errors" and "Error codes"; (D) Google
+APIs, "Global domain errors"; (S) codes that SkyPilot 0.14 and other clients report to have met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from dcplan.provider import errors
+
+if TYPE_CHECKING:
+    from dcplan.provider.errors import ProviderError
+
+Meaning = type[errors.ProviderError]
+
+REASONS: Mapping[str, Meaning] = {
+    "notFound": errors.AlreadyGone,  # D
+    "alreadyExists": errors.Conflict,  # D
+    "conflict": errors.Conflict,  # D
+    "resourceInUseByAnotherResource": errors.Conflict,  # C
+    "resourceNotReady": errors.NotReady,  # C
+    "operationInProgress": errors.NotReady,  # C
+    "rateLimitExceeded": errors.Throttled,  # D
+    "userRateLimitExceeded": errors.Throttled,  # D
+    "resourceOperationRateExceeded": errors.Throttled,  # C
+    "quotaExceeded": errors.QuotaExceeded,  # D
+    "limitExceeded": errors.QuotaExceeded,  # D
+    "insufficientCapacity": errors.CapacityUnavailable,  # S
+    "conditionNotMet": errors.NotReady,  # D: somebody else was quicker
+    "forbidden": errors.Denied,  # D
+    "accessNotConfigured": errors.Denied,  # D
+    "authError": errors.Denied,  # D
+    "required": errors.Invalid,  # D
+    "invalid": errors.Invalid,  # D
+}
+"""By the ``reason`` of an answer that refuses."""
+
+CODES: Mapping[str, Meaning] = {
+    "ZONE_RESOURCE_POOL_EXHAUSTED": errors.CapacityUnavailable,  # C
+    "ZONE_RESOURCE_POOL_EXHAUSTED_WITH_DETAILS": errors.CapacityUnavailable,  # C
+    "REGION_RESOURCE_POOL_EXHAUSTED": errors.CapacityUnavailable,  # S
+    "RESOURCE_POOL_EXHAUSTED": errors.CapacityUnavailable,  # S
+    "GPU_STOCKOUT": errors.CapacityUnavailable,  # S
+    "VM_MIN_COUNT_NOT_REACHED": errors.CapacityUnavailable,  # S
+    "UNSUPPORTED_OPERATION": errors.CapacityUnavailable,  # S: the zone has the type no more
+    "QUOTA_EXCEEDED": errors.QuotaExceeded,  # C
+    "RESOURCE_ALREADY_EXISTS": errors.Conflict,  # C
+    "RESOURCE_IN_USE_BY_ANOTHER_RESOURCE": errors.Conflict,  # C
+    "RESOURCE_NOT_FOUND": errors.AlreadyGone,  # C
+    "RESOURCE_NOT_READY": errors.NotReady,  # C
+    "RATE_LIMIT_EXCEEDED": errors.Throttled,  # C
+    "RESOURCE_OPERATION_RATE_EXCEEDED": errors.Throttled,  # C
+    "PERMISSIONS_ERROR": errors.Denied,  # C
+    "CONDITION_NOT_MET": errors.NotReady,  # D
+    "INVALID_USAGE": errors.Invalid,  # C
+    "INVALID_FIELD_VALUE": errors.Invalid,  # S
+    "IP_SPACE_EXHAUSTED": errors.QuotaExceeded,  # C
+    "INTERNAL_ERROR": errors.Ambiguous,  # C
+}
+"""By the ``code`` of an operation's error."""
+
+
+def refusal(status: int, body: Any, what: str, *, changes: bool) -> ProviderError:
+    """The error that an answer is.  ``what`` was asked; ``changes``: it would have changed something."""
+    reason, message = _told(body)
+    said = f"Google Cloud answered {status} ({reason or 'no reason given'}) to {what}: {message}"
+    meaning = REASONS.get(reason)
+    if meaning is errors.QuotaExceeded and ("per minute" in message or "Queries" in message):
+        meaning = errors.Throttled  # A quota of calls, not of machines.
+    if meaning is None:
+        meaning = _by_status(status, changes=changes)
+    if meaning is errors.Denied:
+        said += ". Grant what is missing to whoever applies; docs/providers.md lists what dcplan needs."
+    return meaning(said)
+
+
+def failure(operation: Mapping[str, Any], what: str) -> ProviderError | None:
+    """The error with which an operation ended; None where it did not end in one."""
+    told = operation.get("error", {}).get("errors", [])
+    if not told:
+        return None
+    code, message = str(told[0].get("code", "")), str(told[0].get("message", "")).rstrip(".")
+    said = f"Google Cloud could not {what} ({code}): {message}."
+    return CODES.get(code, errors.Ambiguous)(said)
+
+
+def _by_status(status: int, *, changes: bool) -> Meaning:
+    """Where the reason says nothing that is known."""
+    known: Mapping[int, Meaning] = {
+        HTTPStatus.UNAUTHORIZED: errors.Denied,
+        HTTPStatus.FORBIDDEN: errors.Denied,
+        HTTPStatus.NOT_FOUND: errors.AlreadyGone,
+        HTTPStatus.CONFLICT: errors.Conflict,
+        HTTPStatus.PRECONDITION_FAILED: errors.NotReady,
+        HTTPStatus.TOO_MANY_REQUESTS: errors.Throttled,
+    }
+    if status in known:
+        return known[status]
+    if status < HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.REQUEST_TIMEOUT:
+        return errors.Invalid
+    return errors.Ambiguous if changes else errors.NotReady
+
+
+def _told(body: Any) -> tuple[str, str]:
+    """The reason and the message of an answer."""
+    error = body.get("error", {}) if isinstance(body, dict) else {}
+    if not isinstance(error, dict):
+        return "", str(error)
+    first: dict[str, Any] = next(iter(error.get("errors") or ()), {})
+    return str(first.get("reason", "")), str(error.get("message", "")).rstrip(".")

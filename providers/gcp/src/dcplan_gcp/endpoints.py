@@ -1,0 +1,253 @@
+"""Endpoints: one address of a load balancer inside the network, which spreads requests by weight.
+
+A cross-region internal Application Load Balancer: its parts are global, its backends the groups that replicas
+keep, wherever they are.  A backend's rate stands for its weight, because requests are spread in proportion
+to what backends can take (Cloud Load Balancing documentation, "Backend services overview", balancing mode).
+The health check is the first part and the last to go; its description says what was asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dcplan.provider import errors
+from dcplan.provider.types import Ack, Found
+from dcplan.resources import Address
+from dcplan_gcp.composite import PATIENCE, Part, begin_insert, ensure, finish, remove
+from dcplan_gcp.naming import Note, name_of, request_id
+from dcplan_gcp.placed import neg_of
+from dcplan_gcp.rest import last, pause, relative
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from dcplan.provider.types import Request
+    from dcplan.resources import JsonValue
+    from dcplan_gcp.rest import Rest
+
+PORT = 80
+
+HEALTH_PATH = "/health"
+"""What serving engines answer when they are up."""
+
+_PARTS = ("forwardingRules", "targetHttpProxies", "urlMaps", "backendServices", "healthChecks")
+"""From the one that requests come in by to the one that all rest on."""
+
+
+class Endpoints:
+    """Makes and finds endpoints."""
+
+    def __init__(self, rest: Rest) -> None:
+        self._rest = rest
+
+    def begin_create(self, request: Request) -> Ack:
+        """The health check."""
+        name = name_of(request.lineage, request.address)
+        body = {
+            "name": name,
+            "description": Note.of(request).text,
+            "type": "HTTP",
+            "httpHealthCheck": {"portSpecification": "USE_SERVING_PORT", "requestPath": HEALTH_PATH},
+        }
+        part = Part(scope="global", collection="healthChecks", body=body)
+        return begin_insert(self._rest, request, part, note_of)
+
+    def begin_update(self, request: Request) -> Ack:
+        """What it is to be from now on; the backends follow in the wait."""
+        path = self._owned(request)
+        body = {"description": Note.of(request).text}
+        operation = self._rest.send("PATCH", path, body, request_id=request_id(request.token))
+        return Ack(object_id=path, operation_id=relative(operation["selfLink"]))
+
+    def begin_delete(self, request: Request) -> Ack:
+        """Requests come in no more."""
+        path = self._owned(request, gone_is_fine=True)
+        rule = self._rest.path("global", "forwardingRules", last(path))
+        try:
+            operation = self._rest.send("DELETE", rule, request_id=request_id(request.token))
+        except errors.AlreadyGone:
+            self._rest.get(path)
+            return Ack(object_id=path)
+        return Ack(object_id=path, operation_id=relative(operation["selfLink"]))
+
+    def wait(self, request: Request, ack: Ack, stop: Callable[[], bool]) -> dict[str, JsonValue]:
+        """All parts are there, and the backends are those of the request."""
+        finish(self._rest, ack, f"make {request.address}", stop)
+        self._rest.get(ack.object_id)
+        name = last(ack.object_id)
+        backends = self._backends(request)
+        levels = [[part] for part in self._parts(name, request, backends)]
+        ensure(self._rest, request.token, levels, stop)
+        self._weighed(name, backends, request.token, stop)
+        rule = self._rest.get(self._rest.path("global", "forwardingRules", name))
+        return _outputs(ack.object_id, rule)
+
+    def _backends(self, request: Request) -> list[dict[str, Any]]:
+        """The replicas' groups with their weights."""
+        weights = request.attributes.get("replicas")
+        if not isinstance(weights, dict):
+            raise errors.Invalid(f"{request.address} names no replicas.")
+        ids = {a.split(".", 2)[2]: (a, str(o.get("id"))) for a, o in request.needs.items()}
+        backends = []
+        for replica, weight in sorted(weights.items()):
+            if replica not in ids:
+                raise errors.Invalid(f"{request.address} names {replica}, which is not among its needs.")
+            address, object_id = ids[replica]
+            share = float(weight) if isinstance(weight, (int, float)) else 1.0
+            backends.append(
+                {
+                    "group": neg_of(request.lineage, Address.parse(address), object_id, self._rest.project),
+                    "balancingMode": "RATE",
+                    "maxRatePerEndpoint": max(share, 1.0),
+                    "capacityScaler": 1.0 if share > 0 else 0.0,
+                }
+            )
+        return backends
+
+    def _parts(self, name: str, request: Request, backends: list[dict[str, Any]]) -> Iterator[Part]:
+        """What requests come through, from the backends on."""
+
+        def at(collection: str) -> str:
+            return self._rest.path("global", collection, name)
+
+        yield _global(
+            "backendServices",
+            {
+                "name": name,
+                "loadBalancingScheme": "INTERNAL_MANAGED",
+                "protocol": "HTTP",
+                "healthChecks": [at("healthChecks")],
+                "backends": backends,
+            },
+        )
+        yield _global("urlMaps", {"name": name, "defaultService": at("backendServices")})
+        yield _global("targetHttpProxies", {"name": name, "urlMap": at("urlMaps")})
+        yield _global(
+            "forwardingRules",
+            {
+                "name": name,
+                "loadBalancingScheme": "INTERNAL_MANAGED",
+                "IPProtocol": "TCP",
+                "portRange": str(PORT),
+                "target": at("targetHttpProxies"),
+                **self._nets(request),
+            },
+        )
+
+    def _nets(self, request: Request) -> dict[str, str]:
+        """The network in which the address is: that of the first replica's machine."""
+        first = next((str(o.get("id")) for _, o in sorted(request.needs.items())), None)
+        if first is None:
+            raise errors.Invalid(f"{request.address} has no replicas.")
+        nic = self._rest.get(first.partition("#")[0])["networkInterfaces"][0]
+        return {key: relative(nic[key]) for key in ("network", "subnetwork") if nic.get(key)}
+
+    def _weighed(
+        self, name: str, backends: list[dict[str, Any]], token: str, stop: Callable[[], bool]
+    ) -> None:
+        """The backends are these, with these weights.  Groups that are named no more go."""
+        path = self._rest.path("global", "backendServices", name)
+        before: list[str] = []
+        for attempt in range(PATIENCE):
+            there = self._rest.get(path)
+            before = [relative(b["group"]) for b in there.get("backends", [])]
+            if _simple(there.get("backends", [])) == _simple(backends):
+                return
+            body = {"backends": backends, "fingerprint": there["fingerprint"]}
+            try:
+                again = request_id(token, f"backends {attempt}")
+                operation = self._rest.send("PATCH", path, body, request_id=again)
+                self._rest.settled(operation, f"change {name}", within_s=None, stop=stop)
+                break
+            except errors.NotReady:
+                if attempt == PATIENCE - 1:
+                    raise
+                pause(0.2, stop)
+        now = {b["group"] for b in backends}
+        self._dropped([group for group in before if group not in now], token, stop)
+
+    def _dropped(self, groups: list[str], token: str, stop: Callable[[], bool]) -> None:
+        """Groups that are empty, because their replica is gone, go; the others are still a replica's."""
+        for group in groups:
+            there = self._rest.find(group)
+            if there is not None and not there.get("size"):
+                remove(self._rest, token, [[group]], stop)
+
+    def wait_delete(self, request: Request, ack: Ack, stop: Callable[[], bool]) -> None:
+        """All parts are gone."""
+        finish(self._rest, ack, f"delete {request.address}", stop)
+        name = last(ack.object_id)
+        service = self._rest.find(self._rest.path("global", "backendServices", name))
+        groups = [relative(b["group"]) for b in (service or {}).get("backends", [])]
+        levels = [[self._rest.path("global", collection, name)] for collection in _PARTS[:-1]]
+        remove(self._rest, request.token, levels, stop)
+        self._dropped(groups, request.token, stop)
+        remove(self._rest, request.token, [[ack.object_id]], stop)
+
+    def _owned(self, request: Request, *, gone_is_fine: bool = False) -> str:
+        """The id of an endpoint that is this owner's."""
+        path = str(request.object_id)
+        there = self._rest.find(path) if request.object_id else None
+        if there is None:
+            if gone_is_fine and request.object_id:
+                return path
+            raise errors.AlreadyGone(f"{request.address} ({request.object_id or 'no id'}) does not exist.")
+        note = note_of(there)
+        if note is None or note.lineage != request.lineage:
+            raise errors.Denied(f"{path} does not belong to this state.")
+        return path
+
+    def survey(self, wanted: str) -> Iterator[Found]:
+        """The endpoints that a filter of names shows."""
+        checks = self._rest.listed(self._rest.path("global", "healthChecks"), wanted)
+        if not checks:
+            return
+        rules = self._rest.listed(self._rest.path("global", "forwardingRules"), wanted)
+        services = self._rest.listed(self._rest.path("global", "backendServices"), wanted)
+        by_name = {rule["name"]: rule for rule in rules}
+        groups = {s["name"]: {last(b["group"]) for b in s.get("backends", [])} for s in services}
+        for check in checks:
+            note = note_of(check)
+            if note is not None:
+                yield _found(check, note, by_name.get(check["name"]), groups.get(check["name"], set()))
+
+
+def _found(check: Mapping[str, Any], note: Note, rule: Mapping[str, Any] | None, groups: set[str]) -> Found:
+    """An endpoint as it is: replicas that get no requests are not told of."""
+    path, weights = relative(check["selfLink"]), note.attributes.get("replicas")
+    kind = Address(note.address.provider, "replica", "")
+    served: dict[str, JsonValue] = {
+        name: weight
+        for name, weight in (weights.items() if isinstance(weights, dict) else ())
+        if name_of(note.lineage, Address(kind.provider, kind.kind, name)) in groups
+    }
+    return Found(
+        object_id=path,
+        address=note.address,
+        ready=rule is not None,
+        attributes={**note.attributes, "replicas": served},
+        outputs={"id": path} if rule is None else _outputs(path, rule),
+        token=note.token,
+        lineage=note.lineage,
+    )
+
+
+def note_of(check: Mapping[str, Any]) -> Note | None:
+    """The owner's note of a health check."""
+    return Note.read(check.get("description"))
+
+
+def _outputs(object_id: str, rule: Mapping[str, Any]) -> dict[str, JsonValue]:
+    return {"id": object_id, "url": f"http://{rule['IPAddress']}:{PORT}"}
+
+
+def _global(collection: str, body: Mapping[str, Any]) -> Part:
+    return Part(scope="global", collection=collection, body=body)
+
+
+def _simple(backends: list[dict[str, Any]]) -> list[tuple[str, float, float]]:
+    """What of backends is compared."""
+    return sorted(
+        (relative(b["group"]), float(b.get("maxRatePerEndpoint", 0)), float(b.get("capacityScaler", 1)))
+        for b in backends
+    )

@@ -1,0 +1,102 @@
+"""What may stand under ``providers: gcp:``, and what the environment says beside it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from dcplan.config.strict import Strict
+from dcplan.config.values import Many
+from dcplan.diag import Diagnostic, error
+from dcplan.provider.catalogued import CataloguedSettings
+from dcplan.provider.errors import Invalid
+from dcplan.state.server import LOOPBACK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ENDPOINT = "DCPLAN_GCP_ENDPOINT"
+"""The variable with the address of another server than Google's: a private endpoint, or one for tests."""
+
+PROJECTS = ("GOOGLE_CLOUD_PROJECT", "CLOUDSDK_CORE_PROJECT")
+"""Variables that name the project, as Google's own tools read them."""
+
+
+class NetworkSettings(Strict):
+    """A network of yours that machines are put into; then dcplan makes none."""
+
+    subnets: dict[str, str]
+    """The subnet of each region: a name, or ``projects/P/regions/R/subnetworks/S`` of a shared VPC."""
+    second_subnets: dict[str, str] = Field(default_factory=dict)
+    """By region, for the second card of A3 Ultra, A4 and A4X."""
+    gpu_subnets: dict[str, Many[str]] = Field(default_factory=dict)
+    """By region, one for each GPUDirect card of A3 High (4) and A3 Mega (8)."""
+    rdma_subnets: dict[str, Many[str]] = Field(default_factory=dict)
+    """By zone, the subnets of a network with its RoCE profile: 8 for A3 Ultra and A4, 4 for A4X."""
+
+
+class GcpSettings(CataloguedSettings):
+    """Where to plan, what the account has there, and how machines are launched."""
+
+    project: str | None = None
+    """Default: GOOGLE_CLOUD_PROJECT, then the project of the credentials."""
+    network: NetworkSettings | None = None
+    """Default: dcplan makes a network, with a subnet in each region where it has machines."""
+    zones: dict[str, Many[str]] = Field(default_factory=dict)
+    """By region, the zones to try in this order where only the region is known; default: all that have it."""
+    image: str | None = None
+    """Of boot disks, ``projects/P/global/images/family/F``; default: Google's for the machine type."""
+    boot_disk_gb: int = Field(default=200, ge=10)
+    service_account: str | None = None
+    """Who machines are; default: the default service account of Compute Engine."""
+    public_addresses: bool = False
+    """Whether machines have addresses that the internet can reach."""
+    metadata: dict[str, str] = Field(default_factory=dict)
+    """More metadata of each machine: ``startup-script``, for one."""
+
+
+def endpoint() -> str | None:
+    """The server that the environment names instead of Google's."""
+    return os.environ.get(ENDPOINT) or None
+
+
+def project_of(settings: GcpSettings) -> str:
+    """The project to act in; ``Invalid`` when nobody says which."""
+    named = settings.project or next((os.environ[n] for n in PROJECTS if os.environ.get(n)), None)
+    if named is not None:
+        return named
+    if endpoint() is None:
+        import google.auth  # noqa: PLC0415 - slow, and only needed where nobody names the project
+        from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415 - as above
+
+        try:
+            _credentials, found = google.auth.default()
+        except GoogleAuthError:
+            found = None
+        if found:
+            return str(found)
+    raise Invalid(
+        "It is not known in which project of Google Cloud to act. Say `project:` under `providers: gcp:`, or "
+        "set GOOGLE_CLOUD_PROJECT. Nothing was sent."
+    )
+
+
+def endpoint_problems() -> Iterator[Diagnostic]:
+    """What is wrong with the server that the environment names."""
+    named = endpoint()
+    if named is None:
+        return
+    parts = urlsplit(named)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
+        detail = (
+            f"{ENDPOINT} is the address of a server, such as https://compute.example.com, without a password."
+        )
+        yield error("gcp-endpoint", "The endpoint is no address", detail, path=("providers", "gcp"))
+    elif parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        detail = (
+            f"{ENDPOINT} names http://{parts.hostname}: your credentials would travel in clear. Use https."
+        )
+        yield error("gcp-endpoint", "The endpoint is not safe", detail, path=("providers", "gcp"))

@@ -1,0 +1,143 @@
+"""Google Cloud keeps what every provider promises, over HTTP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dcplan.provider import MachineGroup, Placement, Provider, ReplicaSpec, WorkloadSpec
+from dcplan.provider.contract import ProviderContract
+from dcplan.provider.errors import CapacityUnavailable
+from dcplan_gcp import provider
+from gcp_cloud import GcpCloud, gcp_cloud
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from dcplan.resources import JsonValue
+
+ZONE = "us-central1-a"
+
+OWN = {"network": {"subnets": {"us-central1": "ours"}}}
+"""Settings with a network that is there already."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[GcpCloud]:
+    """One server for all tests of this module."""
+    with gcp_cloud() as cloud:
+        yield cloud
+
+
+@pytest.fixture(autouse=True)
+def cloud(server: GcpCloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[GcpCloud]:
+    """The server, empty but for one network, and where dcplan looks for it; nothing broke its description."""
+    for name, value in server.variables.items():
+        monkeypatch.setenv(name, value)
+    server.reset()
+    server.put_network("ours", "us-central1")
+    yield server
+    assert server.violations == []
+
+
+def machines(machine: str, *names: str, gang: bool = False) -> MachineGroup:
+    """Machines of one pool."""
+    return MachineGroup(
+        pool=f"{ZONE}/{machine}",
+        machine=machine,
+        region="us-central1",
+        zone=ZONE,
+        block=None,
+        purchase="on-demand",
+        names=names,
+        gang=gang,
+    )
+
+
+class OfGcp(ProviderContract):
+    """What the two classes of tests below share."""
+
+    updates: Mapping[str, Mapping[str, JsonValue]] = {
+        "instance": {"pool": "renamed"},
+        "replica": {"settings": {"max_batch": 2}},
+        "endpoint": {"replicas": {"chat-0": 2, "chat-1": 1}},
+    }
+    settings: Mapping[str, object] = {}
+
+    server: GcpCloud
+
+    @pytest.fixture(autouse=True)
+    def _served(self, cloud: GcpCloud) -> None:
+        self.server = cloud
+
+    def make(self, folder: Path) -> Provider:
+        """A handle on the server's cloud."""
+        return provider(self.settings, folder).unwrap()
+
+    def placement(self) -> Placement:
+        """A served model on two machines and a training on a gang of two."""
+        served = [
+            ReplicaSpec(name=f"chat-{n}", machines=(f"serve-{n}",), devices=(0,), settings={"max_batch": 1})
+            for n in range(2)
+        ]
+        tuned = ReplicaSpec(
+            name="tune",
+            machines=("train-0", "train-1"),
+            devices=tuple(range(8)),
+            settings={"layout": {"tensor": 8}},
+        )
+        return Placement(
+            project="example",
+            machines=(
+                machines("g2-standard-48", "serve-0", "serve-1"),
+                machines("a2-highgpu-8g", "train-0", "train-1", gang=True),
+            ),
+            workloads=(
+                WorkloadSpec(name="chat", kind="serve", replicas=tuple(served)),
+                WorkloadSpec(name="tune", kind="train", replicas=(tuned,)),
+            ),
+        )
+
+    def slow_down(self, provider: Provider) -> None:
+        """Operations and machines take a minute."""
+        self.server.weather(boot_s=60.0)
+
+
+class TestInANetworkOfTheirs(OfGcp):
+    """The conformance tests on machines alone, in a network that settings name."""
+
+    settings = OWN
+
+    def sell_out(self, provider: Provider) -> None:
+        """No zone has any machine."""
+        self.server.weather(capacity={f"{ZONE}/g2-standard-48": 0})
+
+
+class TestInANetworkOfTheirOwn(OfGcp):
+    """The conformance tests with a network that dcplan makes, which everything else needs."""
+
+    def slow_down(self, provider: Provider) -> None:
+        """Operations take a minute."""
+        self.server.weather(operation_s=60.0)
+
+    def sell_out(self, provider: Provider) -> None:
+        """The quota of networks is used up: nothing else is asked for first."""
+        self.server.fail(
+            method="networks.insert",
+            mode="operation",
+            code="ZONE_RESOURCE_POOL_EXHAUSTED",
+            times=99,
+        )
+
+    def test_machines_that_are_sold_out(self, provider: Provider) -> None:
+        """Machines in the network are refused as machines alone are, and nothing is left of them."""
+        network, machine = (r for r in self.resources(provider) if r.address.name in {"main", "serve-0"})
+        self.build(provider, [network])
+        self.server.weather(capacity={f"{ZONE}/g2-standard-48": 0})
+        request = self.request(machine)
+
+        with pytest.raises(CapacityUnavailable):
+            provider.begin(request)
+        assert provider.lookup(request) == ()

@@ -1,0 +1,244 @@
+"""What Google's description does not say and its server holds to: references, labels, capacity, filters."""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+from judge import Method
+from world import Key, RefusedError, Thing, World, fingerprint, texts
+
+REFERENCE = re.compile(r"(?:.*/)?projects/([^/]+)/(global|zones/[^/]+|regions/[^/]+)/(\w+)/([^/]+)")
+
+KEPT = frozenset(
+    {
+        "networks", "subnetworks", "resourcePolicies", "healthChecks", "networkEndpointGroups", "instances",
+        "backendServices", "urlMaps", "targetHttpProxies", "instanceTemplates", "instanceGroupManagers",
+    }
+)  # fmt: skip
+"""Collections whose objects must be there when another object names them."""
+
+FINGERPRINTED = frozenset({"backendServices", "urlMaps", "targetHttpProxies", "subnetworks"})
+"""Collections whose objects are patched only by whoever knows the newest fingerprint."""
+
+LABEL_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
+METADATA_KEY = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+METADATA_VALUE_BYTES, METADATA_BYTES = 256 * 1024, 512 * 1024
+
+HOSTS = itertools.count(2)
+
+
+def check_references(world: World, body: Any) -> None:
+    """Whatever is named must be there."""
+    for text in texts(body):
+        found = REFERENCE.fullmatch(text)
+        if found and found[3] in KEPT and Key(*found.groups()) not in world.things:
+            said = text[text.index("projects/") :]
+            raise RefusedError(
+                400, "invalid", f"Invalid value: '{said}'. The referenced resource cannot be found."
+            )
+
+
+def check_labels(labels: Mapping[str, str]) -> None:
+    """The narrow alphabet of labels."""
+    for name, value in labels.items():
+        if not LABEL_NAME.fullmatch(name) or not LABEL_VALUE.fullmatch(value):
+            raise RefusedError(
+                400, "invalid", f"Invalid value for field 'resource.labels': '{name}: {value}'."
+            )
+
+
+def check_metadata(metadata: Mapping[str, Any]) -> None:
+    """The keys and the sizes of metadata."""
+    items = metadata.get("items", [])
+    sizes = [len(item.get("value", "").encode()) for item in items]
+    if sum(sizes) > METADATA_BYTES or any(size > METADATA_VALUE_BYTES for size in sizes):
+        raise RefusedError(413, "uploadTooLarge", "Metadata is too large.")
+    keys = [item.get("key", "") for item in items]
+    if len(set(keys)) < len(keys) or not all(METADATA_KEY.fullmatch(key) for key in keys):
+        raise RefusedError(400, "invalid", "Invalid value for field 'metadata.items': keys.")
+
+
+def refuses(world: World, method: Method, key: Key, body: Any) -> tuple[str, str, int, str] | None:
+    """The error with which a create's operation ends; what is refused at once is raised."""
+    check_labels(body.get("labels", {}))
+    if key.collection == "subnetworks":
+        _check_range(world, key, body)
+    if key.collection != "instances":
+        return None
+    check_metadata(body.get("metadata", {}))
+    machine, zone = body["machineType"].rpartition("/")[2], key.scope.partition("/")[2]
+    if (machine, zone) not in machine_types():
+        raise RefusedError(
+            400,
+            "invalid",
+            f"Invalid value for field 'resource.machineType': '{body['machineType']}': there is none.",
+        )
+    if not body.get("networkInterfaces") or not body.get("disks"):
+        raise RefusedError(
+            400, "invalid", "Invalid value for field 'resource.disks': at least one is needed."
+        )
+    room = world.weather.capacity.get(f"{zone}/{machine}")
+    used = sum(
+        other.scope == key.scope and thing.body["machineType"].endswith(f"/{machine}")
+        for other, thing in world.things.items()
+        if other.collection == "instances" and other.project == key.project
+    )
+    if room is not None and used >= room:
+        said = (
+            f"The zone 'projects/{key.project}/{key.scope}' does not have enough resources available to "
+            "fulfill the request. Try a different zone, or try again later."
+        )
+        return "ZONE_RESOURCE_POOL_EXHAUSTED", said, 503, "SERVICE UNAVAILABLE"
+    return None
+
+
+def _check_range(world: World, key: Key, body: Mapping[str, Any]) -> None:
+    """Ranges of one network do not overlap."""
+    wanted = ipaddress.ip_network(body["ipCidrRange"])
+    for _, thing in world.in_collection("subnetworks", key.project, None):
+        same = thing.body["network"].endswith(body["network"].rpartition("/")[2])
+        if same and ipaddress.ip_network(thing.body["ipCidrRange"]).overlaps(wanted):
+            raise RefusedError(
+                400,
+                "invalid",
+                f"Invalid IPCidrRange: {wanted} conflicts with existing subnetwork '{thing.body['name']}'.",
+            )
+
+
+def complete(world: World, key: Key, body: dict[str, Any]) -> None:
+    """What the server says of objects of some collections."""
+    if key.collection == "instances":
+        body["status"] = "PROVISIONING"
+        body["metadata"] = {
+            "kind": "compute#metadata",
+            "items": body.get("metadata", {}).get("items", []),
+            "fingerprint": fingerprint([body.get("metadata"), key.path]),
+        }
+        for number, nic in enumerate(body["networkInterfaces"]):
+            host = next(HOSTS)
+            nic.update(name=f"nic{number}", networkIP=f"10.{number}.{host // 250 % 250}.{host % 250}")
+    if key.collection == "networkEndpointGroups":
+        body["size"] = 0
+    if key.collection == "forwardingRules":
+        host = next(HOSTS)
+        body.setdefault("IPAddress", f"10.255.{host // 250 % 250}.{host % 250}")
+    if key.collection == "instanceGroupManagers":
+        body["status"] = {"isStable": True}
+        body["instanceGroup"] = body["selfLink"].replace("instanceGroupManagers", "instanceGroups")
+    if key.collection == "reservations":
+        body["status"] = "READY"
+
+
+def after_insert(world: World, method: Method, key: Key, body: Mapping[str, Any]) -> None:
+    """What a create does to others."""
+    if method.resource == "instanceGroupManagerResizeRequests":
+        del world, key, body
+
+
+def resolved(world: World, key: Key) -> Key:
+    """An instance may be named by its number."""
+    if not key.name.isdigit():
+        return key
+    for other, thing in world.things.items():
+        same = (other.project, other.scope, other.collection) == (key.project, key.scope, key.collection)
+        if same and thing.body["id"] == key.name:
+            return other
+    return key
+
+
+def status_of(thing: Thing, now_s: float) -> str:
+    """Where an instance is in its life."""
+    if thing.gone_s < float("inf") and now_s >= thing.settled_s:
+        return "STOPPING"
+    if now_s < thing.settled_s:
+        return "PROVISIONING"
+    return "RUNNING" if now_s >= thing.ready_s else "STAGING"
+
+
+# Filters: AIP-160 as far as anybody asks, and the older kind with regular expressions
+
+COMPARISON = re.compile(r'\(?([\w.-]+)\s*(=|:|\beq\b)\s*"?([^"()]*)"?\)?')
+
+
+def fits(body: Mapping[str, Any], asked: str) -> bool:
+    """Whether an object is one of those that a list is to show."""
+    if not asked:
+        return True
+    parts = re.split(r"\)\s*(?:AND\s*)?\(", asked) if asked.startswith("(") else [asked]
+    for part in parts:
+        found = COMPARISON.fullmatch(part.strip("() "))
+        if found is None:
+            raise RefusedError(400, "invalid", f"Invalid value for field 'filter': '{asked}'.")
+        field, operator, value = found.groups()
+        there = body
+        for name in re.split(r"\.", field, maxsplit=1) if field.startswith("labels.") else field.split("."):
+            there = there.get(name, {}) if isinstance(there, Mapping) else {}
+        text = there if isinstance(there, str) else ""
+        if operator == ":" and value == "*":
+            good = bool(text)
+        else:
+            good = bool(re.fullmatch(value, text)) if operator == "eq" else text == value
+        if not good:
+            return False
+    return True
+
+
+# What is the same in every world
+
+
+@cache
+def machine_types() -> Mapping[tuple[str, str], Any]:
+    """Every accelerator machine type in each zone where dcplan's catalogue has it."""
+    from dcplan.catalog import load_machines, load_offerings  # noqa: PLC0415 - it reads files
+
+    machines = load_machines("gcp")
+    places: dict[tuple[str, str], Any] = {}
+    for offering in load_offerings("gcp"):
+        zones = [offering.zone]
+        if offering.zone == offering.region:
+            zones = [f"{offering.region}-{letter}" for letter in "abc"]
+        places.update({(offering.machine, zone): machines[offering.machine] for zone in zones})
+    return places
+
+
+def _machine_types(method: Method, key: Key, query: Mapping[str, str], root: str) -> Any:
+    found: dict[str, list[Any]] = {}
+    for (name, zone), machine in sorted(machine_types().items()):
+        body = {
+            "kind": "compute#machineType",
+            "id": "1",
+            "name": name,
+            "zone": zone,
+            "guestCpus": machine.vcpus,
+            "memoryMb": int(machine.memory_bytes / 2**20),
+            "selfLink": f"{root}projects/{key.project}/zones/{zone}/machineTypes/{name}",
+        }
+        if fits(body, query.get("filter", "")):
+            found.setdefault(f"zones/{zone}", []).append(body)
+    if method.name == "aggregatedList":
+        items = {scope: {"machineTypes": types} for scope, types in found.items()}
+        return {"kind": "compute#machineTypeAggregatedList", "id": "list", "items": items}
+    types = found.get(key.scope, [])
+    if not key.name:
+        return {"kind": "compute#machineTypeList", "id": "list", "items": types}
+    wanted = next((body for body in types if body["name"] == key.name), None)
+    if wanted is None:
+        raise RefusedError(404, "notFound", f"The resource '{key.path}' was not found")
+    return wanted
+
+
+def _zones(method: Method, key: Key, query: Mapping[str, str], root: str) -> Any:
+    names = sorted({zone for _, zone in machine_types()})
+    zones = [{"kind": "compute#zone", "name": name, "status": "UP"} for name in names]
+    return {"kind": "compute#zoneList", "id": "list", "items": zones}
+
+
+Static = Callable[[Method, Key, Mapping[str, str], str], Any]
+
+STATIC: Mapping[str, Static] = {"machineTypes": _machine_types, "zones": _zones}
