@@ -14,7 +14,7 @@ from dcplan.resources import Action
 from dcplan_gcp import instances, placed
 from dcplan_gcp.endpoints import Endpoints
 from dcplan_gcp.instances import Instances
-from dcplan_gcp.kinds import INSTANCE, KINDS, NETWORK, POLICY
+from dcplan_gcp.kinds import INSTANCE, KINDS, NETWORK
 from dcplan_gcp.naming import prefix_of, tag, tag_in
 from dcplan_gcp.networks import Networks
 from dcplan_gcp.placed import Placed
@@ -62,12 +62,12 @@ class Acting:
         rest = Rest(project_of(settings), endpoint())
         places = Places(rest, settings.zones)
         self.rest = rest
-        self._networks, self._policies, self._endpoints = Networks(rest), Policies(rest), Endpoints(rest)
-        self._instances = Instances(rest, settings, self._networks, self._policies, places)
+        self._networks = Networks(rest)
+        self._endpoints = Endpoints(rest, self._networks)
+        self._instances = Instances(rest, settings, self._networks, Policies(rest), places)
         self._placed = Placed(rest, self._instances)
         self._makers: Mapping[str, Maker] = {
             NETWORK: self._networks,
-            POLICY: self._policies,
             INSTANCE: self._instances,
             REPLICA: self._placed,
             JOB: self._placed,
@@ -148,7 +148,6 @@ class Acting:
             looks.append(on_instances)
         for kind, survey in (
             (NETWORK, self._networks.survey),
-            (POLICY, self._policies.survey),
             (ENDPOINT, self._endpoints.survey),
         ):
             if kind in kinds:

@@ -64,7 +64,8 @@ def begin_insert(
     """
     path = rest.path(part.scope, part.collection, part.name)
     try:
-        operation = rest.insert(rest.path(part.scope, part.collection), part.body, request_id(request.token))
+        again = request_id(request.token, part.scope)
+        operation = rest.insert(rest.path(part.scope, part.collection), part.body, again)
     except errors.Conflict:
         there = rest.find(path)
         note = note_of(there) if there is not None else None

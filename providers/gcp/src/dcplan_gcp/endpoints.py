@@ -16,13 +16,14 @@ from dcplan.resources import Address
 from dcplan_gcp.composite import PATIENCE, Part, begin_insert, ensure, finish, remove
 from dcplan_gcp.naming import Note, name_of, request_id
 from dcplan_gcp.placed import neg_of
-from dcplan_gcp.rest import last, pause, relative
+from dcplan_gcp.rest import last, pause, relative, scope_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from dcplan.provider.types import Request
     from dcplan.resources import JsonValue
+    from dcplan_gcp.networks import Networks
     from dcplan_gcp.rest import Rest
 
 PORT = 80
@@ -37,8 +38,9 @@ _PARTS = ("forwardingRules", "targetHttpProxies", "urlMaps", "backendServices", 
 class Endpoints:
     """Makes and finds endpoints."""
 
-    def __init__(self, rest: Rest) -> None:
+    def __init__(self, rest: Rest, networks: Networks) -> None:
         self._rest = rest
+        self._networks = networks
 
     def begin_create(self, request: Request) -> Ack:
         """The health check."""
@@ -76,7 +78,8 @@ class Endpoints:
         self._rest.get(ack.object_id)
         name = last(ack.object_id)
         backends = self._backends(request)
-        levels = [[part] for part in self._parts(name, request, backends)]
+        nets = self._nets(request, stop)
+        levels = [[part] for part in self._parts(name, nets, backends)]
         ensure(self._rest, request.token, levels, stop)
         self._weighed(name, backends, request.token, stop)
         rule = self._rest.get(self._rest.path("global", "forwardingRules", name))
@@ -104,7 +107,7 @@ class Endpoints:
             )
         return backends
 
-    def _parts(self, name: str, request: Request, backends: list[dict[str, Any]]) -> Iterator[Part]:
+    def _parts(self, name: str, nets: Mapping[str, str], backends: list[dict[str, Any]]) -> Iterator[Part]:
         """What requests come through, from the backends on."""
 
         def at(collection: str) -> str:
@@ -130,16 +133,19 @@ class Endpoints:
                 "IPProtocol": "TCP",
                 "portRange": str(PORT),
                 "target": at("targetHttpProxies"),
-                **self._nets(request),
+                **nets,
             },
         )
 
-    def _nets(self, request: Request) -> dict[str, str]:
-        """The network in which the address is: that of the first replica's machine."""
-        first = next((str(o.get("id")) for _, o in sorted(request.needs.items())), None)
-        if first is None:
+    def _nets(self, request: Request, stop: Callable[[], bool]) -> dict[str, str]:
+        """The network in which the address is, with proxies there: that of the first replica's machine."""
+        machines = [str(o.get("id")).partition("#")[0] for _, o in sorted(request.needs.items())]
+        if not machines:
             raise errors.Invalid(f"{request.address} has no replicas.")
-        nic = self._rest.get(first.partition("#")[0])["networkInterfaces"][0]
+        nic = self._rest.get(machines[0])["networkInterfaces"][0]
+        if nic.get("network"):
+            for region in sorted({last(scope_of(machine)).rpartition("-")[0] for machine in machines}):
+                self._networks.proxies(nic["network"], region, token=request.token, stop=stop)
         return {key: relative(nic[key]) for key in ("network", "subnetwork") if nic.get(key)}
 
     def _weighed(

@@ -14,7 +14,7 @@ from dcplan.diag import listed
 from dcplan.provider.errors import Invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 GVNIC, MRDMA, IDPF = "GVNIC", "MRDMA", "IDPF"
 
@@ -101,28 +101,3 @@ def family_of(machine: str) -> Family:
         msg = f"dcplan-gcp cannot launch {machine}: it knows {listed(sorted(FAMILIES))}."
         raise Invalid(msg)
     return FAMILIES[max(fitting, key=len)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wiring:
-    """The networks that machines of one region need, besides the first, which all have."""
-
-    second: bool = False
-    """A second network for cards of the host."""
-    gpu_vpcs: int = 0
-    rdma: Mapping[str, int]
-    """Subnets of the RoCE network, by zone."""
-
-
-def wiring_of(machines: Iterable[tuple[str, str]]) -> Wiring:
-    """What machines need together; each is its type and its zone."""
-    wanted = [(family_of(machine), zone) for machine, zone in machines]
-    rdma: dict[str, int] = {}
-    for family, zone in wanted:
-        if family.rdma_subnets:
-            rdma[zone] = max(rdma.get(zone, 0), family.rdma_subnets)
-    return Wiring(
-        second=any(family.system_nics > 1 for family, _ in wanted),
-        gpu_vpcs=max((family.gpu_vpcs for family, _ in wanted), default=0),
-        rdma=rdma,
-    )

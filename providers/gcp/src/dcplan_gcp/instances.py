@@ -144,13 +144,13 @@ class Instances:
         self._rest.settled(operation, "set labels", within_s=None, stop=stop)
 
     def wait_delete(self, request: Request, ack: Ack, stop: Callable[[], bool]) -> None:
-        """It is gone."""
-        del request
+        """It is gone, and with the last of a gang what kept it close together."""
         finish(self._rest, ack, f"delete {last(ack.object_id)}", stop)
         pause_s = FIRST_LOOK_S
         while self._rest.find(ack.object_id) is not None:
             pause(pause_s, stop)
             pause_s = min(pause_s * 1.6, LONGEST_PAUSE_S)
+        self._policies.leave(request, stop)
 
     def owned(self, request: Request, *, gone_is_fine: bool = False) -> dict[str, Any] | None:
         """The instance of a request, which must be its owner's."""

@@ -14,7 +14,6 @@ INSTANCE = "instance"
 """What Compute Engine calls a machine."""
 
 NETWORK = "network"
-POLICY = "placement_policy"
 
 CONSISTENCY_WINDOW_S = 5.0
 """Allowed for a new object to show in lists: they are consistent once its create is answered (assumed)."""
@@ -39,8 +38,7 @@ _MACHINE = _kind(
 )
 
 KINDS: Mapping[str, Kind] = {
-    NETWORK: _kind(NETWORK, ("id",), ()),
-    POLICY: _kind(POLICY, ("id",), ("region", "form")),
+    NETWORK: _kind(NETWORK, ("id",), ("mtu", "routing")),
     **kinds_on(_MACHINE),
 }
 """The kinds of resource that a plan for Google Cloud holds, by name.

@@ -1,8 +1,8 @@
 """The network of all machines: one VPC over all regions, subnets where machines are, more VPCs for GPU cards.
 
-Its id is that of the VPC.  What it was asked for stands in the description of its firewall rule, because
-that of a VPC cannot be changed.  Subnets that machines turn out to need elsewhere (failover) are made with
-them, and go with the network.
+Its id is that of the VPC.  Its present name stands in the description of its firewall rule, because that of a
+VPC cannot be changed.  Subnets, and VPCs for GPU cards, are made with the first machine that needs them,
+wherever failover may have led it, and go with the network.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ class Networks:
 
     def begin_create(self, request: Request) -> Ack:
         """The VPC itself."""
-        _regions(request)
+        if "mtu" not in request.attributes:
+            raise errors.Invalid(f"{request.address} does not say what it is to be.")
         name = name_of(request.lineage, request.address)
         part = _vpc(name, SYSTEM_MTU, description=Note.of(request).text)
         return begin_insert(self._rest, request, part, note_of)
@@ -90,9 +91,6 @@ class Networks:
         name = last(ack.object_id)
         note = Note.of(request).text
         firewalls = [_inside(self._rest.project, name, note), _health(self._rest.project, name)]
-        for region, needs in _regions(request).items():
-            self._grounded(name, region, needs if isinstance(needs, dict) else {}, request.token, stop)
-        # Last: what it was asked for stands there, and that it is whole.
         ensure(self._rest, request.token, [firewalls], stop)
         return {"id": ack.object_id}
 
@@ -136,6 +134,12 @@ class Networks:
             }
             for vpc, subnet, card in cards
         ]
+
+    def proxies(self, network_id: str, region: str, *, token: str, stop: Callable[[], bool]) -> None:
+        """The proxies of load balancers have a subnet in a region; other networks have their own."""
+        name = last(network_id)
+        if name.startswith("dcplan-"):
+            self._grounded(name, region, {"proxies": True}, token, stop)
 
     def _grounded(
         self,
@@ -209,45 +213,21 @@ class Networks:
         """The networks that a filter of names shows."""
         vpcs = self._rest.listed(self._rest.path("global", "networks"), wanted)
         rules = self._rest.listed(self._rest.path("global", "firewalls"), wanted)
-        subnets = self._rest.everywhere("subnetworks", wanted)
         notes = {r["name"]: Note.read(r.get("description")) for r in rules}
         for vpc in vpcs:
             note = note_of(vpc)
             if note is None:
                 continue
-            now = notes.get(f"{vpc['name']}-inside")
-            there = {(last(s["network"]), s["name"], last(s["region"])) for s in subnets}
-            yield _found(vpc, note, now, there)
-
-
-def _found(vpc: Mapping[str, Any], note: Note, now: Note | None, there: set[tuple[str, str, str]]) -> Found:
-    """A network as it is: regions that lack something are not told of."""
-    name, path = vpc["name"], relative(vpc["selfLink"])
-    regions = (now or note).attributes.get("regions")
-    whole: dict[str, JsonValue] = {
-        region: needs
-        for region, needs in (regions.items() if isinstance(regions, dict) else ())
-        if now is not None
-        and isinstance(needs, dict)
-        and all((vpc, subnet, region) in there for vpc, subnet, *_ in _wanted(name, region, needs))
-    }
-    return Found(
-        object_id=path,
-        address=(now or note).address,
-        ready=now is not None,
-        attributes={"regions": whole},
-        outputs={"id": path},
-        token=(now or note).token,
-        lineage=note.lineage,
-    )
-
-
-def _regions(request: Request) -> dict[str, JsonValue]:
-    """What each region needs, as asked for."""
-    regions = request.attributes.get("regions")
-    if not isinstance(regions, dict):
-        raise errors.Invalid(f"{request.address} says nothing of regions.")
-    return regions
+            now, path = notes.get(f"{vpc['name']}-inside"), relative(vpc["selfLink"])
+            yield Found(
+                object_id=path,
+                address=(now or note).address,
+                ready=now is not None,
+                attributes=note.attributes,
+                outputs={"id": path},
+                token=(now or note).token,
+                lineage=note.lineage,
+            )
 
 
 def note_of(vpc: Mapping[str, Any]) -> Note | None:

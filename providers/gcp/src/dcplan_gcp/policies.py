@@ -1,108 +1,76 @@
-"""What keeps the machines of a gang close together: one resource policy in each region where the gang is."""
+"""What keeps the machines of a gang close together: a policy that comes with the first and goes with the last.
+
+It is no resource of its own, because it belongs to a region, and a gang may be had in another one than
+planned.
+"""
 
 from __future__ import annotations
 
-import re
+import threading
 from typing import TYPE_CHECKING, Any
 
 from dcplan.provider import errors
-from dcplan.provider.types import Ack, Found
-from dcplan_gcp.composite import Part, begin_insert, ensure, finish, go_on, remove
-from dcplan_gcp.kinds import POLICY
-from dcplan_gcp.naming import Note, name_of, request_id
-from dcplan_gcp.rest import last, relative, scope_of
+from dcplan.resources import Address
+from dcplan_gcp.composite import Part, ensure, go_on
+from dcplan_gcp.families import family_of
+from dcplan_gcp.naming import name_of, request_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable
 
     from dcplan.provider.types import Request
-    from dcplan.resources import JsonValue
     from dcplan_gcp.rest import Rest
 
 
 class Policies:
-    """Makes and finds resource policies."""
+    """Makes resource policies."""
 
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
-
-    def begin_create(self, request: Request) -> Ack:
-        """The policy in its region."""
-        region, form = request.attributes.get("region"), request.attributes.get("form")
-        if not isinstance(region, str) or not isinstance(form, dict):
-            raise errors.Invalid(f"{request.address} has no region or no form.")
-        name, note = name_of(request.lineage, request.address), Note.of(request).text
-        return begin_insert(self._rest, request, _part(region, name, form, note), note_of)
-
-    def begin_update(self, request: Request) -> Ack:
-        """All that it has is fixed."""
-        raise errors.Invalid(f"{request.address} cannot be changed in place.")
-
-    def begin_delete(self, request: Request) -> Ack:
-        """Delete it, if it is this owner's."""
-        path = str(request.object_id)
-        there = self._rest.find(path) if request.object_id else None
-        note = None if there is None else note_of(there)
-        if there is not None and (note is None or note.lineage != request.lineage):
-            raise errors.Denied(f"{path} does not belong to this state.")
-        operation = self._rest.send("DELETE", path, request_id=request_id(request.token))
-        return Ack(object_id=path, operation_id=relative(operation["selfLink"]))
-
-    def wait(self, request: Request, ack: Ack, stop: Callable[[], bool]) -> dict[str, JsonValue]:
-        """It is there."""
-        finish(self._rest, ack, f"make {request.address}", stop)
-        self._rest.get(ack.object_id)
-        return {"id": ack.object_id}
-
-    def wait_delete(self, request: Request, ack: Ack, stop: Callable[[], bool]) -> None:
-        """It is gone, and so are those of its name in regions where its gang went."""
-        finish(self._rest, ack, f"delete {request.address}", stop)
-        others = self._rest.everywhere("resourcePolicies", f'name = "{last(ack.object_id)}"')
-        remove(self._rest, request.token, [[relative(other["selfLink"]) for other in others]], stop)
+        self._lock = threading.Lock()
+        self._known: set[str] = set()
 
     def of_machine(self, request: Request) -> list[str]:
-        """The policy of a machine's gang, made in the machine's region where that is not the planned one."""
-        own = next((o for a, o in request.needs.items() if a.split(".")[1] == POLICY), None)
-        if own is None:
+        """The policy of a machine's gang, which is there when this returns; none for a machine of its own."""
+        part = _part(request)
+        if part is None:
             return []
-        path, region = str(own["id"]), str(request.attributes.get("region"))
-        if scope_of(path) == f"regions/{region}":
-            return [path]
-        there = self._rest.get(path)
-        part = Part(
-            scope=f"regions/{region}",
-            collection="resourcePolicies",
-            body={k: v for k, v in there.items() if k in {"name", "groupPlacementPolicy", "workloadPolicy"}},
-        )
-        ensure(self._rest, request.token, [[part]], go_on)
-        return [re.sub(r"/regions/[^/]+/", f"/regions/{region}/", path)]
+        path = self._rest.path(part.scope, part.collection, part.name)
+        with self._lock:
+            if path not in self._known:
+                ensure(self._rest, request.token, [[part]], go_on)
+                self._known.add(path)
+        return [path]
 
-    def survey(self, wanted: str) -> Iterator[Found]:
-        """The policies that a filter of names shows."""
-        for there in self._rest.everywhere("resourcePolicies", wanted):
-            note = note_of(there)
-            if note is not None:
-                path = relative(there["selfLink"])
-                yield Found(
-                    object_id=path,
-                    address=note.address,
-                    ready=True,
-                    attributes=note.attributes,
-                    outputs={"id": path},
-                    token=note.token,
-                    lineage=note.lineage,
-                )
+    def leave(self, request: Request, stop: Callable[[], bool]) -> None:
+        """A machine of a gang is gone; with the last of them the policy goes."""
+        part = _part(request)
+        if part is None:
+            return
+        path = self._rest.path(part.scope, part.collection, part.name)
+        with self._lock:
+            self._known.discard(path)
+        try:
+            operation = self._rest.send("DELETE", path, request_id=request_id(request.token, "policy"))
+            self._rest.settled(operation, f"delete {part.name}", within_s=None, stop=stop)
+        except (errors.Conflict, errors.AlreadyGone):
+            return  # Others of the gang are still in it, or were quicker.
 
 
-def note_of(policy: Mapping[str, Any]) -> Note | None:
-    """The owner's note of a policy."""
-    return Note.read(policy.get("description"))
-
-
-def _part(region: str, name: str, form: Mapping[str, JsonValue], note: str) -> Part:
-    body: dict[str, Any] = {"name": name, "description": note}
-    if "compact" in form:
-        body["groupPlacementPolicy"] = {"collocation": "COLLOCATED", "vmCount": form["compact"]}
+def _part(request: Request) -> Part | None:
+    """The policy that a machine's gang has, by the form that its family knows."""
+    gang, machine = request.attributes.get("gang"), str(request.attributes.get("machine") or "")
+    if not isinstance(gang, dict) or not machine:
+        return None
+    family, size = family_of(machine), gang.get("size")
+    if not isinstance(size, int) or size < 2:  # noqa: PLR2004 - one is close to itself
+        return None
+    address = Address(request.address.provider, "placement_policy", f"{gang.get('name')}-{size}")
+    body: dict[str, Any] = {"name": name_of(request.lineage, address), "description": f"{address} of dcplan"}
+    if family.compact:
+        body["groupPlacementPolicy"] = {"collocation": "COLLOCATED", "vmCount": size}
+    elif family.topology:
+        body["workloadPolicy"] = {"type": "HIGH_THROUGHPUT", "acceleratorTopology": family.topology}
     else:
-        body["workloadPolicy"] = {"type": "HIGH_THROUGHPUT", "acceleratorTopology": form["topology"]}
-    return Part(scope=f"regions/{region}", collection="resourcePolicies", body=body)
+        return None
+    return Part(scope=f"regions/{request.attributes.get('region')}", collection="resourcePolicies", body=body)
