@@ -11,6 +11,7 @@ if "SOAK_OUT" not in os.environ:
     collect_ignore_glob = ["*"]
 else:
     from far_fixtures import cloud, far, project  # noqa: F401 - pytest finds fixtures here
+    from gcp_project import gcp_forks, gcp_planned, gcp_server, on_gcp  # noqa: F401 - as above
     from team_fixtures import forks, server, team  # noqa: F401 - as above
 
 

@@ -48,10 +48,10 @@ class GcpCloud:
         """What did not fit Google's description."""
         return list(self._asked("GET", "", None)["violations"])
 
-    def things(self, collection: str) -> dict[str, Any]:
-        """What is there of a collection, by path."""
+    def things(self, collection: str | None = None) -> dict[str, Any]:
+        """What is there of a collection, or of all, by path."""
         there = self._asked("GET", "", None)["things"]
-        return {path: body for path, body in there.items() if path.split("/")[-2] == collection}
+        return {path: body for path, body in there.items() if collection in (None, path.split("/")[-2])}
 
     def put_network(self, name: str, region: str) -> None:
         """A network with one subnet, as if somebody else had made it."""

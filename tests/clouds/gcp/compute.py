@@ -155,7 +155,8 @@ class Compute:
             "selfLink": f"{where}/operations/{name}",
             **call.scope,
         }
-        for fault in self.world.struck(call.method.id, call.key.path, ("operation",)):
+        about = target["selfLink"].removeprefix(call.root)
+        for fault in self.world.struck(call.method.id, about, ("operation",)):
             error = (fault.code, fault.message, fault.status, "INJECTED")
         takes_s = self.world.weather.operation_s if after_s is None else after_s
         return self.world.begun(body, after_s=takes_s, error=error)

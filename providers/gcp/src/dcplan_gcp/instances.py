@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from dcplan.provider import errors
 from dcplan.provider.types import Ack, Found
-from dcplan_gcp.composite import SOON_S, Part, begin_insert, finish
+from dcplan.resources import Action
+from dcplan_gcp.composite import SOON_S, Part, begin_insert, finish, go_on
 from dcplan_gcp.families import family_of
 from dcplan_gcp.kinds import NETWORK
 from dcplan_gcp.launch import adopted_nics, body_of
@@ -72,6 +74,23 @@ class Instances:
         raise sold_out or errors.Invalid(f"There is no zone for {request.address}.")
 
     def _begin_in(self, request: Request, zone: str) -> Ack:
+        try:
+            return self._inserted(request, zone)
+        except errors.Invalid as refused:
+            # Another machine of the gang was refused, and took the policy along.
+            if "resourcePolicies" not in refused.detail or not self._policies.missed(request):
+                raise
+            return self._inserted(request, zone)
+        except errors.DefiniteError:
+            self._refused(request)
+            raise
+
+    def _refused(self, request: Request) -> None:
+        """It is not to be had; what keeps its gang together goes, unless others are in it."""
+        with contextlib.suppress(errors.ProviderError):
+            self._policies.leave(request, go_on)
+
+    def _inserted(self, request: Request, zone: str) -> Ack:
         body = body_of(
             request,
             zone,
@@ -112,7 +131,12 @@ class Instances:
 
     def wait(self, request: Request, ack: Ack, stop: Callable[[], bool]) -> dict[str, JsonValue]:
         """It runs, and its labels are those of the request."""
-        finish(self._rest, ack, f"start {last(ack.object_id)}", stop)
+        try:
+            finish(self._rest, ack, f"start {last(ack.object_id)}", stop)
+        except errors.DefiniteError:
+            if request.action is Action.CREATE:
+                self._refused(request)
+            raise
         pause_s = FIRST_LOOK_S
         while True:
             there = self._rest.get(ack.object_id)

@@ -15,7 +15,7 @@ from dcplan.provider import errors
 from dcplan.provider.types import Ack, Found
 from dcplan_gcp.composite import Part, begin_insert, ensure, finish, go_on, remove
 from dcplan_gcp.families import SYSTEM_MTU, TCPX_MTU, family_of
-from dcplan_gcp.naming import Note, name_of, request_id, tag
+from dcplan_gcp.naming import Note, name_of, prefix_of, request_id, tag
 from dcplan_gcp.rest import last, relative, scope_of
 
 if TYPE_CHECKING:
@@ -102,9 +102,14 @@ class Networks:
         firewalls = self._rest.listed(self._rest.path("global", "firewalls"), wanted)
         subnets = self._rest.everywhere("subnetworks", wanted)
         vpcs = self._rest.listed(self._rest.path("global", "networks"), wanted)
+        # What crashes and other people's deletes left behind: nothing that is in use.
+        rest = prefix_of(tag(request.lineage))
+        left = [*self._rest.everywhere("networkEndpointGroups", rest)]
+        left += self._rest.everywhere("resourcePolicies", rest)
         others = [relative(v["selfLink"]) for v in vpcs if v["name"] != name]
         levels = [
-            [relative(part["selfLink"]) for part in (*firewalls, *subnets)],
+            [relative(part["selfLink"]) for part in (*firewalls, *left)],
+            [relative(part["selfLink"]) for part in subnets],
             others,
             [ack.object_id],
         ]

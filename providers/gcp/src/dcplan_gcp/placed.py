@@ -64,9 +64,14 @@ class Placed:
         return self._edited(machine, key, changed, request_id(request.token))
 
     def begin_delete(self, request: Request) -> Ack:
-        """The key away, from the first machine."""
+        """The key away, from the first machine.  Where only that was done, the rest follows in the wait."""
         machine, key = _split(request.object_id)
-        self._owned(request, machine, key)
+        try:
+            self._owned(request, machine, key)
+        except errors.AlreadyGone:
+            if request.address.kind == REPLICA and self._rest.find(self._group(request, machine)):
+                return Ack(object_id=str(request.object_id))
+            raise
 
         def without(items: dict[str, str]) -> dict[str, str]:
             return {k: v for k, v in items.items() if k != key}
@@ -174,8 +179,7 @@ class Placed:
             self._unreachable(request, machine, stop)
 
     def _unreachable(self, request: Request, machine: str, stop: Callable[[], bool]) -> None:
-        name = name_of(request.lineage, request.address)
-        path = self._rest.path(scope_of(machine), "networkEndpointGroups", name)
+        path = self._group(request, machine)
         if self._rest.find(path) is None:
             return
         there = self._endpoints(path)
@@ -183,11 +187,16 @@ class Placed:
             self._regrouped(path, "detachNetworkEndpoints", there, request.token, stop)
         try:
             operation = self._rest.send("DELETE", path, request_id=request_id(request.token, "group"))
-            self._rest.settled(operation, f"delete {name}", within_s=None, stop=stop)
+            self._rest.settled(operation, f"delete {last(path)}", within_s=None, stop=stop)
         except errors.Conflict:
             return  # An endpoint still names it, empty as it is; it goes with the endpoint.
         except errors.AlreadyGone:
             return
+
+    def _group(self, request: Request, machine: str) -> str:
+        """The path of a replica's group of network endpoints."""
+        name = name_of(request.lineage, request.address)
+        return self._rest.path(scope_of(machine) or "global", "networkEndpointGroups", name)
 
     # Looking
 

@@ -1,4 +1,4 @@
-"""What keeps the machines of a gang close together: a policy that comes with the first and goes with the last.
+"""What keeps the machines of a gang close together: comes with the first and goes with the last.
 
 It is no resource of its own, because it belongs to a region, and a gang may be had in another one than
 planned.
@@ -6,6 +6,7 @@ planned.
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -42,8 +43,17 @@ class Policies:
                 self._known.add(path)
         return [path]
 
+    def missed(self, request: Request) -> bool:
+        """Somebody else has let go of the policy: it is to be made again.  False: this machine has none."""
+        part = _part(request)
+        if part is None:
+            return False
+        with self._lock:
+            self._known.discard(self._rest.path(part.scope, part.collection, part.name))
+        return True
+
     def leave(self, request: Request, stop: Callable[[], bool]) -> None:
-        """A machine of a gang is gone; with the last of them the policy goes."""
+        """A machine of a gang is gone, or was not to be had; with the last of them the policy goes."""
         part = _part(request)
         if part is None:
             return
@@ -55,6 +65,12 @@ class Policies:
             self._rest.settled(operation, f"delete {part.name}", within_s=None, stop=stop)
         except (errors.Conflict, errors.AlreadyGone):
             return  # Others of the gang are still in it, or were quicker.
+
+
+def _region(request: Request) -> str:
+    """Where a machine is, or, before it is made, is to be."""
+    found = re.search(r"/zones/([^/]+)-[^/-]+/", request.object_id or "")
+    return found[1] if found else str(request.attributes.get("region"))
 
 
 def _part(request: Request) -> Part | None:
@@ -73,4 +89,4 @@ def _part(request: Request) -> Part | None:
         body["workloadPolicy"] = {"type": "HIGH_THROUGHPUT", "acceleratorTopology": family.topology}
     else:
         return None
-    return Part(scope=f"regions/{request.attributes.get('region')}", collection="resourcePolicies", body=body)
+    return Part(scope=f"regions/{_region(request)}", collection="resourcePolicies", body=body)
