@@ -11,7 +11,7 @@ DEMO := examples/01-chat-and-pretrain
 export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 
-.PHONY: demo test test-measure test-servers fuzz check format schemas cloud wheel lock bench bench-lifecycle bench-placement soak clean
+.PHONY: cloud-gcp demo test test-measure test-servers fuzz check format schemas cloud wheel lock bench bench-lifecycle bench-placement soak clean
 
 # Plan, apply, change and destroy the first example on the local data centre.
 demo: $(READY)
@@ -65,6 +65,10 @@ schemas: $(STAMP)
 CLOUD ?= aws
 cloud: $(STAMP)
 	@PYTHONPATH=tests $(BIN)/python -m clouds.$(CLOUD) --variables
+
+# A Google Cloud on this machine, until Ctrl-C: prints what to export for dcplan to use it.
+cloud-gcp: $(STAMP)
+	$(BIN)/python tests/clouds/gcp/serve.py --by-hand
 
 # Build the wheels of the core and of the providers, and try the core's in an empty environment.
 wheel: $(STAMP)

@@ -1,7 +1,7 @@
-"""dcplan-gcp: plan on Google Cloud, and keep state in Cloud Storage.
+"""dcplan-gcp: plan and apply on Google Cloud, and keep state in Cloud Storage.
 
-Takes: settings, Placement.              Gives: Machine, Offering, Resource, Blobs.
-Knows: dcplan's catalogue, google-auth.  Never (in this release): a call to Compute Engine.
+Takes: settings, Placement, Request.     Gives: Machine, Offering, Resource, Found, Blobs.
+Knows: dcplan's catalogue, google-auth.  Never: a call while planning.
 """
 
 from dcplan_gcp.provider import GcpProvider, provider
