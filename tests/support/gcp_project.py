@@ -77,6 +77,11 @@ class Project:
         """Where the machines are whose names contain this."""
         return {i.split("/")[3] for a, i in self.known().items() if "instance" in a and name in a}
 
+    def settled(self) -> bool:
+        """Nothing is left to plan, and nothing there is in nobody's books."""
+        orphans = self.run("orphans")
+        return self.run("plan", "-detailed-exitcode") == 0 and orphans == 0
+
     def wrongs(self) -> list[str]:
         """What is not as it must be after a completed apply; empty when all is well."""
         there = sorted(self.cloud.things("instances"))
@@ -125,4 +130,5 @@ def on_gcp(
     gcp_server.reset()
     shutil.copytree(gcp_planned, tmp_path / "p")
     yield Project(tmp_path / "p", gcp_forks, gcp_server)
-    assert gcp_server.violations == []
+    violations = gcp_server.violations
+    assert not violations, violations

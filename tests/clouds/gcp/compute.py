@@ -275,8 +275,9 @@ class Compute:
         group = self.world.there(call.key, unseen=True)
         there = group.body.setdefault("-endpoints", [])
         for endpoint in call.body["networkEndpoints"]:
-            instance = Key(call.key.project, call.key.scope, "instances", endpoint.get("instance", ""))
-            self.world.there(instance, unseen=True)
+            if "instance" in endpoint:
+                there_is = Key(call.key.project, call.key.scope, "instances", endpoint["instance"])
+                self.world.there(there_is, unseen=True)
             if endpoint not in there:
                 there.append(endpoint)
         group.body["size"] = len(there)

@@ -1,4 +1,4 @@
-"""Google Cloud on this machine: Compute Engine, judged by Google's own description of its API.
+"""Google Cloud on this machine: Compute Engine and Cloud TPU, judged by Google's own description.
 
 A program: prints its address, and serves until its standard input ends.  For people: ``serve.py --by-hand``
 says what to export.  Faults and settings come by ``/_control``:
@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "support"))
 
 from compute import Compute
 from judge import Judge, Method
+from tpu import Tpu
 from world import Fault, LostError, RefusedError, World
 
 from gcs_discovery import Misused
@@ -37,8 +38,11 @@ class Cloud:
 
     def __init__(self) -> None:
         self.world = World()
-        self.judge = Judge("compute.v1")
-        self._apis = {"compute": Compute(self.world, self.judge)}
+        self.judge = Judge("compute.v1", "tpu.v2")
+        self._apis = {
+            "compute": Compute(self.world, self.judge),
+            "tpu": Tpu(self.world, self.judge),
+        }
 
     def answer(self, verb: str, url: str, body: Any, root: str) -> tuple[int, Any]:
         """Status and body of the answer; raises ``LostError`` when there is to be none."""
@@ -110,7 +114,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Any request."""
-        raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        length = int(self.headers.get("Content-Length", 0))
+        raw = self.rfile.read(length)
+        if len(raw) < length:
+            self.close_connection = True  # Who asked is gone: only half of it came.
+            return
         root = f"http://{self.headers['Host']}"
         try:
             status, told = self.cloud.answer(self.command, self.path, json.loads(raw) if raw else None, root)

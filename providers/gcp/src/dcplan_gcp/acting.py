@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from dcplan.diag import listed
 from dcplan.provider import errors
 from dcplan.provider.lowering import ENDPOINT, JOB, REPLICA
 from dcplan.provider.types import Ack, Found, Refreshed
 from dcplan.resources import Action
-from dcplan_gcp import instances, placed
+from dcplan_gcp import placed
 from dcplan_gcp.endpoints import Endpoints
 from dcplan_gcp.instances import Instances
 from dcplan_gcp.kinds import INSTANCE, KINDS, NETWORK
+from dcplan_gcp.machines import Machines
 from dcplan_gcp.naming import prefix_of, tag, tag_in
 from dcplan_gcp.networks import Networks
 from dcplan_gcp.placed import Placed
@@ -22,6 +23,7 @@ from dcplan_gcp.places import Places
 from dcplan_gcp.policies import Policies
 from dcplan_gcp.rest import Rest
 from dcplan_gcp.settings import endpoint, project_of
+from dcplan_gcp.slices import Slices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,29 +31,11 @@ if TYPE_CHECKING:
     from dcplan.provider.protocol import Stop
     from dcplan.provider.types import Request
     from dcplan.resources import JsonValue, Resource
+    from dcplan_gcp.machines import Maker
     from dcplan_gcp.settings import GcpSettings
 
 ON_INSTANCES = frozenset({INSTANCE, REPLICA, JOB})
 """Kinds that one list of instances shows."""
-
-
-class Maker(Protocol):
-    """What makes one kind of object."""
-
-    def begin_create(self, request: Request) -> Ack:
-        """The call that makes it."""
-
-    def begin_update(self, request: Request) -> Ack:
-        """The call that changes it."""
-
-    def begin_delete(self, request: Request) -> Ack:
-        """The call that takes it away."""
-
-    def wait(self, request: Request, ack: Ack, stop: Callable[[], bool]) -> dict[str, JsonValue]:
-        """It is ready; its outputs."""
-
-    def wait_delete(self, request: Request, ack: Ack, stop: Callable[[], bool]) -> None:
-        """It is gone."""
 
 
 class Acting:
@@ -63,12 +47,12 @@ class Acting:
         places = Places(rest, settings.zones)
         self.rest = rest
         self._networks = Networks(rest)
-        self._endpoints = Endpoints(rest, self._networks)
-        self._instances = Instances(rest, settings, self._networks, Policies(rest), places)
-        self._placed = Placed(rest, self._instances)
+        singles = Instances(rest, settings, self._networks, Policies(rest), places)
+        self._machines = Machines(rest, singles, Slices(rest, settings, singles, places))
+        self._endpoints = Endpoints(rest, self._networks, self._machines)
+        self._placed = Placed(rest, self._machines)
         self._makers: Mapping[str, Maker] = {
             NETWORK: self._networks,
-            INSTANCE: self._instances,
             REPLICA: self._placed,
             JOB: self._placed,
             ENDPOINT: self._endpoints,
@@ -103,7 +87,7 @@ class Acting:
         """What a request may have made, or is about."""
         kind = request.address.kind
         if kind == INSTANCE:
-            return self._instances.lookup(request)
+            return self._machines.lookup(request)
         if kind in {REPLICA, JOB}:
             return self._placed.lookup(request)
         named = request.object_id and tag_in(request.object_id)
@@ -124,8 +108,9 @@ class Acting:
                 wanted.setdefault(named, set()).add(address.kind)
         before = self.rest.calls
         there: dict[str, Found] = {}
+        slices = any("/queuedResources/" in object_id for object_id in ids.values())
         for named, kinds in wanted.items():
-            there.update({found.object_id: found for found in self._surveyed(kinds, named)})
+            there.update({f.object_id: f for f in self._surveyed(kinds, named, slices=slices)})
         found = {address: there.get(object_id) for address, object_id in ids.items()}
         return Refreshed(found=found, calls=self.rest.calls - before)
 
@@ -134,13 +119,13 @@ class Acting:
         found = self._surveyed(set(KINDS), tag(lineage))
         return tuple(f for f in found if f.lineage == lineage)
 
-    def _surveyed(self, kinds: set[str], lineage_tag: str) -> list[Found]:
+    def _surveyed(self, kinds: set[str], lineage_tag: str, *, slices: bool = True) -> list[Found]:
         """All of these kinds, by lists side by side."""
         wanted = prefix_of(lineage_tag)
 
         def on_instances() -> Iterator[Found]:
-            there = self._instances.listed(lineage_tag)
-            yield from instances.survey(there)
+            found, there = self._machines.listed(lineage_tag, slices=slices)
+            yield from found
             yield from placed.survey(there)
 
         looks: list[Callable[[], Iterator[Found]]] = []
@@ -157,9 +142,11 @@ class Acting:
             return [found for one in every for found in one.result() if found.address.kind in kinds]
 
     def _maker(self, request: Request) -> Maker:
+        if request.address.kind == INSTANCE:
+            return self._machines.of(request)
         maker = self._makers.get(request.address.kind)
         if maker is None:
-            msg = f'dcplan-gcp makes no "{request.address.kind}"; it makes {listed(sorted(self._makers))}.'
+            msg = f'dcplan-gcp makes no "{request.address.kind}"; it makes {listed(sorted(KINDS))}.'
             raise errors.Invalid(msg)
         return maker
 

@@ -71,6 +71,9 @@ def refusal(status: int, body: Any, what: str, *, changes: bool) -> ProviderErro
     meaning = REASONS.get(reason)
     if meaning is errors.QuotaExceeded and ("per minute" in message or "Queries" in message):
         meaning = errors.Throttled  # A quota of calls, not of machines.
+    canonical = body.get("error", {}).get("status", "") if isinstance(body, dict) else ""
+    if meaning is None and canonical in STATUSES and status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        meaning = _meant(canonical, message)
     if meaning is None:
         meaning = _by_status(status, changes=changes)
     if meaning is errors.Denied:
@@ -86,6 +89,49 @@ def failure(operation: Mapping[str, Any], what: str) -> ProviderError | None:
     code, message = str(told[0].get("code", "")), str(told[0].get("message", "")).rstrip(".")
     said = f"Google Cloud could not {what} ({code}): {message}."
     return CODES.get(code, errors.Ambiguous)(said)
+
+
+STATUSES: Mapping[str, Meaning] = {
+    "RESOURCE_EXHAUSTED": errors.CapacityUnavailable,
+    "NOT_FOUND": errors.AlreadyGone,
+    "ALREADY_EXISTS": errors.Conflict,
+    "PERMISSION_DENIED": errors.Denied,
+    "UNAUTHENTICATED": errors.Denied,
+    "INVALID_ARGUMENT": errors.Invalid,
+    "FAILED_PRECONDITION": errors.Invalid,
+    "OUT_OF_RANGE": errors.Invalid,
+    "UNIMPLEMENTED": errors.Invalid,
+    "ABORTED": errors.NotReady,
+    "UNAVAILABLE": errors.Ambiguous,
+    "INTERNAL": errors.Ambiguous,
+}
+"""By the canonical status of Cloud TPU's answers.  Source: google.rpc.Code."""
+
+_NUMBERS = (
+    "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
+    "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE",
+    "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
+)  # fmt: skip
+"""As operations number them.  Source: as above."""
+
+
+def rpc_failure(operation: Mapping[str, Any], what: str) -> ProviderError | None:
+    """The error with which an operation of Cloud TPU ended; None where it did not end in one."""
+    told = operation.get("error")
+    if not told:
+        return None
+    number, message = int(told.get("code", 0)), str(told.get("message", "")).rstrip(".")
+    code = _NUMBERS[number] if 0 < number < len(_NUMBERS) else "UNKNOWN"
+    said = f"Google Cloud could not {what} ({code}): {message}."
+    return _meant(code, message)(said)
+
+
+def _meant(code: str, message: str) -> Meaning:
+    """What a canonical status means: quotas are told with the same one as sold-out zones."""
+    meaning = STATUSES.get(code, errors.Ambiguous)
+    if meaning is errors.CapacityUnavailable and "quota" in message.lower():
+        return errors.Throttled if "per minute" in message else errors.QuotaExceeded
+    return meaning
 
 
 def _by_status(status: int, *, changes: bool) -> Meaning:

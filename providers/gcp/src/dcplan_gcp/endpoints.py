@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from dcplan.provider.types import Request
     from dcplan.resources import JsonValue
+    from dcplan_gcp.machines import Machines
     from dcplan_gcp.networks import Networks
     from dcplan_gcp.rest import Rest
 
@@ -38,9 +39,10 @@ _PARTS = ("forwardingRules", "targetHttpProxies", "urlMaps", "backendServices", 
 class Endpoints:
     """Makes and finds endpoints."""
 
-    def __init__(self, rest: Rest, networks: Networks) -> None:
+    def __init__(self, rest: Rest, networks: Networks, machines: Machines) -> None:
         self._rest = rest
         self._networks = networks
+        self._machines = machines
 
     def begin_create(self, request: Request) -> Ack:
         """The health check."""
@@ -142,7 +144,7 @@ class Endpoints:
         machines = [str(o.get("id")).partition("#")[0] for _, o in sorted(request.needs.items())]
         if not machines:
             raise errors.Invalid(f"{request.address} has no replicas.")
-        nic = self._rest.get(machines[0])["networkInterfaces"][0]
+        nic = self._machines.get(machines[0])["networkInterfaces"][0]
         if nic.get("network"):
             for region in sorted({last(scope_of(machine)).rpartition("-")[0] for machine in machines}):
                 self._networks.proxies(nic["network"], region, token=request.token, stop=stop)

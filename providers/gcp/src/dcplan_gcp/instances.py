@@ -96,13 +96,14 @@ class Instances:
             zone,
             self._rest.project,
             self._settings,
-            nics=self._nics(request, zone),
+            nics=self.nics(request, zone),
             policies=self._policies.of_machine(request),
         )
         part = Part(scope=f"zones/{zone}", collection="instances", body=body)
         return begin_insert(self._rest, request, part, note_of, look_s=SOON_S)
 
-    def _nics(self, request: Request, zone: str) -> list[dict[str, Any]]:
+    def nics(self, request: Request, zone: str) -> list[dict[str, Any]]:
+        """The cards of a machine, in the network that it needs or the settings name."""
         machine, region = (str(request.attributes.get(key)) for key in ("machine", "region"))
         if self._settings.network is not None:
             return adopted_nics(self._settings.network, self._rest.project, machine, region, zone)

@@ -34,7 +34,7 @@ def _kind(name: str, outputs: tuple[str, ...], replace_on: tuple[str, ...]) -> K
 _MACHINE = _kind(
     INSTANCE,
     ("id", "address", "zone"),
-    ("machine", "region", "zone", "block", "purchase", "gang"),
+    ("machine", "region", "zone", "block", "purchase", "gang", "slice"),
 )
 
 KINDS: Mapping[str, Kind] = {

@@ -68,7 +68,7 @@ def body_of(  # noqa: PLR0913 - everything that a machine is made of
                 "scopes": ["https://www.googleapis.com/auth/cloud-platform"],
             }
         ],
-        **bought_as(str(ask.get("purchase")), _lot(ask), project, settings),
+        **bought_as(str(ask.get("purchase")), lot_of(ask), project, settings),
     }
     if policies:
         body["resourcePolicies"] = list(policies)
@@ -80,7 +80,7 @@ def _metadata(request: Request, settings: GcpSettings) -> list[dict[str, str]]:
     return [{"key": key, "value": value} for key, value in sorted(own.items())]
 
 
-def _lot(ask: Mapping[str, Any]) -> str | None:
+def lot_of(ask: Mapping[str, Any]) -> str | None:
     """The name of a reservation, which is the end of its pool's: ``zone/machine/reservation-NAME``."""
     way, purchase = str(ask.get("pool") or "").rpartition("/")[2], str(ask.get("purchase"))
     return way.removeprefix(f"{purchase}-") if way.startswith(f"{purchase}-") else None

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from dcplan.provider.lowering import lower
 from dcplan.resources import Address, Resource
-from dcplan_gcp.families import SYSTEM_MTU
+from dcplan_gcp.families import SYSTEM_MTU, family_of
 from dcplan_gcp.kinds import INSTANCE, KINDS, NETWORK
 
 if TYPE_CHECKING:
-    from dcplan.provider.types import Placement
+    from dcplan.provider.types import MachineGroup, Placement
+    from dcplan.resources import JsonValue
 
 CLOUD = "gcp"
 
@@ -24,7 +25,10 @@ def resources_of(placement: Placement, *, own_network: bool) -> tuple[Resource, 
     plain = lower(placement, provider=CLOUD, machine_kind=INSTANCE, kinds=KINDS)
     networks = (_network(),) if own_network and placement.machines else ()
     needs = tuple(network.address for network in networks)
-    grounded = (replace(r, needs=(*r.needs, *needs)) if r.address.kind == INSTANCE else r for r in plain)
+    slices = {name: list(g.names) for g in placement.machines if _is_slice(g) for name in g.names}
+    grounded = (
+        _machine(r, needs, slices.get(r.address.name)) if r.address.kind == INSTANCE else r for r in plain
+    )
     return (*networks, *grounded)
 
 
@@ -35,3 +39,15 @@ def _network() -> Resource:
         attributes={"mtu": SYSTEM_MTU, "routing": "global"},
         known_after_apply=KINDS[NETWORK].outputs,
     )
+
+
+def _is_slice(group: MachineGroup) -> bool:
+    """Whether these machines are the hosts of one TPU slice."""
+    return group.gang and len(group.names) > 1 and family_of(group.machine).tpu
+
+
+def _machine(machine: Resource, needs: tuple[Address, ...], hosts: list[str] | None) -> Resource:
+    """A machine in its network; a host of a slice knows the others."""
+    told: JsonValue = None if hosts is None else {"hosts": list(hosts)}
+    attributes = {**machine.attributes, "slice": told}
+    return replace(machine, attributes=attributes, needs=(*machine.needs, *needs))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from dcplan.provider.types import Request
     from dcplan.resources import Address, JsonValue
-    from dcplan_gcp.instances import Instances
+    from dcplan_gcp.machines import Machines
     from dcplan_gcp.rest import Rest
 
 FIRST_PORT = 8000
@@ -34,9 +34,9 @@ PREFIX = "dcplan-run-"
 class Placed:
     """Makes and finds what runs on machines.  Ids are ``<instance>#<key>``."""
 
-    def __init__(self, rest: Rest, instances: Instances) -> None:
+    def __init__(self, rest: Rest, machines: Machines) -> None:
         self._rest = rest
-        self._instances = instances
+        self._machines = machines
 
     def begin_create(self, request: Request) -> Ack:
         """The key, on the first machine."""
@@ -86,7 +86,7 @@ class Placed:
         first_id: str,
     ) -> Ack:
         try:
-            operation = self._instances.edit(machine, change, first_id)
+            operation = self._machines.edit(machine, change, first_id)
         except errors.AlreadyGone as gone:
             raise errors.Invalid(f"{key} was to run on a machine that is gone. {gone.detail}") from None
         done = None if operation is None else relative(operation["selfLink"])
@@ -94,7 +94,7 @@ class Placed:
 
     def _owned(self, request: Request, machine: str, key: str) -> _There:
         """What stands under a key, which must be this owner's."""
-        instance = self._rest.find(machine) if machine else None
+        instance = self._machines.view(machine) if machine else None
         note = Note.read(metadata_of(instance or {}).get(key))
         if note is None:
             raise errors.AlreadyGone(f"{request.address} ({request.object_id or 'no id'}) does not exist.")
@@ -108,7 +108,7 @@ class Placed:
         """It stands on all its machines, and a replica's endpoints are known."""
         finish(self._rest, ack, f"place {request.address}", stop)
         machine, key = _split(ack.object_id)
-        instance = self._rest.get(machine)
+        instance = self._machines.get(machine)
         text = metadata_of(instance).get(key)
         note = Note.read(text)
         if note is None or text is None:
@@ -122,7 +122,7 @@ class Placed:
         return {"id": ack.object_id, "address": address}
 
     def _on(self, machine: str, key: str, text: str, stop: Callable[[], bool]) -> None:
-        operation = self._instances.edit(machine, lambda items: {**items, key: text})
+        operation = self._machines.edit(machine, lambda items: {**items, key: text})
         if operation is not None:
             self._rest.settled(operation, f"place {key}", within_s=None, stop=stop)
 
@@ -132,18 +132,21 @@ class Placed:
         """The replica's group has this machine and port in it, and nothing else."""
         nic, zone = instance["networkInterfaces"][0], last(instance["zone"])
         name = name_of(request.lineage, request.address)
+        tpu = "tpu" in instance  # Its hosts are no instances of the project: they are named by address alone.
         body: dict[str, Any] = {
             "name": name,
-            "networkEndpointType": "GCE_VM_IP_PORT",
-            "subnetwork": relative(nic["subnetwork"]),
+            "networkEndpointType": "NON_GCP_PRIVATE_IP_PORT" if tpu else "GCE_VM_IP_PORT",
         }
-        if nic.get("network"):
-            body["network"] = relative(nic["network"])
+        for key in ("network",) if tpu else ("network", "subnetwork"):
+            if nic.get(key):
+                body[key] = relative(nic[key])
         part = Part(scope=f"zones/{zone}", collection="networkEndpointGroups", body=body)
         ensure(self._rest, request.token, [[part]], stop)
         path = self._rest.path(f"zones/{zone}", "networkEndpointGroups", name)
         host, _, port = address.rpartition(":")
-        wanted = {"instance": instance["name"], "ipAddress": host, "port": int(port)}
+        wanted: dict[str, Any] = {"ipAddress": host, "port": int(port)}
+        if not tpu:
+            wanted["instance"] = instance["name"]
         there = self._endpoints(path)
         if wanted not in there:
             self._regrouped(path, "attachNetworkEndpoints", [wanted], request.token, stop)
@@ -169,8 +172,8 @@ class Placed:
         machine, key = _split(ack.object_id)
         for outputs in request.needs.values():
             other = str(outputs.get("id"))
-            if other != machine and self._rest.find(other) is not None:
-                operation = self._instances.edit(
+            if other != machine and self._machines.view(other) is not None:
+                operation = self._machines.edit(
                     other, lambda items: {k: v for k, v in items.items() if k != key}
                 )
                 if operation is not None:
@@ -203,7 +206,7 @@ class Placed:
     def lookup(self, request: Request) -> tuple[Found, ...]:
         """Under the request's key, on its first machine."""
         machine = _split(request.object_id)[0] if request.object_id else _machines(request)[0]
-        there = self._rest.find(machine)
+        there = self._machines.view(machine)
         found = [] if there is None else survey([there])
         return tuple(f for f in found if f.address == request.address or f.object_id == request.object_id)
 

@@ -1,4 +1,4 @@
-"""Compute Engine over plain REST: one call a method, and operations until they end.
+"""Compute Engine and Cloud TPU over plain REST: one call a method, and operations until they end.
 
 The official package of the API takes two seconds to import, which every apply would pay.
 A call that changes something is sent once; the core decides whether it goes again.
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
     from requests import Response, Session
 
-GOOGLE = "https://compute.googleapis.com"
+GOOGLE, GOOGLE_TPU = "https://compute.googleapis.com", "https://tpu.googleapis.com"
+TPU_PATH = "/locations/"
+"""What stands in paths of Cloud TPU alone."""
+
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
 TIMEOUTS_S = (10.0, 60.0)
@@ -30,6 +33,9 @@ TIMEOUTS_S = (10.0, 60.0)
 
 READS = 3
 """How often a question is asked; questions change nothing."""
+
+SWITCHED_OFF = ("SERVICE_DISABLED", "has not been used in project", "it is disabled")
+"""What Google says of an API that nobody has enabled in a project: nothing can be there."""
 
 PAGE = 500
 """Objects on one page; more is not allowed."""
@@ -45,6 +51,7 @@ class Rest:
         """``endpoint`` is the address of another server than Google's."""
         self.project = project
         self.root = (endpoint or GOOGLE).rstrip("/")
+        self._tpu = (endpoint or GOOGLE_TPU).rstrip("/")
         self.calls = 0
         self._session: Session | None = None
         self._opening = threading.Lock()
@@ -84,6 +91,21 @@ class Rest:
     def listed(self, path: str, wanted: str) -> list[dict[str, Any]]:
         """All pages of a list, as far as the filter ``wanted`` goes."""
         return [item for page in self._pages(path, wanted) for item in page.get("items", [])]
+
+    def pages(self, path: str, collection: str) -> list[dict[str, Any]]:
+        """All pages of a list of Cloud TPU, which knows no filters; none where the API is not switched on."""
+        found, query = [], {"pageSize": str(PAGE)}
+        while True:
+            try:
+                page = self._answer("GET", path, query, None)
+            except errors.Denied as refused:
+                if any(said in refused.detail for said in SWITCHED_OFF):
+                    return []
+                raise
+            found += page.get(collection, [])
+            if not page.get("nextPageToken"):
+                return found
+            query["pageToken"] = page["nextPageToken"]
 
     def everywhere(self, collection: str, wanted: str) -> list[dict[str, Any]]:
         """All pages of an aggregated list: every zone or region.  ``NotReady`` where one does not answer."""
@@ -155,7 +177,7 @@ class Rest:
         from requests import ConnectTimeout, RequestException  # noqa: PLC0415 - as above
         from urllib3.exceptions import NewConnectionError  # noqa: PLC0415 - as above
 
-        url = f"{self.root}/compute/v1/{path}"
+        url = f"{self._tpu}/v2/{path}" if TPU_PATH in path else f"{self.root}/compute/v1/{path}"
         try:
             session = self._opened()
             self.calls += 1
@@ -196,8 +218,8 @@ def last(link: str) -> str:
 
 def scope_of(path: str) -> str:
     """``zones/us-central1-a`` of a path, or ``regions/...``, or ``global``."""
-    found = re.search(r"projects/[^/]+/(global|(?:zones|regions)/[^/]+)/", path)
-    return found[1] if found else ""
+    found = re.search(r"projects/[^/]+/(global|(?:zones|regions|locations)/[^/]+)/", path)
+    return found[1].replace("locations/", "zones/") if found else ""
 
 
 def pause(seconds: float, stop: Callable[[], bool]) -> None:
