@@ -106,8 +106,8 @@ def gcp_server() -> Iterator[GcpCloud]:
 @pytest.fixture(scope="module")
 def gcp_forks(gcp_server: GcpCloud) -> Iterator[ForkServer]:
     """Forks commands that know where the server is."""
-    env = {**os.environ, **gcp_server.variables, "FAR_CLI_IMPORTS": IMPORTS}
-    with ForkServer("far_cli.py", env=env) as started:
+    env = {**os.environ, **gcp_server.variables, "FORKED_CLI_IMPORTS": IMPORTS}
+    with ForkServer("forked_cli.py", env=env) as started:
         yield started
 
 

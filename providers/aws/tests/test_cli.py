@@ -51,7 +51,7 @@ TRAINED = """\
 @pytest.fixture(scope="module")
 def forks() -> Iterator[ForkServer]:
     """Runs commands in processes that have all imported."""
-    with ForkServer("far_cli.py", env={**os.environ, "FAR_CLI_IMPORTS": "aws_near"}) as server:
+    with ForkServer("forked_cli.py", env={**os.environ, "FORKED_CLI_IMPORTS": "aws_near"}) as server:
         yield server
 
 
