@@ -42,6 +42,8 @@ class _Unit:
     target: int = AT_HOME
     tried: int = 1
     flying: set[Address] = field(default_factory=set)
+    asked: dict[Address, Resource] = field(default_factory=dict)
+    """As each was asked for last: it may be made after the unit has turned elsewhere."""
     held: dict[Address, Resource] = field(default_factory=dict)
     """Made, and in the state."""
     going: set[Address] = field(default_factory=set)
@@ -118,9 +120,12 @@ class Detours:
     def resource(self, address: Address, planned: Resource) -> Resource:
         """The resource as it is asked for where its unit is now."""
         unit = self._unit.get(address)
-        if unit is None or unit.target == AT_HOME:
+        if unit is None:
             return planned
-        return rewritten(planned, unit.fallback.alternatives[unit.target])
+        at_home = unit.target == AT_HOME
+        asked = planned if at_home else rewritten(planned, unit.fallback.alternatives[unit.target])
+        unit.asked[address] = asked
+        return asked
 
     def held_back(self, step: Step) -> Ends | None:
         """None when a create of the plan may start; else what has ended: nothing when it waits its turn."""
@@ -198,7 +203,7 @@ class Detours:
             return [(step, status, None)]
         unit.flying.discard(step.address)
         if status is Status.DONE and not unit.broken:
-            unit.held[step.address] = self.resource(step.address, unit.wanted[step.address])
+            unit.held[step.address] = unit.asked.get(step.address, unit.wanted[step.address])
             if unit.leaving:
                 return self._settle(unit)
             return self._done(unit) if unit.members <= unit.held.keys() else []

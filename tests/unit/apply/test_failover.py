@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -188,6 +189,28 @@ def test_a_gang_moves_as_a_whole_and_what_was_made_of_it_goes_first(bench: Bench
     assert sorted(calls[elsewhere + 1 :]) == [("create", n) for n in ("a", "b", "c", "job")]
     assert statuses(result.unwrap()) == dict.fromkeys(("a", "b", "c", "job"), Status.DONE)
     assert len([e for e in bench.events if isinstance(e, CapacityAttempt)]) == 1
+
+
+def test_what_is_made_after_its_gang_has_turned_elsewhere_is_deleted_where_it_is(bench: Bench) -> None:
+    """A create that ends late stands in the pool it was asked for in, and its delete goes there."""
+    bench.options = ApplyOptions(parallelism=2)
+    bench.world.script["begin", "a"] = [OUT]
+    begin, asked = bench.world.begin, []
+
+    def late(request: Any) -> Any:
+        ack = begin(request)
+        asked.append((request.action, request.address.name, request.attributes["pool"]))
+        until_s = time.monotonic() + 10
+        while not any(isinstance(e, CapacityAttempt) for e in bench.events) and time.monotonic() < until_s:
+            time.sleep(0.001)
+        return ack
+
+    bench.world.begin = late  # type: ignore[method-assign] - what is made is told once the other was refused
+    result = bench.run(create(A), create(B), fallbacks=[fallback((A, B), to=(alternative("x"),))])
+
+    assert result.ok, result.diagnostics
+    assert asked[:2] == [(Action.CREATE, "b", "home"), (Action.DELETE, "b", "home")]
+    assert pools(bench) == {"a": "x", "b": "x"}
 
 
 @pytest.mark.parametrize("parallelism", [1, 3])
