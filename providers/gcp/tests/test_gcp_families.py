@@ -192,7 +192,7 @@ def test_new_machines_that_lists_do_not_show_yet_are_made_once(cloud: GcpCloud, 
 
 
 def test_a_machine_without_its_label_is_nobodys(cloud: GcpCloud, acting: Acting) -> None:
-    """Other labels may go; without that of its lineage a machine is not found any more."""
+    """Other labels may go; without that of its lineage a machine is there and has no owner."""
     network = made(acting, "network", "main", NETWORK)
     attributes = {**place("g2-standard-4"), "purchase": "on-demand", "gang": None}
     outputs = made(acting, "instance", "m-0", attributes, network=network)
@@ -206,6 +206,10 @@ def test_a_machine_without_its_label_is_nobodys(cloud: GcpCloud, acting: Acting)
     gone = acting.rest.get(str(outputs["id"]))
     acting.rest.send("POST", f"{outputs['id']}/setLabels", {"labelFingerprint": gone["labelFingerprint"]})
 
+    after = acting.refresh([row]).found[row.address]
+
     assert kept is not None
     assert kept.lineage == "l"
-    assert acting.refresh([row]).found[row.address] is None
+    assert after is not None
+    assert after.lineage is None
+    assert [found.address.kind for found in acting.owned("l")] == ["network"]

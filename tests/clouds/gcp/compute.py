@@ -244,6 +244,7 @@ class Compute:
         """Patch or update: fields are replaced, by whoever knows the newest fingerprint."""
         thing = self.world.there(call.key, unseen=True)
         rules.check_references(self.world, call.body)
+        rules.check_description(call.body)
         if call.key.collection in rules.FINGERPRINTED:
             self._newest(call.body.get("fingerprint"), thing.body["fingerprint"])
         thing.body.update({name: value for name, value in call.body.items() if name != "fingerprint"})

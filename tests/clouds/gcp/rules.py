@@ -27,6 +27,7 @@ FINGERPRINTED = frozenset({"backendServices", "urlMaps", "targetHttpProxies", "s
 
 LABEL_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
+DESCRIPTION = 2048
 METADATA_KEY = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 METADATA_VALUE_BYTES, METADATA_BYTES = 256 * 1024, 512 * 1024
 
@@ -53,6 +54,12 @@ def check_labels(labels: Mapping[str, str]) -> None:
             )
 
 
+def check_description(body: Mapping[str, Any]) -> None:
+    """Descriptions have a length."""
+    if len(body.get("description", "")) > DESCRIPTION:
+        raise RefusedError(400, "invalid", "Invalid value for field 'description': it is too long.")
+
+
 def check_metadata(metadata: Mapping[str, Any]) -> None:
     """The keys and the sizes of metadata."""
     items = metadata.get("items", [])
@@ -67,6 +74,7 @@ def check_metadata(metadata: Mapping[str, Any]) -> None:
 def refuses(world: World, method: Method, key: Key, body: Any) -> tuple[str, str, int, str] | None:
     """The error with which a create's operation ends; what is refused at once is raised."""
     check_labels(body.get("labels", {}))
+    check_description(body)
     if key.collection == "subnetworks":
         _check_range(world, key, body)
     if key.collection != "instances":

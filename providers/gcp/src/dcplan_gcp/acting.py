@@ -16,7 +16,7 @@ from dcplan_gcp.endpoints import Endpoints
 from dcplan_gcp.instances import Instances
 from dcplan_gcp.kinds import INSTANCE, KINDS, NETWORK
 from dcplan_gcp.machines import Machines
-from dcplan_gcp.naming import prefix_of, tag, tag_in
+from dcplan_gcp.naming import EVERYTHING, prefix_of, tag, tag_in
 from dcplan_gcp.networks import Networks
 from dcplan_gcp.placed import Placed
 from dcplan_gcp.places import Places
@@ -91,7 +91,7 @@ class Acting:
         if kind in {REPLICA, JOB}:
             return self._placed.lookup(request)
         named = request.object_id and tag_in(request.object_id)
-        found = self._surveyed({kind}, named or tag(request.lineage))
+        found = self._surveyed({kind}, prefix_of(named or tag(request.lineage)))
         return tuple(
             f
             for f in found
@@ -110,21 +110,37 @@ class Acting:
         there: dict[str, Found] = {}
         slices = any("/queuedResources/" in object_id for object_id in ids.values())
         for named, kinds in wanted.items():
-            there.update({f.object_id: f for f in self._surveyed(kinds, named, slices=slices)})
+            of = named if slices else None
+            there.update({f.object_id: f for f in self._surveyed(kinds, prefix_of(named), slices_of=of)})
         found = {address: there.get(object_id) for address, object_id in ids.items()}
         return Refreshed(found=found, calls=self.rest.calls - before)
 
     def owned(self, lineage: str) -> tuple[Found, ...]:
-        """Everything with the owner's tag."""
-        found = self._surveyed(set(KINDS), tag(lineage))
+        """Everything with the owner's tag: whoever had it when it was made, so all of dcplan's is listed."""
+        found = self._surveyed(set(KINDS), EVERYTHING, slices_of=tag(lineage))
         return tuple(f for f in found if f.lineage == lineage)
 
-    def _surveyed(self, kinds: set[str], lineage_tag: str, *, slices: bool = True) -> list[Found]:
-        """All of these kinds, by lists side by side."""
-        wanted = prefix_of(lineage_tag)
+    def set_owner(self, request: Request) -> None:
+        """Another owner and name for an object; ``Conflict`` when the owner has one of that name."""
+        if request.object_id is None:
+            raise errors.AlreadyGone(f"{request.address} has no id.")
+        if request.lineage and any(
+            f.address == request.address and f.object_id != request.object_id
+            for f in self.owned(request.lineage)
+        ):
+            raise errors.Conflict(f"There is a {request.address} already.")
+        owners: dict[str, Callable[[Request], None]] = {
+            NETWORK: self._networks.set_owner,
+            INSTANCE: self._machines.set_owner,
+            ENDPOINT: self._endpoints.set_owner,
+        }
+        owners.get(request.address.kind, self._placed.set_owner)(request)
+
+    def _surveyed(self, kinds: set[str], wanted: str, *, slices_of: str | None = None) -> list[Found]:
+        """All of these kinds that a filter of names shows, by lists side by side."""
 
         def on_instances() -> Iterator[Found]:
-            found, there = self._machines.listed(lineage_tag, slices=slices)
+            found, there = self._machines.listed(wanted, slices_of)
             yield from found
             yield from placed.survey(there)
 

@@ -1,21 +1,22 @@
 """Endpoints: one address of a load balancer inside the network, which spreads requests by weight.
 
-A cross-region internal Application Load Balancer: its parts are global, its backends the groups that replicas
-keep, wherever they are.  A backend's rate stands for its weight, because requests are spread in proportion
-to what backends can take (Cloud Load Balancing documentation, "Backend services overview", balancing mode).
-The health check is the first part and the last to go; its description says what was asked for.
+A cross-region internal Application Load Balancer: its parts are global, its backends the groups that
+replicas keep, wherever they are.  A backend's rate stands for its weight, because requests are spread in
+proportion to what backends can take (Cloud Load Balancing documentation, "Backend services overview",
+balancing mode).  The health check is the first part and the last to go; its description says whose the
+endpoint is, and those of the backends which replica they are.
 """
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dcplan.provider import errors
 from dcplan.provider.types import Ack, Found
-from dcplan.resources import Address
-from dcplan_gcp.composite import PATIENCE, Part, begin_insert, ensure, finish, remove
+from dcplan_gcp.composite import PATIENCE, Part, begin_insert, ensure, finish, go_on, remove
 from dcplan_gcp.naming import Note, name_of, request_id
-from dcplan_gcp.placed import neg_of
 from dcplan_gcp.rest import last, pause, relative, scope_of
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Endpoints:
         name = name_of(request.lineage, request.address)
         body = {
             "name": name,
-            "description": Note.of(request).text,
+            "description": _note(request).text,
             "type": "HTTP",
             "httpHealthCheck": {"portSpecification": "USE_SERVING_PORT", "requestPath": HEALTH_PATH},
         }
@@ -59,7 +60,7 @@ class Endpoints:
     def begin_update(self, request: Request) -> Ack:
         """What it is to be from now on; the backends follow in the wait."""
         path = self._owned(request)
-        body = {"description": Note.of(request).text}
+        body = {"description": _note(request).text}
         operation = self._rest.send("PATCH", path, body, request_id=request_id(request.token))
         return Ack(object_id=path, operation_id=relative(operation["selfLink"]))
 
@@ -92,16 +93,16 @@ class Endpoints:
         weights = request.attributes.get("replicas")
         if not isinstance(weights, dict):
             raise errors.Invalid(f"{request.address} names no replicas.")
-        ids = {a.split(".", 2)[2]: (a, str(o.get("id"))) for a, o in request.needs.items()}
+        groups = _groups(request)
         backends = []
         for replica, weight in sorted(weights.items()):
-            if replica not in ids:
+            if replica not in groups:
                 raise errors.Invalid(f"{request.address} names {replica}, which is not among its needs.")
-            address, object_id = ids[replica]
             share = float(weight) if isinstance(weight, (int, float)) else 1.0
             backends.append(
                 {
-                    "group": neg_of(request.lineage, Address.parse(address), object_id, self._rest.project),
+                    "group": groups[replica],
+                    "description": json.dumps({"replica": replica, "weight": weight}),
                     "balancingMode": "RATE",
                     "maxRatePerEndpoint": max(share, 1.0),
                     "capacityScaler": 1.0 if share > 0 else 0.0,
@@ -205,6 +206,16 @@ class Endpoints:
             raise errors.Denied(f"{path} does not belong to this state.")
         return path
 
+    def set_owner(self, request: Request) -> None:
+        """Another owner and name in the note."""
+        there = self._rest.get(str(request.object_id))
+        note = note_of(there)
+        if note is None:
+            raise errors.AlreadyGone(f"{request.object_id} is no endpoint of dcplan.")
+        body = {"description": note.handed_to(request).text}
+        operation = self._rest.send("PATCH", str(request.object_id), body)
+        self._rest.settled(operation, f"hand over {request.address}", within_s=None, stop=go_on)
+
     def survey(self, wanted: str) -> Iterator[Found]:
         """The endpoints that a filter of names shows."""
         checks = self._rest.listed(self._rest.path("global", "healthChecks"), wanted)
@@ -212,31 +223,50 @@ class Endpoints:
             return
         rules = self._rest.listed(self._rest.path("global", "forwardingRules"), wanted)
         services = self._rest.listed(self._rest.path("global", "backendServices"), wanted)
-        by_name = {rule["name"]: rule for rule in rules}
-        groups = {s["name"]: {last(b["group"]) for b in s.get("backends", [])} for s in services}
+        rule_of = {rule["name"]: rule for rule in rules}
+        service_of = {service["name"]: service for service in services}
         for check in checks:
             note = note_of(check)
             if note is not None:
-                yield _found(check, note, by_name.get(check["name"]), groups.get(check["name"], set()))
+                yield _found(check, note, rule_of.get(check["name"]), service_of.get(check["name"]))
 
 
-def _found(check: Mapping[str, Any], note: Note, rule: Mapping[str, Any] | None, groups: set[str]) -> Found:
+def _groups(request: Request) -> dict[str, str]:
+    """The groups of the replicas that it needs, by name."""
+    return {address.split(".", 2)[2]: str(o.get("group")) for address, o in request.needs.items()}
+
+
+def _note(request: Request) -> Note:
+    """What was asked for, without replicas: a description has 2,048 characters, and backends know them."""
+    asked = {key: value for key, value in request.attributes.items() if key != "replicas"}
+    return replace(Note.of(request), attributes=asked)
+
+
+def _weights(service: Mapping[str, Any] | None) -> dict[str, JsonValue]:
+    """The replicas that get requests, with the weights that they were given."""
+    found: dict[str, JsonValue] = {}
+    for backend in (service or {}).get("backends", []):
+        try:
+            told = json.loads(backend.get("description", ""))
+            found[str(told["replica"])] = told["weight"]
+        except (ValueError, KeyError, TypeError):
+            continue  # Somebody else's.
+    return found
+
+
+def _found(
+    check: Mapping[str, Any], note: Note, rule: Mapping[str, Any] | None, service: Mapping[str, Any] | None
+) -> Found:
     """An endpoint as it is: replicas that get no requests are not told of."""
-    path, weights = relative(check["selfLink"]), note.attributes.get("replicas")
-    kind = Address(note.address.provider, "replica", "")
-    served: dict[str, JsonValue] = {
-        name: weight
-        for name, weight in (weights.items() if isinstance(weights, dict) else ())
-        if name_of(note.lineage, Address(kind.provider, kind.kind, name)) in groups
-    }
+    path = relative(check["selfLink"])
     return Found(
         object_id=path,
         address=note.address,
         ready=rule is not None,
-        attributes={**note.attributes, "replicas": served},
+        attributes={**note.attributes, "replicas": _weights(service)},
         outputs={"id": path} if rule is None else _outputs(path, rule),
         token=note.token,
-        lineage=note.lineage,
+        lineage=note.lineage or None,
     )
 
 
@@ -253,9 +283,14 @@ def _global(collection: str, body: Mapping[str, Any]) -> Part:
     return Part(scope="global", collection=collection, body=body)
 
 
-def _simple(backends: list[dict[str, Any]]) -> list[tuple[str, float, float]]:
+def _simple(backends: list[dict[str, Any]]) -> list[tuple[str, str, float, float]]:
     """What of backends is compared."""
     return sorted(
-        (relative(b["group"]), float(b.get("maxRatePerEndpoint", 0)), float(b.get("capacityScaler", 1)))
+        (
+            relative(b["group"]),
+            b.get("description", ""),
+            float(b.get("maxRatePerEndpoint", 0)),
+            float(b.get("capacityScaler", 1)),
+        )
         for b in backends
     )

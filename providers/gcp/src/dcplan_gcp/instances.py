@@ -17,6 +17,7 @@ from dcplan_gcp.naming import (
     ADDRESS,
     LINEAGE,
     OWNER,
+    TOKEN,
     Note,
     labels_of,
     metadata_of,
@@ -230,9 +231,29 @@ class Instances:
         ]
         return tuple(found for found in map(found_of, places) if found is not None)
 
-    def listed(self, lineage_tag: str) -> list[dict[str, Any]]:
-        """All instances that carry a lineage's label."""
-        return self._rest.everywhere("instances", f'labels.{LINEAGE} = "{lineage_tag}"')
+    def listed(self, wanted: str) -> list[dict[str, Any]]:
+        """All instances that a filter shows."""
+        return self._rest.everywhere("instances", wanted)
+
+    def set_owner(self, request: Request) -> None:
+        """Another owner and name: in the note, and in the labels that it is searched by."""
+        path = str(request.object_id)
+        there = self._rest.get(path)
+        note = note_of(there)
+        if note is None:
+            raise errors.AlreadyGone(f"{path} is no machine of dcplan.")
+        text = note.handed_to(request).text
+        operation = self.edit(path, lambda items: {**items, OWNER: text})
+        if operation is not None:
+            self._rest.settled(operation, f"hand over {last(path)}", within_s=None, stop=go_on)
+        there = self._rest.get(path)
+        labels = {k: v for k, v in there.get("labels", {}).items() if k not in {LINEAGE, ADDRESS}}
+        if request.lineage:
+            labels |= {k: v for k, v in labels_of(request).items() if k != TOKEN}
+        if labels != there.get("labels", {}):
+            body = {"labels": labels, "labelFingerprint": there["labelFingerprint"]}
+            operation = self._rest.send("POST", f"{path}/setLabels", body)
+            self._rest.settled(operation, f"hand over {last(path)}", within_s=None, stop=go_on)
 
 
 def survey(instances: list[dict[str, Any]]) -> Iterator[Found]:
@@ -262,7 +283,7 @@ def found_of(there: Mapping[str, Any]) -> Found | None:
         outputs=outputs_of(there),
         token=note.token,
         # A label that somebody took away means that it is nobody's any more.
-        lineage=note.lineage if labels.get(LINEAGE) == tag(note.lineage) else None,
+        lineage=note.lineage if note.lineage and labels.get(LINEAGE) == tag(note.lineage) else None,
         made_at_s=_seconds(there.get("creationTimestamp")),
     )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dcplan.provider.lowering import kinds_on
+from dcplan.provider.lowering import REPLICA, kinds_on
 from dcplan.provider.types import Idempotency, Kind
 
 if TYPE_CHECKING:
@@ -37,9 +38,12 @@ _MACHINE = _kind(
     ("machine", "region", "zone", "block", "purchase", "gang", "slice"),
 )
 
+_ON_MACHINES = kinds_on(_MACHINE)
+
 KINDS: Mapping[str, Kind] = {
     NETWORK: _kind(NETWORK, ("id",), ("mtu", "routing")),
-    **kinds_on(_MACHINE),
+    **_ON_MACHINES,
+    REPLICA: replace(_ON_MACHINES[REPLICA], outputs=("id", "address", "group")),
 }
 """The kinds of resource that a plan for Google Cloud holds, by name.
 

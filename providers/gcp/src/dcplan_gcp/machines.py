@@ -55,10 +55,16 @@ class Machines:
             return self._slices.lookup(request)
         return self._singles.lookup(request)
 
-    def listed(self, lineage_tag: str, *, slices: bool) -> tuple[list[Found], list[dict[str, Any]]]:
-        """All machines of a lineage, and as instances that things may run on; ``slices``: TPU slices, too."""
-        singles = self._singles.listed(lineage_tag)
-        hosts, views = self._slices.listed(lineage_tag) if slices else ([], [])
+    def set_owner(self, request: Request) -> None:
+        """Another owner and name; a slice keeps those of its order."""
+        if is_slice(request.attributes, request.object_id):
+            raise errors.Invalid(f"{request.object_id} is a part of a TPU slice, which keeps its owner.")
+        self._singles.set_owner(request)
+
+    def listed(self, wanted: str, slices_of: str | None) -> tuple[list[Found], list[dict[str, Any]]]:
+        """Machines that a filter shows, and as instances that things run on; slices of a lineage's tag."""
+        singles = self._singles.listed(wanted)
+        hosts, views = self._slices.listed(slices_of) if slices_of else ([], [])
         return [*instances.survey(singles), *hosts], [*singles, *views]
 
     def view(self, path: str) -> dict[str, Any] | None:

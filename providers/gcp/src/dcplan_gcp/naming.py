@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dcplan.provider.errors import Conflict
@@ -125,6 +125,10 @@ class Note:
         except (ValueError, KeyError, TypeError):
             return None
 
+    def handed_to(self, request: Request) -> Note:
+        """The same with the owner and the name of a request; an empty lineage is nobody's."""
+        return replace(self, lineage=request.lineage, address=request.address)
+
     def must_be(self, request: Request) -> None:
         """Raise ``Conflict`` unless this very request made it."""
         if (self.lineage, self.token, self.address) != (request.lineage, request.token, request.address):
@@ -136,3 +140,7 @@ def metadata_of(instance: Mapping[str, Any]) -> dict[str, str]:
     """An instance's metadata, by key."""
     items = instance.get("metadata", {}).get("items", [])
     return {item["key"]: item.get("value", "") for item in items}
+
+
+EVERYTHING = 'name eq "dcplan-.*"'
+"""A filter of lists: all that dcplan made, whoever has it now."""

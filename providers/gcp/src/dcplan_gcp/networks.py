@@ -64,7 +64,7 @@ class Networks:
         operation = self._rest.send(
             "PATCH",
             self._rest.path("global", "firewalls", f"{name}-inside"),
-            {"description": Note.of(request).text},
+            {"name": f"{name}-inside", "description": Note.of(request).text},
             request_id=request_id(request.token),
         )
         return Ack(object_id=path, operation_id=relative(operation["selfLink"]))
@@ -209,10 +209,28 @@ class Networks:
             if gone_is_fine:
                 return path
             raise errors.AlreadyGone(f"{request.address} ({path}) does not exist.")
-        note = note_of(there)
+        note = self._note(last(path)) or note_of(there)
         if note is None or note.lineage != request.lineage:
             raise errors.Denied(f"{path} does not belong to this state.")
         return path
+
+    def _note(self, name: str) -> Note | None:
+        """The present note of a network, in its firewall rule."""
+        rule = self._rest.find(self._rest.path("global", "firewalls", f"{name}-inside"))
+        return None if rule is None else Note.read(rule.get("description"))
+
+    def set_owner(self, request: Request) -> None:
+        """Another owner and name in the note."""
+        name = last(str(request.object_id))
+        self._rest.get(str(request.object_id))
+        note = self._note(name)
+        if note is None:
+            raise errors.NotReady(f"{name} is not whole yet.")
+        rule = self._rest.path("global", "firewalls", f"{name}-inside")
+        operation = self._rest.send(
+            "PATCH", rule, {"name": last(rule), "description": note.handed_to(request).text}
+        )
+        self._rest.settled(operation, f"hand over {request.address}", within_s=None, stop=go_on)
 
     def survey(self, wanted: str) -> Iterator[Found]:
         """The networks that a filter of names shows."""
@@ -231,7 +249,7 @@ class Networks:
                 attributes=note.attributes,
                 outputs={"id": path},
                 token=(now or note).token,
-                lineage=note.lineage,
+                lineage=(now or note).lineage or None,
             )
 
 

@@ -7,12 +7,13 @@ others hold the same under the same key.
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from dcplan.provider import errors
 from dcplan.provider.lowering import REPLICA
 from dcplan.provider.types import Ack, Found
-from dcplan_gcp.composite import Part, ensure, finish
+from dcplan_gcp.composite import Part, ensure, finish, go_on
 from dcplan_gcp.naming import Note, metadata_of, name_of, request_id, tag
 from dcplan_gcp.rest import last, relative, scope_of
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from dcplan.provider.types import Request
-    from dcplan.resources import Address, JsonValue
+    from dcplan.resources import JsonValue
     from dcplan_gcp.machines import Machines
     from dcplan_gcp.rest import Rest
 
@@ -37,11 +38,14 @@ class Placed:
     def __init__(self, rest: Rest, machines: Machines) -> None:
         self._rest = rest
         self._machines = machines
+        self._lock = threading.Lock()
+        self._groups: dict[str, str] = {}
+        """Groups of replicas that are being deleted, by id."""
 
     def begin_create(self, request: Request) -> Ack:
         """The key, on the first machine."""
         machines = _machines(request)
-        key, note = _key(request), _note(request, machines)
+        key, note = _key(request), _note(request, machines, self._group(request, machines[0]))
 
         def added(items: dict[str, str]) -> dict[str, str]:
             there = Note.read(items.get(key))
@@ -56,7 +60,8 @@ class Placed:
         machine, old = _split(request.object_id)
         there = self._owned(request, machine, old)
         key = old if there.address == request.address else _key(request)
-        note = _note(request, there.machines or _machines(request))
+        machines = there.machines or _machines(request)
+        note = _note(request, machines, there.group or self._group(request, machines[0]))
 
         def changed(items: dict[str, str]) -> dict[str, str]:
             return {**{k: v for k, v in items.items() if k != old}, key: note.text}
@@ -67,9 +72,13 @@ class Placed:
         """The key away, from the first machine.  Where only that was done, the rest follows in the wait."""
         machine, key = _split(request.object_id)
         try:
-            self._owned(request, machine, key)
+            group = self._owned(request, machine, key).group
+            if group is not None:
+                with self._lock:
+                    self._groups[str(request.object_id)] = group
         except errors.AlreadyGone:
             if request.address.kind == REPLICA and self._rest.find(self._group(request, machine)):
+                # A kill came between: under its first name, at least, the rest is found.
                 return Ack(object_id=str(request.object_id))
             raise
 
@@ -117,9 +126,10 @@ class Placed:
             self._on(other, key, text, stop)
         if request.address.kind != REPLICA:
             return {"id": ack.object_id}
-        address = _address(instance, note.attributes)
-        self._reachable(request, instance, address, stop)
-        return {"id": ack.object_id, "address": address}
+        address, group = _address(instance, note.attributes), _There(note).group
+        group = group or self._group(request, machine)
+        self._reachable(request, instance, address, group, stop)
+        return {"id": ack.object_id, "address": address, "group": group}
 
     def _on(self, machine: str, key: str, text: str, stop: Callable[[], bool]) -> None:
         operation = self._machines.edit(machine, lambda items: {**items, key: text})
@@ -127,22 +137,26 @@ class Placed:
             self._rest.settled(operation, f"place {key}", within_s=None, stop=stop)
 
     def _reachable(
-        self, request: Request, instance: Mapping[str, Any], address: str, stop: Callable[[], bool]
+        self,
+        request: Request,
+        instance: Mapping[str, Any],
+        address: str,
+        group: str,
+        stop: Callable[[], bool],
     ) -> None:
         """The replica's group has this machine and port in it, and nothing else."""
-        nic, zone = instance["networkInterfaces"][0], last(instance["zone"])
-        name = name_of(request.lineage, request.address)
+        nic = instance["networkInterfaces"][0]
         tpu = "tpu" in instance  # Its hosts are no instances of the project: they are named by address alone.
         body: dict[str, Any] = {
-            "name": name,
+            "name": last(group),
             "networkEndpointType": "NON_GCP_PRIVATE_IP_PORT" if tpu else "GCE_VM_IP_PORT",
         }
         for key in ("network",) if tpu else ("network", "subnetwork"):
             if nic.get(key):
                 body[key] = relative(nic[key])
-        part = Part(scope=f"zones/{zone}", collection="networkEndpointGroups", body=body)
+        part = Part(scope=scope_of(group), collection="networkEndpointGroups", body=body)
         ensure(self._rest, request.token, [[part]], stop)
-        path = self._rest.path(f"zones/{zone}", "networkEndpointGroups", name)
+        path = group
         host, _, port = address.rpartition(":")
         wanted: dict[str, Any] = {"ipAddress": host, "port": int(port)}
         if not tpu:
@@ -179,10 +193,14 @@ class Placed:
                 if operation is not None:
                     self._rest.settled(operation, f"remove {key}", within_s=None, stop=stop)
         if request.address.kind == REPLICA:
-            self._unreachable(request, machine, stop)
+            self._unreachable(request, self._deleted(ack) or self._group(request, machine), stop)
 
-    def _unreachable(self, request: Request, machine: str, stop: Callable[[], bool]) -> None:
-        path = self._group(request, machine)
+    def _deleted(self, ack: Ack) -> str | None:
+        """The group of what a delete of this process was about."""
+        with self._lock:
+            return self._groups.pop(ack.object_id, None)
+
+    def _unreachable(self, request: Request, path: str, stop: Callable[[], bool]) -> None:
         if self._rest.find(path) is None:
             return
         there = self._endpoints(path)
@@ -201,6 +219,17 @@ class Placed:
         name = name_of(request.lineage, request.address)
         return self._rest.path(scope_of(machine) or "global", "networkEndpointGroups", name)
 
+    def set_owner(self, request: Request) -> None:
+        """Another owner and name in the note, on each machine."""
+        machine, key = _split(request.object_id)
+        instance = self._machines.view(machine) if machine else None
+        note = Note.read(metadata_of(instance or {}).get(key))
+        if note is None:
+            raise errors.AlreadyGone(f"{request.address} ({request.object_id}) does not exist.")
+        text = note.handed_to(request).text
+        for one in _There(note).machines:
+            self._on(one, key, text, go_on)
+
     # Looking
 
     def lookup(self, request: Request) -> tuple[Found, ...]:
@@ -216,7 +245,9 @@ class _There:
 
     def __init__(self, note: Note) -> None:
         machines = note.more.get("on")
+        group = note.more.get("group")
         self.address = note.address
+        self.group = group if isinstance(group, str) else None
         self.machines = [str(one) for one in machines] if isinstance(machines, (list, tuple)) else []
 
 
@@ -234,6 +265,7 @@ def survey(instances: Iterable[Mapping[str, Any]]) -> Iterator[Found]:
             outputs: dict[str, JsonValue] = {"id": object_id}
             if note.address.kind == REPLICA:
                 outputs["address"] = _address(by_path[path], note.attributes)
+                outputs["group"] = _There(note).group
             yield Found(
                 object_id=object_id,
                 address=note.address,
@@ -241,7 +273,7 @@ def survey(instances: Iterable[Mapping[str, Any]]) -> Iterator[Found]:
                 attributes=_without(note.attributes, lost),
                 outputs=outputs,
                 token=note.token,
-                lineage=note.lineage,
+                lineage=note.lineage or None,
             )
 
 
@@ -286,8 +318,9 @@ def _key(request: Request) -> str:
     return f"{PREFIX}{request.address.kind}-{tag(f'{request.lineage} {request.address}')}"
 
 
-def _note(request: Request, machines: Sequence[str]) -> Note:
-    return Note.of(request, on=list(machines))
+def _note(request: Request, machines: Sequence[str], group: str) -> Note:
+    more: dict[str, JsonValue] = {"on": list(machines)}
+    return Note.of(request, **more, **({"group": group} if request.address.kind == REPLICA else {}))
 
 
 def _address(instance: Mapping[str, Any], attributes: Mapping[str, JsonValue]) -> str:
@@ -301,9 +334,3 @@ def _address(instance: Mapping[str, Any], attributes: Mapping[str, JsonValue]) -
 def _split(object_id: str | None) -> tuple[str, str]:
     machine, _, key = (object_id or "").partition("#")
     return machine, key
-
-
-def neg_of(lineage: str, replica: Address, replica_id: str, project: str) -> str:
-    """The path of a replica's group of network endpoints."""
-    machine, _ = _split(replica_id)
-    return f"projects/{project}/{scope_of(machine)}/networkEndpointGroups/{name_of(lineage, replica)}"

@@ -69,6 +69,10 @@ class GcpProvider(CataloguedProvider):
         """Everything with the owner's tag."""
         return self._acting().owned(lineage)
 
+    def set_owner(self, request: Request) -> None:
+        """Another owner and name for an object."""
+        self._acting().set_owner(request)
+
     def _acting(self) -> Acting:
         with self._opening:
             if self._acts is None:

@@ -1,0 +1,129 @@
+"""Objects that change hands or names, of each kind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from dcplan.provider.errors import AlreadyGone, Conflict, Denied
+from dcplan.provider.protocol import HasOwners
+from dcplan.provider.types import Request, request_of
+from dcplan.resources import Action, Address, Resource
+from dcplan_gcp import provider
+from placements import one_replica
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dcplan.provider.protocol import Provider
+    from gcp_cloud import GcpCloud
+
+KINDS = ("network", "instance", "replica", "endpoint")
+
+
+@pytest.fixture
+def gcp(gcp_server: GcpCloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
+    """The provider on an empty cloud; nothing broke its description."""
+    for name, value in gcp_server.variables.items():
+        monkeypatch.setenv(name, value)
+    gcp_server.reset()
+    yield provider({}, Path()).unwrap()
+    violations = gcp_server.violations
+    assert not violations, violations
+
+
+@pytest.fixture
+def rows(gcp: Provider) -> dict[str, Resource]:
+    """A replica with all it needs and its endpoint, built for ``us``; by kind."""
+    built: dict[Address, Resource] = {}
+    placement = one_replica("g2-standard-48", region="us-central1", zone="us-central1-a")
+    for resource in gcp.resources_for(placement).unwrap():
+        request = asked(resource, Action.CREATE, built)
+        built[resource.address] = replace(
+            resource, outputs=gcp.wait(request, gcp.begin(request), lambda: False)
+        )
+    return {address.kind: row for address, row in built.items()}
+
+
+def asked(resource: Resource, action: Action, built: dict[Address, Any], token: str = "") -> Request:
+    """A request of ``us`` about a resource."""
+    needs = {str(need): built[need].outputs for need in resource.needs}
+    return request_of(
+        resource, action, token=token or f"{action} {resource.address}", lineage="us", needs=needs
+    )
+
+
+def handed(row: Resource, lineage: str, name: str) -> Request:
+    """That an object is somebody's, under a name."""
+    request = asked(replace(row, needs=()), Action.UPDATE, {})
+    return replace(request, lineage=lineage, address=replace(row.address, name=name))
+
+
+def owners(gcp: Provider) -> HasOwners:
+    """The provider, as one that can change owners."""
+    assert isinstance(gcp, HasOwners)
+    return gcp
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_object_changes_hands(gcp: Provider, rows: dict[str, Resource], kind: str) -> None:
+    """Another owner and name; done twice it stays so; without an owner it is nobody's, and still there."""
+    row = rows[kind]
+    taken = handed(row, "them", "theirs")
+    for _ in range(2):
+        owners(gcp).set_owner(taken)
+    theirs = [(found.address.name, found.object_id) for found in gcp.owned("them")]
+    ours = {found.address.kind for found in gcp.owned("us")}
+    owners(gcp).set_owner(replace(taken, lineage=""))
+    there = gcp.refresh([row]).found[row.address]
+
+    assert theirs == [("theirs", row.outputs["id"])]
+    assert ours == set(KINDS) - {kind}
+    assert gcp.owned("them") == ()
+    assert there is not None
+    assert there.lineage is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_belongs_to_others_is_left_alone(gcp: Provider, rows: dict[str, Resource], kind: str) -> None:
+    """Its former owner can no more delete it."""
+    owners(gcp).set_owner(handed(rows[kind], "them", "theirs"))
+    delete = asked(replace(rows[kind], needs=()), Action.DELETE, {})
+
+    with pytest.raises(Denied):
+        gcp.begin(delete)
+
+
+def test_an_owner_has_one_object_of_a_name(gcp: Provider, rows: dict[str, Resource]) -> None:
+    """A second one is a conflict, one that does not exist is gone."""
+    machine = rows["instance"]
+    twin = replace(machine, address=replace(machine.address, name="twin"))
+    request = asked(twin, Action.CREATE, {row.address: row for row in rows.values()})
+    made = replace(twin, outputs=gcp.wait(request, gcp.begin(request), lambda: False))
+    path = str(machine.outputs["id"]).replace("instances/dcplan", "instances/other")
+
+    with pytest.raises(Conflict):
+        owners(gcp).set_owner(handed(made, "us", machine.address.name))
+    with pytest.raises(AlreadyGone):
+        owners(gcp).set_owner(handed(replace(machine, outputs={"id": path}), "us", "c"))
+
+
+def test_a_replica_keeps_its_group_under_another_name(
+    gcp: Provider, gcp_server: GcpCloud, rows: dict[str, Resource]
+) -> None:
+    """The endpoint goes on sending requests there, and the group goes with the replica."""
+    row, built = rows["replica"], {row.address: row for row in rows.values()}
+    named = replace(row, address=replace(row.address, name="renamed"))
+    request = asked(named, Action.UPDATE, built)
+    outputs = gcp.wait(request, gcp.begin(request), lambda: False)
+    groups = set(gcp_server.things("networkEndpointGroups"))
+    for gone in (rows["endpoint"], replace(named, outputs=outputs)):
+        delete = asked(gone, Action.DELETE, {**built, named.address: named})
+        gcp.wait(delete, gcp.begin(delete), lambda: False)
+
+    assert groups == {row.outputs["group"]} == {outputs["group"]}
+    assert gcp_server.things("networkEndpointGroups") == {}
+    assert {found.address.kind for found in gcp.owned("us")} == {"network", "instance"}
