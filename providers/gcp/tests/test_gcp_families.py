@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dcplan.catalog import load_offerings
+from dcplan.provider.errors import Cancelled, CapacityUnavailable
 from dcplan.provider.types import Request
 from dcplan.resources import Action, Address, Resource
 from dcplan_gcp.acting import Acting
@@ -154,6 +155,47 @@ def test_zones_of_a_region_are_tried_one_after_the_other(cloud: GcpCloud, acting
 
     assert anywhere["zone"] == "us-central1-b"
     assert made(named, "instance", "m-1", attributes, network=network)["zone"] == "us-central1-c"
+
+
+def queued(acting: Acting) -> Request:
+    """A flex-start machine."""
+    network = made(acting, "network", "main", NETWORK)
+    return Request(
+        address=Address("gcp", "instance", "m-0"),
+        action=Action.CREATE,
+        token="queued",  # noqa: S106 - tells calls apart, no secret
+        lineage="l",
+        attributes={**place("g2-standard-4"), "purchase": "queued", "gang": None},
+        needs={"gcp.network.main": network},
+    )
+
+
+def test_the_wait_for_a_queued_machine_is_taken_up_again(cloud: GcpCloud, acting: Acting) -> None:
+    """It waits in the queue while nobody waits for it; another process sees it run."""
+    cloud.weather(queue_s=0.5)
+    request = queued(acting)
+    ack = acting.begin(request)
+    with pytest.raises(Cancelled):
+        acting.wait(request, ack, lambda: True)
+    (waiting,) = acting.lookup(request)
+    outputs = Acting(GcpSettings()).wait(request, ack, lambda: False)
+    (instance,) = cloud.things("instances").values()
+
+    assert not waiting.ready
+    assert outputs["id"] == ack.object_id
+    assert instance["scheduling"]["provisioningModel"] == "FLEX_START"
+    assert instance["params"] == {"requestValidForDuration": {"seconds": "7200"}}
+
+
+def test_a_queued_machine_that_does_not_come_is_no_capacity(cloud: GcpCloud, acting: Acting) -> None:
+    """Google takes the request back after its time; the plan may go elsewhere."""
+    cloud.weather(capacity={f"{place('g2-standard-4')['zone']}/g2-standard-4": 0}, valid_s=0.3)
+    request = queued(acting)
+    ack = acting.begin(request)
+
+    with pytest.raises(CapacityUnavailable, match="No machine came"):
+        acting.wait(request, ack, lambda: False)
+    assert acting.lookup(request) == ()
 
 
 def test_all_pages_are_read_by_few_calls(cloud: GcpCloud, acting: Acting) -> None:

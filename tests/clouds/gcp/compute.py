@@ -200,8 +200,16 @@ class Compute:
         failed = self.world.operations[answer["name"]].error is not None
         settled_s = time.monotonic() + weather.operation_s
         thing = self.world.put(key, body, settled_s=settled_s, ready_s=settled_s + weather.boot_s)
-        if failed:
+        flexible = body.get("scheduling", {}).get("provisioningModel") == "FLEX_START"
+        if failed and flexible:
+            # It waits, and its operation is done; what does not come in time is gone.
+            self.world.operations[answer["name"]].error = None
+            thing.queued_s, thing.gone_s = float("inf"), settled_s + weather.valid_s
+        elif failed:
             thing.gone_s = settled_s
+        elif flexible:
+            thing.queued_s = settled_s + weather.queue_s
+            thing.ready_s = thing.queued_s + weather.boot_s
         else:
             rules.after_insert(self.world, call.method, key, body)
         return answer

@@ -162,6 +162,8 @@ def resolved(world: World, key: Key) -> Key:
 
 def status_of(thing: Thing, now_s: float) -> str:
     """Where an instance is in its life."""
+    if thing.settled_s <= now_s < thing.queued_s:
+        return "PENDING"
     if thing.gone_s < float("inf") and now_s >= thing.settled_s:
         return "STOPPING"
     if now_s < thing.settled_s:

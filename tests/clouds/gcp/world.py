@@ -67,6 +67,8 @@ class Thing:
     """From when on reads and lists show it."""
     gone_s: float = float("inf")
     """From when on it is gone."""
+    queued_s: float = 0.0
+    """Until when it waits for a machine (flex start)."""
 
 
 @dataclass(slots=True)
@@ -108,7 +110,9 @@ class Weather:
     """From a machine's operation to its running."""
     delete_s: float = 0.01
     queue_s: float = 0.02
-    """Until a queued resource is active."""
+    """Until a queued resource is active, or a flex-start machine has capacity."""
+    valid_s: float = 7200.0
+    """How long flex-start machines without capacity wait before they are gone."""
     invisible_s: float = 0.0
     """How long reads and lists do not show what is new."""
     latency_s: float = 0.0

@@ -141,7 +141,7 @@ class Instances:
             raise
         pause_s = FIRST_LOOK_S
         while True:
-            there = self._rest.get(ack.object_id)
+            there = self._there(request, ack)
             if there["status"] == "RUNNING":
                 break
             if there["status"] not in COMING:
@@ -153,6 +153,15 @@ class Instances:
             pause_s = min(pause_s * 1.6, LONGEST_PAUSE_S)
         self._labelled(request, there, stop)
         return outputs_of(there)
+
+    def _there(self, request: Request, ack: Ack) -> dict[str, Any]:
+        """The instance; a queued one that is gone got no machine within the time that it may wait."""
+        there = self._rest.find(ack.object_id)
+        if there is not None:
+            return there
+        if request.attributes.get("purchase") == "queued":
+            raise errors.CapacityUnavailable(f"No machine came for {last(ack.object_id)} while it waited.")
+        raise errors.AlreadyGone(f"{request.address} ({ack.object_id}) does not exist.")
 
     def _labelled(self, request: Request, there: Mapping[str, Any], stop: Callable[[], bool]) -> None:
         """Its labels name the address by which the state knows it."""
