@@ -11,7 +11,7 @@ DEMO := examples/01-chat-and-pretrain
 export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 
-.PHONY: cloud-gcp demo test test-measure test-servers fuzz check format schemas cloud wheel lock bench bench-lifecycle bench-placement soak clean
+.PHONY: demo test test-measure test-servers fuzz check format schemas cloud wheel lock bench bench-lifecycle bench-placement soak clean
 
 # Plan, apply, change and destroy the first example on the local data centre.
 demo: $(READY)
@@ -61,14 +61,10 @@ format: $(STAMP)
 schemas: $(STAMP)
 	$(BIN)/python -m dcplan.schema
 
-# A cloud on this machine, to try dcplan without an account: prints what to export, serves until it is interrupted.
+# A cloud on this machine, to try dcplan without an account: CLOUD=aws or gcp; prints what to export.
 CLOUD ?= aws
 cloud: $(STAMP)
 	@PYTHONPATH=tests $(BIN)/python -m clouds.$(CLOUD) --variables
-
-# A Google Cloud on this machine, until Ctrl-C: prints what to export for dcplan to use it.
-cloud-gcp: $(STAMP)
-	$(BIN)/python tests/clouds/gcp/serve.py --by-hand
 
 # Build the wheels of the core and of the providers, and try the core's in an empty environment.
 wheel: $(STAMP)

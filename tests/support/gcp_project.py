@@ -40,7 +40,7 @@ workloads:
 """
 """Two replicas on machines of their own, and a job on a gang."""
 
-IMPORTS = "dcplan_gcp.acting google.auth.transport.requests requests urllib3"
+IMPORTS = "gcp_near google.auth.transport.requests requests urllib3"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ import pytest
 
 from dcplan.provider import MachineGroup, Placement, Provider, ReplicaSpec, WorkloadSpec
 from dcplan.provider.contract import ProviderContract
-from dcplan.provider.errors import CapacityUnavailable
 from dcplan_gcp import provider
 from gcp_cloud import GcpCloud, gcp_cloud
 
@@ -100,8 +99,12 @@ class OfGcp(ProviderContract):
             ),
         )
 
+    def sell_out(self, provider: Provider) -> None:
+        """No zone has any machine."""
+        self.server.weather(capacity={f"{ZONE}/g2-standard-48": 0})
+
     def slow_down(self, provider: Provider) -> None:
-        """Operations and machines take a minute."""
+        """Machines take a minute."""
         self.server.weather(boot_s=60.0)
 
 
@@ -110,10 +113,6 @@ class TestInANetworkOfTheirs(OfGcp):
 
     settings = OWN
 
-    def sell_out(self, provider: Provider) -> None:
-        """No zone has any machine."""
-        self.server.weather(capacity={f"{ZONE}/g2-standard-48": 0})
-
 
 class TestInANetworkOfTheirOwn(OfGcp):
     """The conformance tests with a network that dcplan makes, which everything else needs."""
@@ -121,23 +120,3 @@ class TestInANetworkOfTheirOwn(OfGcp):
     def slow_down(self, provider: Provider) -> None:
         """Operations take a minute."""
         self.server.weather(operation_s=60.0)
-
-    def sell_out(self, provider: Provider) -> None:
-        """The quota of networks is used up: nothing else is asked for first."""
-        self.server.fail(
-            method="networks.insert",
-            mode="operation",
-            code="ZONE_RESOURCE_POOL_EXHAUSTED",
-            times=99,
-        )
-
-    def test_machines_that_are_sold_out(self, provider: Provider) -> None:
-        """Machines in the network are refused as machines alone are, and nothing is left of them."""
-        network, machine = (r for r in self.resources(provider) if r.address.name in {"main", "serve-0"})
-        self.build(provider, [network])
-        self.server.weather(capacity={f"{ZONE}/g2-standard-48": 0})
-        request = self.request(machine)
-
-        with pytest.raises(CapacityUnavailable):
-            provider.begin(request)
-        assert provider.lookup(request) == ()

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import rules
-from judge import Judge, Method
-from world import Key, RefusedError, Thing, World, fingerprint, now, replayed
+from clouds.gcp import rules
+from clouds.gcp.judge import Judge, Method
+from clouds.gcp.world import Key, RefusedError, Thing, World, fingerprint, now, replayed
 
 PATH = re.compile(
     r"/compute/v1/projects/(?P<project>[^/]+)/"

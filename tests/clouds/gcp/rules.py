@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from judge import Method
-from world import Key, RefusedError, Thing, World, fingerprint, texts
+from clouds.gcp.judge import Method
+from clouds.gcp.world import Key, RefusedError, Thing, World, fingerprint, texts
 
 REFERENCE = re.compile(r"(?:.*/)?projects/([^/]+)/(global|zones/[^/]+|regions/[^/]+)/(\w+)/([^/]+)")
 

@@ -8,8 +8,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from judge import Judge, Method
-from world import Key, RefusedError, Thing, World, now, replayed
+from clouds.gcp.judge import Judge, Method
+from clouds.gcp.world import Key, RefusedError, Thing, World, now, replayed
 
 PATH = re.compile(
     r"/v2/projects/(?P<project>[^/]+)/locations/(?P<zone>[^/]+)/(?P<collection>\w+)(?:/(?P<name>[^/:]+))?.*"

@@ -40,7 +40,7 @@ class GcpProvider(CataloguedProvider):
     def info(self) -> ProviderInfo:
         """What this provider is; without a network of its own where the settings name one."""
         adopted = self._settings.network is not None
-        kinds = {name: kind for name, kind in KINDS.items() if not (adopted and name == NETWORK)}
+        kinds = {name: kind for name, kind in self.cloud.kinds.items() if not (adopted and name == NETWORK)}
         return ProviderInfo(name=self.cloud.name, api_version=API_VERSION, kinds=kinds)
 
     def resources_for(self, placement: Placement) -> Result[tuple[Resource, ...]]:

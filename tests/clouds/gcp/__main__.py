@@ -1,7 +1,7 @@
-"""Google Cloud on this machine: Compute Engine and Cloud TPU, judged by Google's own description.
+"""Serve Google Cloud (Compute Engine and Cloud TPU) on a free port, judged by Google's own description.
 
-A program: prints its address, and serves until its standard input ends.  For people: ``serve.py --by-hand``
-says what to export.  Faults and settings come by ``/_control``:
+Prints the address, and ends when the input ends.  With ``--variables`` it prints what to export instead, and
+serves until it is interrupted.  Faults and settings come by ``/_control``:
 
     POST /_control/faults    a list of faults, see ``world.Fault``      DELETE  none any more
     POST /_control/weather   how long things take, see ``world.Weather``
@@ -23,13 +23,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "support"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "support"))  # for ``gcs_discovery``
 
-from compute import Compute
-from judge import Judge, Method
-from tpu import Tpu
-from world import Fault, LostError, RefusedError, World
-
+from clouds.gcp.compute import Compute
+from clouds.gcp.judge import Judge, Method
+from clouds.gcp.tpu import Tpu
+from clouds.gcp.world import Fault, LostError, RefusedError, World
 from gcs_discovery import Misused
 
 
@@ -149,7 +148,7 @@ def main() -> None:
     server = Server(("127.0.0.1", int(os.environ.get("PORT", "0"))), handler)
     address = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    if "--by-hand" in sys.argv:
+    if "--variables" in sys.argv:
         print("export GOOGLE_CLOUD_PROJECT=example")  # noqa: T201 - for people
         print(f"export DCPLAN_GCP_ENDPOINT={address}", flush=True)  # noqa: T201 - as above
         threading.Event().wait()

@@ -1,0 +1,1 @@
+"""Google Cloud on this machine, judged by Google's own description of its APIs."""
