@@ -76,7 +76,7 @@ def body_of(  # noqa: PLR0913 - everything that a machine is made of
 
 
 def _metadata(request: Request, settings: GcpSettings) -> list[dict[str, str]]:
-    own = {**settings.metadata, OWNER: Note.of(request).text}
+    own = {**settings.boot_metadata, OWNER: Note.of(request).text}
     return [{"key": key, "value": value} for key, value in sorted(own.items())]
 
 

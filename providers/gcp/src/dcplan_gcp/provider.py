@@ -11,7 +11,7 @@ from dcplan.provider.protocol import API_VERSION
 from dcplan.provider.types import ProviderInfo, Refreshed
 from dcplan_gcp.kinds import INSTANCE, KINDS, NETWORK
 from dcplan_gcp.lowered import CLOUD, resources_of
-from dcplan_gcp.settings import GcpSettings, endpoint_problems
+from dcplan_gcp.settings import GcpSettings, endpoint_problems, startup_problems
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,6 +35,11 @@ class GcpProvider(CataloguedProvider):
     _settings: GcpSettings
     _acts: Acting | None = None
     _opening = threading.Lock()
+
+    @property
+    def settings(self) -> GcpSettings:
+        """What the document says."""
+        return self._settings
 
     @property
     def info(self) -> ProviderInfo:
@@ -84,6 +89,8 @@ class GcpProvider(CataloguedProvider):
 
 def provider(settings: Mapping[str, object], folder: Path) -> Result[Provider]:  # noqa: ARG001 - the factory's signature
     """The Google Cloud provider with these settings; opens no connection."""
-    wrong = tuple(endpoint_problems())
     made = GcpProvider.with_settings(settings)
+    wrong = [*endpoint_problems()]
+    if isinstance(made.value, GcpProvider):
+        wrong += startup_problems(made.value.settings)
     return Result(None if wrong else made.value, (*made.diagnostics, *wrong))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 from pydantic import Field
@@ -14,6 +14,7 @@ from dcplan.diag import Diagnostic, error
 from dcplan.provider.catalogued import CataloguedSettings
 from dcplan.provider.errors import Invalid
 from dcplan.state.server import LOOPBACK
+from dcplan_gcp.agent import STARTUP, startup_script
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +57,14 @@ class GcpSettings(CataloguedSettings):
     """Whether machines have addresses that the internet can reach."""
     metadata: dict[str, str] = Field(default_factory=dict)
     """More metadata of each machine: ``startup-script``, for one."""
+    launcher: Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/\-]+$")] | None = None
+    """A program of the image that starts and stops what runs on the machine; docs/providers.md says how."""
+
+    @property
+    def boot_metadata(self) -> dict[str, str]:
+        """The metadata that each machine boots with, besides dcplan's own."""
+        script = {} if self.launcher is None else {STARTUP: startup_script(self.launcher)}
+        return {**self.metadata, **script}
 
 
 def endpoint() -> str | None:
@@ -82,6 +91,17 @@ def project_of(settings: GcpSettings) -> str:
         "It is not known in which project of Google Cloud to act. Say `project:` under `providers: gcp:`, or "
         "set GOOGLE_CLOUD_PROJECT. Nothing was sent."
     )
+
+
+def startup_problems(settings: GcpSettings) -> Iterator[Diagnostic]:
+    """Two start-up scripts, of which only one can run."""
+    if settings.launcher is not None and STARTUP in settings.metadata:
+        detail = (
+            f"With `launcher`, machines boot with dcplan's own {STARTUP}. Leave out one of them, or let the "
+            "launcher do what your script does."
+        )
+        path = ("providers", "gcp", "metadata", STARTUP)
+        yield error("gcp-startup-script", "A machine has one start-up script", detail, path=path)
 
 
 def endpoint_problems() -> Iterator[Diagnostic]:

@@ -103,7 +103,7 @@ class Slices:
             "runtimeVersion": _type(str(ask["machine"]))[2],
             "networkConfig": {**net, "enableExternalIps": self._settings.public_addresses},
             "labels": labels_of(request),
-            "metadata": {**self._settings.metadata, OWNER: Note.of(request).text},
+            "metadata": {**self._settings.boot_metadata, OWNER: Note.of(request).text},
         }
         if self._settings.service_account:
             node["serviceAccount"] = {
