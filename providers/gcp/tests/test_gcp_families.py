@@ -233,6 +233,17 @@ def test_new_machines_that_lists_do_not_show_yet_are_made_once(cloud: GcpCloud, 
     assert len(cloud.things("instances")) == 1
 
 
+def test_a_machine_that_nobody_can_see_coming_is_begun(cloud: GcpCloud, acting: Acting) -> None:
+    """Its insert was taken: operations that cannot be read do not undo that."""
+    network = made(acting, "network", "main", NETWORK)
+    cloud.fail(method="zoneOperations.get", status=503, times=3)
+    cloud.weather(operation_s=0.2)
+    attributes = {**place("g2-standard-4"), "purchase": "on-demand", "gang": None}
+    outputs = made(acting, "instance", "m-0", attributes, network=network)
+
+    assert [f.object_id for f in acting.owned("l") if f.address.kind == "instance"] == [outputs["id"]]
+
+
 def test_a_machine_without_its_label_is_nobodys(cloud: GcpCloud, acting: Acting) -> None:
     """Other labels may go; without that of its lineage a machine is there and has no owner."""
     network = made(acting, "network", "main", NETWORK)

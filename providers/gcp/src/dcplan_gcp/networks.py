@@ -197,7 +197,8 @@ class Networks:
         }
         if proxies:
             body |= {"purpose": "GLOBAL_MANAGED_PROXY", "role": "ACTIVE"}
-        else:
+        elif not name.removeprefix(vpc):
+            # Not in RoCE networks, whose subnets are numbered: nothing but accelerators talks there.
             body["privateIpGoogleAccess"] = True
         return Part(scope=f"regions/{region}", collection="subnetworks", body=body)
 

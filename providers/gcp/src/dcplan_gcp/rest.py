@@ -131,7 +131,7 @@ class Rest:
     def settled(
         self, operation: Mapping[str, Any], what: str, *, within_s: float | None, stop: Callable[[], bool]
     ) -> bool:
-        """Whether an operation is done; False when it is not ``within_s``.  None waits for its end.
+        """Whether an operation is done; False when that is not known ``within_s``.  None waits for its end.
 
         Raises the error it ended with, or ``Cancelled`` once ``stop()``.
         """
@@ -142,7 +142,12 @@ class Rest:
                 return False
             pause(pause_s, stop)
             pause_s = min(pause_s * 1.6, LONGEST_PAUSE_S)
-            operation = self.get(relative(operation["selfLink"]))
+            try:
+                operation = self.get(relative(operation["selfLink"]))
+            except errors.ProviderError:
+                if within_s is None:
+                    raise
+                return False  # What was begun goes on, whether anybody can see it or not.
         problem = answers.failure(operation, what)
         if problem is not None:
             raise problem

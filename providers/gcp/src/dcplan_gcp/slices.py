@@ -189,7 +189,10 @@ class Slices:
             pause(pause_s, go_on)
             left_s -= pause_s
             pause_s = min(pause_s * 1.6, LONGEST_PAUSE_S)
-            operation = self._rest.get(str(operation["name"]))
+            try:
+                operation = self._rest.get(str(operation["name"]))
+            except errors.ProviderError:
+                return  # What was begun goes on, whether anybody can see it or not.
         problem = rpc_failure(operation, what)
         if problem is not None:
             raise problem
