@@ -7,103 +7,25 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from aws_cloud import AwsCloud
-from aws_examples import client
-from dcplan.apply.crash import VARIABLE
+from aws_project import HEAD, SERVED, TRAINED, Team, aws_forks
 from fork_server import ForkServer
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither SIGKILL nor fork")
 
 _KILLED = -9
-_HEAD = """\
-project: small
-providers:
-  aws: {regions: [us-east-1], spot: false}
-workloads:
-"""
-SERVED = """\
-  chat:
-    kind: serve
-    model: llama-3.1-8b
-    traffic: {requests_per_s: 2/s, prompt_tokens: 800, output_tokens: 200}
-    sla: {ttft: {p95: 2s}, tpot: {p95: 80ms}}
-    constraints: {accelerators: [L40S]}
-"""
-TRAINED = """\
-  tune:
-    kind: train
-    model: llama-3.1-8b
-    tokens: 60B
-    sequence_length: 8192
-    global_batch: 256
-    deadline: 14d
-    constraints: {accelerators: [A100-40]}
-"""
 
 
 @pytest.fixture(scope="module")
 def forks() -> Iterator[ForkServer]:
     """Runs commands in processes that have all imported."""
-    with ForkServer("forked_cli.py", env={**os.environ, "FORKED_CLI_IMPORTS": "aws_near"}) as server:
+    with aws_forks() as server:
         yield server
-
-
-@dataclass(frozen=True, slots=True)
-class Team:
-    """A project on an account."""
-
-    folder: Path
-    forks: ForkServer
-    cloud: AwsCloud
-
-    def dcplan(self, *arguments: str, crash_at: str | None = None) -> int:
-        """The exit status of a command."""
-        job = {"folder": str(self.folder), "arguments": arguments}
-        more = {VARIABLE: crash_at} if crash_at else {}
-        return self.forks.ask(job, environment={**self.cloud.environ, **more})
-
-    def done(self, *arguments: str) -> str:
-        """What a command says that must succeed."""
-        status = self.dcplan(*arguments)
-        assert status == 0, self.said()
-        return self.said()
-
-    def said(self) -> str:
-        """What the last command printed."""
-        return (self.folder / "out").read_text()
-
-    def write(self, *workloads: str) -> None:
-        """Want these."""
-        (self.folder / "dcplan.yaml").write_text(_HEAD + "".join(workloads))
-
-    def running(self) -> list[Mapping[str, Any]]:
-        """The instances that live."""
-        reservations = client(self.cloud, "ec2").describe_instances()["Reservations"]
-        every = [instance for reservation in reservations for instance in reservation["Instances"]]
-        return [instance for instance in every if instance["State"]["Name"] != "terminated"]
-
-    def left(self) -> dict[str, int]:
-        """What there is in the account that a new one has not."""
-        ec2, ssm, elb = (client(self.cloud, name) for name in ("ec2", "ssm", "elbv2"))
-        count = {
-            "instances": len(self.running()),
-            "networks": sum(not vpc["IsDefault"] for vpc in ec2.describe_vpcs()["Vpcs"]),
-            "gateways": len(ec2.describe_internet_gateways()["InternetGateways"]),
-            "groups": len(ec2.describe_placement_groups()["PlacementGroups"]),
-            "volumes": len(ec2.describe_volumes()["Volumes"]),
-            "interfaces": len(ec2.describe_network_interfaces()["NetworkInterfaces"]),
-            "parameters": len(ssm.get_parameters_by_path(Path="/dcplan", Recursive=True)["Parameters"]),
-            "balancers": len(elb.describe_load_balancers()["LoadBalancers"]),
-            "target groups": len(elb.describe_target_groups()["TargetGroups"]),
-        }
-        return {name: number for name, number in count.items() if number}
 
 
 @pytest.fixture
@@ -159,7 +81,7 @@ def test_failover_stays_where_the_network_is(team: Team) -> None:
         for i, region in enumerate(("us-east-2", "us-west-2"))
     ]
     head = {"regions": ["us-east-2", "us-west-2"], "spot": False, "networks": networks}
-    document = (_HEAD + TRAINED).replace("{regions: [us-east-1], spot: false}", json.dumps(head))
+    document = (HEAD + TRAINED).replace("{regions: [us-east-1], spot: false}", json.dumps(head))
     (team.folder / "dcplan.yaml").write_text(document.replace("A100-40", "H100"))
     team.done("plan", "-out", "first.plan")
     plan = json.loads(team.done("show", "-json", "first.plan"))

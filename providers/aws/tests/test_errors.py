@@ -72,11 +72,13 @@ def test_an_answer_is_the_error_that_it_means(
 
 
 def test_denied_says_which_permission(cloud: AwsCloud, aws: Provider, machine: Request) -> None:
-    """Whoever reads it can ask for it by name."""
-    cloud.fault(action="RunInstances", code="UnauthorizedOperation", status=403)
+    """Whoever reads it can ask for it by name; what nobody can read is left out."""
+    said = "You are not authorized. Encoded authorization failure message: " + "x" * 900
+    cloud.fault(action="RunInstances", code="UnauthorizedOperation", status=403, message=said)
 
-    with pytest.raises(Denied, match=r"does not allow ec2:RunInstances"):
+    with pytest.raises(Denied, match=r"does not allow ec2:RunInstances") as problem:
         aws.begin(machine)
+    assert "xxx" not in problem.value.detail
 
 
 @pytest.mark.parametrize(("mode", "made"), [("drop", 0), ("after", 1)])

@@ -250,3 +250,22 @@ def test_a_thousand_machines_are_refreshed_by_few_looks(cloud: AwsCloud) -> None
 
     assert refreshed.calls == len(cloud.calls("DescribeInstances")) <= 20
     assert set(refreshed.found.values()) == {None}
+
+
+def test_what_is_ours_is_found_in_every_region(cloud: AwsCloud) -> None:
+    """All regions that may be planned in are looked at; others' objects are left alone."""
+    regions = ["us-east-1", "us-west-2"]
+    aws = provider({"regions": regions}, Path()).unwrap()
+    placement = Placement(
+        project="p", machines=(machines("m", region="us-west-2", zone="usw2-az1"),), workloads=()
+    )
+    network = aws.resources_for(placement).unwrap()[0]
+    mine, theirs = (
+        request_of(network, Action.CREATE, token=new_token(), lineage=lineage, needs={})
+        for lineage in (OURS, "somebody-else")
+    )
+    ack = aws.begin(mine)
+    aws.begin(theirs)
+
+    assert [found.object_id for found in aws.owned(OURS)] == [ack.object_id]
+    assert {call["region"] for call in cloud.calls("DescribeVpcs")} == set(regions)

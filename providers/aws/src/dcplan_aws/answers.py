@@ -116,7 +116,9 @@ def judged(problem: Exception, service: str, operation: str, *, mutating: bool) 
 def _answered(answer: dict[str, Any], permission: str, *, mutating: bool) -> ProviderError:
     code = str(answer.get("Error", {}).get("Code", ""))
     code = code.removesuffix("Exception") if code not in MEANS else code
-    said = str(answer.get("Error", {}).get("Message", "")).rstrip(".")
+    said = str(answer.get("Error", {}).get("Message", ""))
+    # What follows is a page of base64 that only another call can read.
+    said = said.partition(" Encoded authorization failure message")[0].rstrip(".")
     status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     text = f"{code}: {said}" if said else code
     means = MEANS.get(code)
