@@ -119,7 +119,8 @@ def _about(found: Found) -> str:
     machines = attributes.get("machines")
     if isinstance(machines, list | tuple):
         return f"{attributes.get('workload')} on {listed([str(m) for m in machines[:4]])}"
-    return f"{found.address.kind} of {attributes.get('workload')}"
+    workload = attributes.get("workload")
+    return f"{found.address.kind} of {workload}" if workload else found.address.kind
 
 
 def as_yaml(objects: Sequence[Unmanaged]) -> str:

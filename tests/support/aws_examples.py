@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from aws_cloud import AwsCloud
@@ -28,11 +29,31 @@ def machines(*names: str, gang: bool = False, **other: Any) -> MachineGroup:
     )
 
 
-def gang_and_replicas() -> Placement:
-    """Two replicas of a served model on two machines, and a training on a gang of two."""
+def block_for_sale(cloud_price: str = "$1000", **other: Any) -> dict[str, Any]:
+    """A capacity block of one machine for a day, from now on, that dcplan shall buy; as settings name it."""
+    now = dt.datetime.now(dt.UTC).replace(second=0, microsecond=0)
+    return {
+        "machine": "p4d.24xlarge",
+        "zone": ZONE,
+        "machines": 1,
+        "start": now.strftime("%Y-%m-%dT%H:%MZ"),
+        "end": (now + dt.timedelta(hours=24)).strftime("%Y-%m-%dT%H:%MZ"),
+        "price": cloud_price,
+        "buy": True,
+        **other,
+    }
+
+
+def in_the_block(name: str) -> MachineGroup:
+    """A machine of that block."""
+    return machines(name, purchase="capacity-block", pool=f"{ZONE}/p4d.24xlarge/capacity-block")
+
+
+def gang_and_replicas(*more: MachineGroup) -> Placement:
+    """Two replicas of a served model on two machines, and a training on a gang of two; and more machines."""
     return Placement(
         project="example",
-        machines=(machines("serve-0", "serve-1"), machines("train-0", "train-1", gang=True)),
+        machines=(machines("serve-0", "serve-1"), machines("train-0", "train-1", gang=True), *more),
         workloads=(
             WorkloadSpec(
                 name="chat",

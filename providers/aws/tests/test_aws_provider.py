@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,3 +91,15 @@ def test_addresses_of_a_network_are_a_whole_16(cidr: str) -> None:
     (told,) = provider({"cidr": cidr}, Path()).diagnostics
 
     assert told.path == ("providers", "aws", "cidr")
+
+
+def test_planning_loads_no_sdk() -> None:
+    """What only acting needs is imported by whoever acts."""
+    program = (
+        "import sys; from pathlib import Path; from dcplan_aws import provider; "
+        "aws = provider({}, Path()).unwrap(); aws.refresh([]); "
+        "print(sorted({'botocore', 'boto3', 'dcplan_aws.acting'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+
+    assert done.stdout == "[]\n"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aws_cloud import AwsCloud
-from aws_examples import REGION, adopted, gang_and_replicas
+from aws_examples import REGION, adopted, block_for_sale, gang_and_replicas, in_the_block
 from dcplan.provider import Placement, Provider
 from dcplan.provider.contract import ProviderContract
 from dcplan_aws import provider
@@ -25,6 +25,7 @@ class TestAws(ProviderContract):
     updates: Mapping[str, Mapping[str, JsonValue]] = {
         "network": {"project": "renamed"},
         "placement_group": {"project": "renamed"},
+        "capacity_block": {"project": "renamed"},
         "instance": {"pool": "renamed"},
         "replica": {"settings": {"max_batch": 2}},
         "endpoint": {"replicas": {"chat-0": 2, "chat-1": 1}},
@@ -34,15 +35,16 @@ class TestAws(ProviderContract):
 
     @pytest.fixture(autouse=True)
     def _account(self, cloud: AwsCloud) -> None:
-        self.cloud, self.settings = cloud, {"regions": [REGION]}
+        self.cloud = cloud
+        self.settings = {"regions": [REGION], "capacity_blocks": [block_for_sale()]}
 
     def make(self, folder: Path) -> Provider:
         """A handle on the account."""
         return provider(self.settings, folder).unwrap()
 
     def placement(self) -> Placement:
-        """A served model and a training on a gang."""
-        return gang_and_replicas()
+        """A served model, a training on a gang, and a machine in a capacity block."""
+        return gang_and_replicas(in_the_block("block-0"))
 
     def sell_out(self, provider: Provider) -> None:
         """No machine is left anywhere."""
@@ -70,4 +72,9 @@ class TestAwsInAdoptedNetwork(TestAws):
 
     @pytest.fixture(autouse=True)
     def _account(self, cloud: AwsCloud) -> None:
-        self.cloud, self.settings = cloud, {"regions": [REGION], "networks": [adopted(cloud)]}
+        self.cloud = cloud
+        self.settings = {
+            "regions": [REGION],
+            "networks": [adopted(cloud)],
+            "capacity_blocks": [block_for_sale()],
+        }

@@ -12,9 +12,26 @@ from typing import Any
 import pytest
 
 from aws_cloud import AwsCloud
-from aws_examples import REGION, ZONE, adopted, client, gang_and_replicas, machines
+from aws_examples import (
+    REGION,
+    ZONE,
+    adopted,
+    block_for_sale,
+    client,
+    gang_and_replicas,
+    in_the_block,
+    machines,
+)
 from dcplan.catalog import load_machines
-from dcplan.provider import Invalid, MachineGroup, Placement, Provider, Request
+from dcplan.provider import (
+    CapacityUnavailable,
+    Invalid,
+    MachineGroup,
+    NotReady,
+    Placement,
+    Provider,
+    Request,
+)
 from dcplan.provider.contract_base import OURS, never, new_token
 from dcplan.provider.types import request_of
 from dcplan.resources import Action, Address, Resource
@@ -269,3 +286,63 @@ def test_what_is_ours_is_found_in_every_region(cloud: AwsCloud) -> None:
 
     assert [found.object_id for found in aws.owned(OURS)] == [ack.object_id]
     assert {call["region"] for call in cloud.calls("DescribeVpcs")} == set(regions)
+
+
+def block_settings(cloud: AwsCloud, price: str) -> dict[str, object]:
+    """In a VPC that is there."""
+    return {"regions": [REGION], "networks": [adopted(cloud)], "capacity_blocks": [block_for_sale(price)]}
+
+
+def block_and_machine(aws: Provider) -> tuple[Resource, Resource]:
+    """What a placement in the block becomes."""
+    placement = Placement(project="p", machines=(in_the_block("m-0"),), workloads=())
+    block, machine = aws.resources_for(placement).unwrap()
+    return block, machine
+
+
+def test_a_block_is_bought_once_and_its_machine_stands_in_it(cloud: AwsCloud) -> None:
+    """The plan names it, its purchase is not repeated, and deleting it lets go of what stays paid for."""
+    aws = provider(block_settings(cloud, "$1000"), Path()).unwrap()
+    block, machine = block_and_machine(aws)
+    buy = request_of(block, Action.CREATE, token=new_token(), lineage=OURS, needs={})
+    acks = {aws.begin(buy).object_id for _ in range(2)}
+    outputs = aws.wait(buy, aws.begin(buy), never)
+    needs = {str(block.address): outputs}
+    make = request_of(machine, Action.CREATE, token=new_token(), lineage=OURS, needs=needs)
+    made = shown(cloud, aws.begin(make).object_id)
+    there = aws.refresh([replace(block, outputs=outputs)]).found[block.address]
+    gone = request_of(
+        replace(block, outputs=outputs), Action.DELETE, token=new_token(), lineage=OURS, needs={}
+    )
+    aws.wait(gone, aws.begin(gone), never)
+    (kept,) = client(cloud, "ec2").describe_capacity_reservations()["CapacityReservations"]
+
+    assert acks == {outputs["id"]} == {made["CapacityReservationId"]}
+    assert there is not None
+    assert dict(there.attributes) == dict(block.attributes)
+    assert len(cloud.calls("PurchaseCapacityBlock")) == 1
+    assert kept["State"] == "active"
+    assert aws.lookup(gone) == ()
+
+
+def test_a_block_that_costs_more_than_agreed_is_not_bought(cloud: AwsCloud) -> None:
+    """Both figures are told."""
+    aws = provider(block_settings(cloud, "$100"), Path()).unwrap()
+    block, _ = block_and_machine(aws)
+
+    with pytest.raises(CapacityUnavailable, match=r"costs \$755.14, and `price` allows \$100.00"):
+        aws.begin(request_of(block, Action.CREATE, token=new_token(), lineage=OURS, needs={}))
+    assert cloud.calls("PurchaseCapacityBlock") == []
+
+
+def test_a_machine_waits_for_its_block_to_begin(cloud: AwsCloud) -> None:
+    """A block that is paid for and has not begun takes no machines yet: that is for later, and no refusal."""
+    cloud.weather(block_starts_in_s=900)
+    aws = provider(block_settings(cloud, "$1000"), Path()).unwrap()
+    block, machine = block_and_machine(aws)
+    buy = request_of(block, Action.CREATE, token=new_token(), lineage=OURS, needs={})
+    outputs = aws.wait(buy, aws.begin(buy), never)
+    needs = {str(block.address): outputs}
+
+    with pytest.raises(NotReady, match="scheduled"):
+        aws.begin(request_of(machine, Action.CREATE, token=new_token(), lineage=OURS, needs=needs))

@@ -70,17 +70,33 @@ def members(response: Any, name: str) -> list[Any]:
 
 
 _create_tags = EC2Response.create_tags
+_delete_tags = EC2Response.delete_tags
 
 
 def create_tags(self: Any) -> ActionResult:
-    """Tags of a placement group are in our books; others in moto's."""
+    """Tags of groups and reservations are in our books; others in moto's."""
     ids = self._get_param("Resources", []) or []
     new = {tag["Key"]: tag["Value"] for tag in self._get_param("Tags", []) or []}
-    mine = [group for group in books_of(self).groups.values() if group["GroupId"] in ids]
-    for group in mine:
+    for group in (mine := _tagged(self, ids)):
         tags = {tag["Key"]: tag["Value"] for tag in group["Tags"]} | new
         group["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
     return ActionResult({}) if mine else _create_tags(self)
+
+
+def delete_tags(self: Any) -> ActionResult:
+    """As ``create_tags``."""
+    ids = self._get_param("Resources", []) or []
+    keys = {tag["Key"] for tag in self._get_param("Tags", []) or []}
+    for group in (mine := _tagged(self, ids)):
+        group["Tags"] = [tag for tag in group["Tags"] if tag["Key"] not in keys]
+    return ActionResult({}) if mine else _delete_tags(self)
+
+
+def _tagged(response: Any, ids: list[str]) -> list[dict[str, Any]]:
+    """What of our books has one of these ids."""
+    books = books_of(response)
+    groups = [group for group in books.groups.values() if group["GroupId"] in ids]
+    return [*groups, *(kept for name, kept in books.reservations.items() if name in ids)]
 
 
 def install() -> None:
@@ -90,5 +106,6 @@ def install() -> None:
         describe_placement_groups,
         delete_placement_group,
         create_tags,
+        delete_tags,
     ):
         setattr(EC2Response, operation.__name__, operation)

@@ -118,4 +118,7 @@ def matches(response: Any, tags: list[dict[str, str]]) -> bool:
     mine = {tag["Key"]: tag["Value"] for tag in tags}
     filters = response._get_param("Filters", []) or []
     wanted = {f["Name"]: f["Values"] for f in filters if f["Name"].startswith("tag:")}
-    return all(mine.get(name.removeprefix("tag:")) in values for name, values in wanted.items())
+    return all(
+        name.removeprefix("tag:") in mine and (values == ["*"] or mine[name.removeprefix("tag:")] in values)
+        for name, values in wanted.items()
+    )

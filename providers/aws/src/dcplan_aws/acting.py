@@ -14,10 +14,11 @@ from dcplan.provider.protocol import Stop
 from dcplan.provider.types import Ack, Found, Refreshed, Request
 from dcplan.resources import Action, Address, JsonValue, Resource
 from dcplan_aws.api import Api
+from dcplan_aws.blocks import Blocks
 from dcplan_aws.endpoints import Endpoints
 from dcplan_aws.groups import PlacementGroups
 from dcplan_aws.instances import Instances
-from dcplan_aws.kinds import CONSISTENCY_WINDOW_S, GROUP, INSTANCE, NETWORK
+from dcplan_aws.kinds import BLOCK, CONSISTENCY_WINDOW_S, GROUP, INSTANCE, NETWORK
 from dcplan_aws.makers import Ended, Maker, Shared
 from dcplan_aws.network import Networks
 from dcplan_aws.owner import LINEAGE, TOKEN, By
@@ -49,6 +50,7 @@ class Acting:
         self._shared = shared = Shared(Api(profile=self.profile))
         self._makers = {
             NETWORK: Networks(shared),
+            BLOCK: Blocks(shared),
             GROUP: PlacementGroups(shared),
             INSTANCE: Instances(shared),
             REPLICA: Programs(shared, REPLICA),
@@ -169,7 +171,7 @@ class Acting:
 
 def _could_be(kind: str, object_id: str) -> bool:
     """Whether AWS may have given this id: what has another form will never be seen."""
-    starts = {INSTANCE: "i-", NETWORK: "vpc-", GROUP: "dcplan-"}
+    starts = {INSTANCE: "i-", NETWORK: "vpc-", GROUP: "dcplan-", BLOCK: "cr-"}
     return object_id.startswith(starts[kind]) if kind in starts else ":/dcplan/" in object_id
 
 

@@ -12,7 +12,7 @@ from dcplan.provider.types import Ack, Found, Request
 from dcplan.resources import JsonValue
 from dcplan_aws.agent import user_data
 from dcplan_aws.interfaces import interfaces
-from dcplan_aws.kinds import GROUP, NETWORK
+from dcplan_aws.kinds import BLOCK, GROUP, NETWORK
 from dcplan_aws.makers import Ended, Outputs, Shared, gone, need, object_id_of, text_of
 from dcplan_aws.owner import (
     ADDRESS,
@@ -224,7 +224,8 @@ class Instances:
 
 def _bought(request: Request) -> dict[str, Any]:
     """How the machine is paid for."""
-    purchase, reservation = request.attributes.get("purchase"), request.attributes.get("reservation")
+    purchase, bought = request.attributes.get("purchase"), need(request, BLOCK, "id")
+    reservation = request.attributes.get("reservation") if bought is None else bought
     said: dict[str, Any] = {}
     if purchase == Purchase.SPOT.value:
         said["InstanceMarketOptions"] = {
@@ -236,7 +237,7 @@ def _bought(request: Request) -> dict[str, Any]:
         if not isinstance(reservation, str):
             raise Invalid(
                 f"{request.address} is to stand in a capacity block, and nothing says which. Give the block "
-                "its `id` (cr-...) under `providers: aws: capacity_blocks:`."
+                "its `id` (cr-...) under `providers: aws: capacity_blocks:`, or let dcplan `buy` it."
             )
     if isinstance(reservation, str):
         target = {"CapacityReservationId": reservation}

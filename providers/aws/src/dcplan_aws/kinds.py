@@ -12,6 +12,8 @@ INSTANCE = "instance"
 """What AWS calls a machine."""
 NETWORK = "network"
 """A VPC with a subnet in each zone, a security group and a way out: one for each region."""
+BLOCK = "capacity_block"
+"""Machines for a time window, paid at once."""
 GROUP = "placement_group"
 """What keeps the machines of one gang close together."""
 
@@ -50,6 +52,16 @@ KINDS: Mapping[str, Kind] = {
     ),
     GROUP: replace(
         _MACHINE, name=GROUP, outputs=("id",), replace_on=("region", "strategy"), token_ttl_s=FOR_EVER_S
+    ),
+    # PurchaseCapacityBlock takes no token, and what is spent is spent: nothing is bought twice unasked.
+    BLOCK: replace(
+        _MACHINE,
+        name=BLOCK,
+        outputs=("id",),
+        replace_on=("region", "zone", "machine_type", "machines", "start", "end"),
+        idempotency=Idempotency.TAG,
+        token_ttl_s=0.0,
+        spends_money=True,
     ),
     INSTANCE: _MACHINE,
     **{

@@ -6,6 +6,7 @@ machine itself may say in which zone it stands (``dcplan.plan.alternatives``).
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -15,7 +16,7 @@ from dcplan.diag import Diagnostic, Result, warning
 from dcplan.provider.lowering import ENDPOINT, lower
 from dcplan.provider.types import Kind, Placement
 from dcplan.resources import Address, JsonValue, Resource
-from dcplan_aws.kinds import GROUP, INSTANCE, NETWORK
+from dcplan_aws.kinds import BLOCK, GROUP, INSTANCE, NETWORK
 from dcplan_aws.settings import (
     GPU_IMAGE,
     NEURON_IMAGE,
@@ -58,6 +59,9 @@ class _Lowering:
         self._kinds = kinds
         self._adopted = {network.region: _adopted(network) for network in settings.networks}
         self._lots = _lots(settings)
+        self._bought = {
+            _pool(Purchase.CAPACITY_BLOCK, spec): spec for spec in settings.capacity_blocks if spec.buy
+        }
         regions = {group.region for group in placement.machines}
         self._made = sorted(regions - self._adopted.keys())
         """Regions in which dcplan makes a network."""
@@ -67,13 +71,15 @@ class _Lowering:
         pools = {
             str(machine.attributes["pool"])
             for machine in plain
-            if machine.attributes.get("purchase") == Purchase.CAPACITY_BLOCK and self._lot(machine) is None
+            if machine.attributes.get("purchase") == Purchase.CAPACITY_BLOCK
+            and self._lot(machine) is None
+            and machine.attributes["pool"] not in self._bought
         }
         for pool in sorted(pools):
             detail = (
                 f"Machines are to stand in the capacity block {pool}, and nothing says which one that is. It "
                 "can be planned, but not applied: give the block its `id`, the capacity reservation (cr-...) "
-                "that EC2 made of it."
+                "that EC2 made of it, or let dcplan `buy` it."
             )
             path = ("providers", NAME, "capacity_blocks")
             yield warning("block-id", "A capacity block has no id", detail, path=path)
@@ -83,6 +89,10 @@ class _Lowering:
         for region in self._made:
             yield self._network(region)
         groups: set[Address] = set()
+        for pool, block in self._bought.items():
+            within = {str(r.attributes["region"]) for r in plain if r.attributes.get("pool") == pool}
+            for region in within:
+                yield self._block(block, region)
         region_of: dict[Address, str] = {}
         for resource in plain:
             if resource.address.kind == INSTANCE:
@@ -108,6 +118,19 @@ class _Lowering:
         }
         return self._resource(NETWORK, region, attributes)
 
+    def _block(self, spec: AwsCapacityBlockSpec, region: str) -> Resource:
+        attributes: dict[str, JsonValue] = {
+            "project": self._project,
+            "region": region,
+            "zone": spec.zone,
+            "machine_type": spec.machine,
+            "machines": spec.machines,
+            "start": _moment(spec.start),
+            "end": _moment(spec.end),
+            "most_usd": spec.price,
+        }
+        return self._resource(BLOCK, _block_name(spec), attributes)
+
     def _group(self, machine: Resource) -> Resource | None:
         """The placement group of a gang.
 
@@ -127,7 +150,12 @@ class _Lowering:
 
     def _instance(self, plain: Resource, group: Resource | None) -> Resource:
         settings, region = self._settings, str(plain.attributes["region"])
-        needs = (*self._network_of(region), *(() if group is None else (group.address,)))
+        block = self._bought.get(str(plain.attributes["pool"]))
+        needs = (
+            *self._network_of(region),
+            *(() if block is None else (Address(NAME, BLOCK, _block_name(block)),)),
+            *(() if group is None else (group.address,)),
+        )
         attributes = {
             **plain.attributes,
             "project": self._project,
@@ -195,11 +223,21 @@ def _lots(settings: AwsSettings) -> dict[str, str]:
         *((Purchase.RESERVATION, spec) for spec in settings.reservations),
         *((Purchase.CAPACITY_BLOCK, spec) for spec in settings.capacity_blocks),
     ]
-    return {
-        "/".join((spec.zone, spec.machine, "-".join(filter(None, (purchase.value, spec.name))))): spec.id
-        for purchase, spec in told
-        if spec.id is not None
-    }
+    return {_pool(purchase, spec): spec.id for purchase, spec in told if spec.id is not None}
+
+
+def _pool(purchase: Purchase, spec: AwsReservationSpec | AwsCapacityBlockSpec) -> str:
+    """As ``Offering.pool`` names it."""
+    return f"{spec.zone}/{spec.machine}/{'-'.join(filter(None, (purchase.value, spec.name)))}"
+
+
+def _block_name(spec: AwsCapacityBlockSpec) -> str:
+    return spec.name or f"{spec.zone}-{spec.machine}".replace(".", "-")
+
+
+def _moment(at_s: float) -> str:
+    """Unix time as people write it, in UTC."""
+    return dt.datetime.fromtimestamp(at_s, tz=dt.UTC).strftime("%Y-%m-%dT%H:%MZ")
 
 
 def _adopted(network: AdoptedNetwork) -> dict[str, JsonValue]:

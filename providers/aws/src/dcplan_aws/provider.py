@@ -14,7 +14,7 @@ from dcplan.provider.types import Ack, Found, Placement, ProviderInfo, Refreshed
 from dcplan.resources import JsonValue, Resource
 from dcplan_aws.kinds import INSTANCE, KINDS
 from dcplan_aws.lowering import resources_of
-from dcplan_aws.settings import AwsSettings, network_problems
+from dcplan_aws.settings import AwsSettings, problems_of
 
 if TYPE_CHECKING:
     from dcplan.catalog import Offering
@@ -45,7 +45,7 @@ class AwsProvider(CataloguedProvider):
         if not isinstance(opened.value, AwsProvider):
             return opened
         known = {offering.region for offering in load_offerings(cls.cloud.name)}
-        wrong = tuple(network_problems(opened.value._aws, known))  # noqa: SLF001 - one of this class
+        wrong = tuple(problems_of(opened.value._aws, known))  # noqa: SLF001 - one of this class
         return Result(None if wrong else opened.value, (*opened.diagnostics, *wrong))
 
     @property

@@ -52,7 +52,10 @@ class AwsCapacityBlockSpec(CapacityBlockSpec):
     """As every cloud's, and which it is."""
 
     id: _RESERVATION | None = None
-    """Of the capacity reservation that the block is; needed to start machines in it."""
+    """Of the capacity reservation that the block is; needed to start machines in it, unless it is bought."""
+    buy: bool = False
+    """Buy it when a plan that uses it is applied, if one is on offer for ``price`` or less.  It is paid at
+    once and cannot be given back."""
 
 
 class AwsSettings(CataloguedSettings):
@@ -78,8 +81,13 @@ class AwsSettings(CataloguedSettings):
     """A profile of AWS's configuration files."""
 
 
-def network_problems(settings: AwsSettings, regions: Collection[str]) -> Iterator[Diagnostic]:
-    """What cannot be in ``networks``; ``regions`` are those that the catalogue knows."""
+def problems_of(settings: AwsSettings, regions: Collection[str]) -> Iterator[Diagnostic]:
+    """What cannot be; ``regions`` are those that the catalogue knows."""
+    for i, block in enumerate(settings.capacity_blocks):
+        if block.buy and block.id is not None:
+            detail = f"The block is there already ({block.id}) and is to be bought. Keep one of id and buy."
+            path = ("providers", "aws", "capacity_blocks", i, "buy")
+            yield error("block-bought", "A capacity block is bought twice", detail, path=path)
     seen: set[str] = set()
     for i, network in enumerate(settings.networks):
         at = ("providers", "aws", "networks", i, "region")
