@@ -29,16 +29,16 @@ def machines(*names: str, gang: bool = False, **other: Any) -> MachineGroup:
     )
 
 
-def block_for_sale(cloud_price: str = "$1000", **other: Any) -> dict[str, Any]:
-    """A capacity block of one machine for a day, from now on, that dcplan shall buy; as settings name it."""
+def block_for_sale(price: str = "$1000", days: int = 1, **other: Any) -> dict[str, Any]:
+    """A capacity block of one machine, from now on, that dcplan shall buy; as settings name it."""
     now = dt.datetime.now(dt.UTC).replace(second=0, microsecond=0)
     return {
         "machine": "p4d.24xlarge",
         "zone": ZONE,
         "machines": 1,
         "start": now.strftime("%Y-%m-%dT%H:%MZ"),
-        "end": (now + dt.timedelta(hours=24)).strftime("%Y-%m-%dT%H:%MZ"),
-        "price": cloud_price,
+        "end": (now + dt.timedelta(days=days)).strftime("%Y-%m-%dT%H:%MZ"),
+        "price": price,
         "buy": True,
         **other,
     }

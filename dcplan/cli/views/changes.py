@@ -10,6 +10,7 @@ from dcplan.cli.views.notes import NOTE_SIGNS, notes_lines
 from dcplan.cli.views.width import marked
 from dcplan.diag import plural
 from dcplan.resources import Action, Change, Reason
+from dcplan.units import format_usd
 
 if TYPE_CHECKING:
     from dcplan.plan.types import Plan
@@ -117,6 +118,11 @@ def _detail(change: Change) -> str:
         return ""
     if "machine" in shown.attributes and "zone" in shown.attributes:
         return f"  {shown.attributes['machine']} in {shown.attributes['zone']}"
+    if isinstance(most_usd := shown.attributes.get("most_usd"), int | float):
+        # A purchase: what it may cost stands beside it, and that deleting it gives nothing back.
+        buys = change.action in {Action.CREATE, Action.REPLACE}
+        price = f"  bought for at most {format_usd(most_usd)}, paid at once" if buys else ""
+        return "  stays paid for" if change.action is Action.DELETE else price
     machines = shown.attributes.get("machines")
     if isinstance(machines, list | tuple) and machines:
         prompts = shown.attributes.get("prefill_machines")

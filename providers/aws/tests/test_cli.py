@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from aws_cloud import AwsCloud
+from aws_examples import block_for_sale
 from aws_project import HEAD, SERVED, TRAINED, Team, aws_forks
 from fork_server import ForkServer
 
@@ -90,6 +91,26 @@ def test_failover_stays_where_the_network_is(team: Team) -> None:
 
     assert others == homes
     assert team.cloud.calls() == []
+
+
+def test_a_block_is_bought_once_whatever_dies(team: Team) -> None:
+    """The plan says what it may cost; killed after the purchase, the next apply finds what was bought."""
+    block = block_for_sale("$25000", machines=2, zone="use1-az1", days=14)
+    head = {"regions": ["us-east-1"], "spot": False, "capacity_blocks": [block]}
+    document = (HEAD + TRAINED).replace("{regions: [us-east-1], spot: false}", json.dumps(head))
+    document = document.replace("60B", "50B").replace("[A100-40]", "[A100-40], purchase: [capacity-block]")
+    (team.folder / "dcplan.yaml").write_text(document)
+    planned = team.done("plan", "-out", "first.plan")
+    killed = team.dcplan("apply", "-parallelism", "1", "first.plan", crash_at="after-begin:1")
+    team.done("apply", "first.plan")
+    kinds = {instance["InstanceLifecycle"] for instance in team.running()}
+    gone = team.done("destroy", "-auto-approve")
+
+    assert "aws.capacity_block.use1-az1-p4d-24xlarge  bought for at most $25,000, paid at once" in planned
+    assert killed == _KILLED
+    assert kinds == {"capacity-block"}
+    assert len(team.cloud.calls("PurchaseCapacityBlock")) == 1
+    assert "aws.capacity_block.use1-az1-p4d-24xlarge  stays paid for" in gone
 
 
 @pytest.fixture(scope="module")
