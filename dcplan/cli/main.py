@@ -15,7 +15,8 @@ import click
 
 from dcplan import __version__
 from dcplan.cli.exit_codes import ERROR, INTERRUPTED
-from dcplan.cli.usage import ELSEWHERE, show_usage, taught, without_no_color
+from dcplan.cli.habits import instead
+from dcplan.cli.usage import show_usage, taught, without_no_color
 
 COMMANDS = {
     "init": "Prepare this folder: the work folder, the state and the providers.",
@@ -92,7 +93,7 @@ class LazyGroup(click.Group):
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             from dcplan.diag import did_you_mean  # noqa: PLC0415 - difflib is slow to import
 
-            hint = ELSEWHERE.get(args[0]) or did_you_mean(args[0], COMMANDS)
+            hint = instead(args[0]) or did_you_mean(args[0], COMMANDS)
             ctx.fail(f"There is no command {args[0]!r}. {hint}".strip())
         name, command, rest = super().resolve_command(ctx, args)
         words, plain = without_no_color([*_from_environment(name or "", command, rest)])

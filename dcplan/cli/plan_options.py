@@ -165,6 +165,16 @@ def _with(function: Any, options: tuple[Callable[[Any], Any], ...]) -> Any:
     return function
 
 
+input_option = click.option(
+    "-input",
+    "--input",
+    type=click.Choice(TRUTHS),
+    default="true",
+    expose_value=False,
+    callback=_note(MAY_ASK),
+    help="With false, never ask: a question counts as answered with no.",
+)
+
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _PLAN_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("-destroy", "--destroy", is_flag=True, help="Delete everything."),
@@ -232,15 +242,7 @@ _OUTPUT_OPTIONS: tuple[Callable[[Any], Any], ...] = (
         help="One line for warnings that are alike, while there are no errors.",
     ),
     click.option("-concise", "--concise", is_flag=True, help="Only changes and what goes wrong."),
-    click.option(
-        "-input",
-        "--input",
-        type=click.Choice(TRUTHS),
-        default="true",
-        expose_value=False,
-        callback=_note(MAY_ASK),
-        help="With false, never ask: a question counts as answered with no.",
-    ),
+    input_option,
     click.option("-json", "--json", "as_json", is_flag=True, help="Print JSON for programs."),
     click.option(
         "-json-into",

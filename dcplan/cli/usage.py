@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-ELSEWHERE = {
-    "help": "Write dcplan --help, or dcplan COMMAND --help.",
-    "force-unlock": "Write: dcplan state force-unlock",
-    "list": "Write: dcplan state list, or dcplan workspace list",
-    "taint": "To make something anew: dcplan plan -replace=ADDRESS",
-    "untaint": "Nothing is ever marked here: only -replace=ADDRESS makes something anew.",
-    "env": "Write: dcplan workspace",
-    "get": "Providers are Python packages, found once they are installed. Then: dcplan init",
-    "login": "Providers and state servers use the credentials that your environment has.",
-    "console": "To look at values: dcplan output, or dcplan show -json",
-    "test": "To try a document: dcplan validate, and dcplan plan",
-}
-"""What people who know other tools type for a command, and how it is called here."""
+from dcplan.cli.habits import ARGUMENT, instead
 
 NO_COLOUR = frozenset({"-no-color", "--no-color"})
 
 _SPELLINGS = re.compile(r"'(--?[\w-]+)'(?: / '--?[\w-]+')+")
 _ARGUMENT = re.compile(r"'\[?([A-Z]+)\]?(?:\.\.\.)?'")
+_SHORT = re.compile(r"-\w")
+_LONG = re.compile(r"-[a-z]{2,}(-[a-z]+)*(=.*)?", re.DOTALL)
 
 
 def without_no_color(words: list[str]) -> tuple[list[str], bool]:
@@ -51,24 +41,67 @@ def show_usage(problem: click.ClickException) -> None:
 
 
 def taught(problem: click.ClickException, typed: Sequence[str]) -> click.ClickException:
-    """The same problem, or one that says more: click takes ``-ot`` for ``-o`` and ``-t``, we never do."""
-    if not isinstance(problem, click.NoSuchOption) or problem.ctx is None:
+    """The same problem, or one that says more: what is not there, and what to type in its place."""
+    if not isinstance(problem, click.UsageError) or problem.ctx is None:
         return problem
+    ctx = problem.ctx
+    at = ctx.command_path.partition(" ")[2]
+    if isinstance(problem, click.NoSuchOption):
+        return click.UsageError(_no_option(problem.option_name, typed, ctx), ctx)
+    if isinstance(problem, click.BadParameter):
+        glued = _taken_for_short(problem, typed)
+        return problem if glued is None else click.UsageError(_no_option(glued, typed, ctx), ctx)
+    said = problem.format_message()
+    if isinstance(ctx.command, click.Group) and said.startswith("No such command"):
+        name = said.partition("'")[2].partition("'")[0]
+        hint = instead(f"{at} {name}", at) or _did_you_mean(name, ctx.command.commands)
+        return click.UsageError(f"There is no command {at} {name}. {hint}".strip(), ctx)
+    if said.startswith("Got unexpected extra argument") and (hint := instead(ARGUMENT, at)):
+        return click.UsageError(f"{said.rstrip('.')}. {hint}", ctx)
+    return problem
+
+
+def _no_option(name: str, typed: Sequence[str], ctx: click.Context) -> str:
+    """That there is no such option; click takes ``-ot`` for ``-o`` and ``-t``, we never do."""
+    words = [word.partition("=")[0] for word in typed if word.startswith(name)]
+    command, group = ctx.command, ctx.find_root().command
+    option = next((word for word in words if word not in _options(command)), name)
+    at = ctx.command_path.partition(" ")[2]
+    if command is not group and option in _options(group):
+        return f"{option} stands before the command: dcplan {option} ... {ctx.info_name}"
+    hint = instead(option, at) or _did_you_mean(option, _options(command))
+    if command is not group and not hint:
+        hint = _who_has(option, group)
+    if command is group and not hint:
+        hint = "Most options stand after the command, as in: dcplan plan -f FILE"
+    return f"There is no option {option}. {hint}".strip()
+
+
+def _taken_for_short(problem: click.BadParameter, typed: Sequence[str]) -> str | None:
+    """The option that click took for a short one and its value: ``-force`` for ``-f orce``."""
+    known = () if problem.param is None else problem.param.opts
+    short = [name for name in known if _SHORT.fullmatch(name)]
+    words = (word for word in typed if _LONG.fullmatch(word) and word[:2] in short and word not in known)
+    return next((word.partition("=")[0] for word in words), None)
+
+
+def _who_has(option: str, group: click.Command) -> str:
+    """Which other commands have the option; all of them are imported for that."""
+    if not isinstance(group, click.Group):
+        return ""
+    ctx = click.Context(group)
+    names = [
+        name
+        for name in group.list_commands(ctx)
+        if (command := group.get_command(ctx, name)) is not None and option in _options(command)
+    ]
+    return f"It belongs to: {', '.join(f'dcplan {name}' for name in names)}" if names else ""
+
+
+def _did_you_mean(typed: str, known: Iterable[str]) -> str:
     from dcplan.diag import did_you_mean  # noqa: PLC0415 - difflib is slow to import
 
-    words = [word.partition("=")[0] for word in typed if word.startswith(problem.option_name)]
-    command, group = problem.ctx.command, problem.ctx.find_root().command
-    option = next((word for word in words if word not in _options(command)), problem.option_name)
-    if command is not group and option in _options(group):
-        told = f"{option} stands before the command: dcplan {option} ... {problem.ctx.info_name}"
-    elif option in {"-v", "--v"}:
-        told = f"There is no option {option}. All versions: dcplan version"
-    else:
-        hint = did_you_mean(option, _options(command))
-        if command is group and not hint:
-            hint = "Most options stand after the command, as in: dcplan plan -f FILE"
-        told = f"There is no option {option}. {hint}".strip()
-    return click.UsageError(told, problem.ctx)
+    return did_you_mean(typed, known)
 
 
 def _options(command: click.Command) -> set[str]:

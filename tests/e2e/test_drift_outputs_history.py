@@ -128,7 +128,7 @@ def test_without_drift_the_exit_code_is_0(applied: Small) -> None:
 
 
 def test_outputs_before_and_after_apply(small: Small) -> None:
-    """Unknown first; then the URL, hidden where sensitive but for -json and -raw; apply tells them, too."""
+    """Unknown first; then the URL, hidden where sensitive until asked for; apply tells them, too."""
     path = small.folder / "dcplan.yaml"
     path.write_text(path.read_text() + OUTPUTS)
     before, missing = small.run("output"), small.run("output", "chat-url")
@@ -138,6 +138,7 @@ def test_outputs_before_and_after_apply(small: Small) -> None:
     after, data = small.run("output"), small.data("output")
     url = small.run("output", "chat-url", "-raw").stdout
     hosts = small.data("output", "hosts")
+    shown, alone = small.run("output", "-show-sensitive"), small.run("output", "hosts", "-show-sensitive")
 
     assert "chat-url  known after apply" in before.stdout
     assert missing.exit_code == 1
@@ -149,6 +150,8 @@ def test_outputs_before_and_after_apply(small: Small) -> None:
     assert "hosts     (sensitive" in after.stdout
     assert hosts["value"]
     assert hosts["value"][0] not in after.stdout.partition("Outputs")[2]
+    assert hosts["value"][0] in shown.stdout.partition("Outputs")[2]
+    assert json.loads(alone.stdout) == hosts["value"]
     assert told == {
         "chat-url": {"sensitive": False, "value": url},
         "hosts": {"sensitive": True, "value": None},

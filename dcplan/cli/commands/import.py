@@ -46,7 +46,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     if not generate:
         raise click.UsageError(
             "Objects are imported by the document, so that a plan can show it: write "
-            "import: [{to: ADDRESS, id: ID}] there. With -generate, this command writes the entries."
+            f"import: [{_entry(ids)}] there. With -generate, this command writes the entries."
         )
     if out is not None and out.exists():
         raise click.BadParameter(f"{out} exists; name a file that does not.", param_hint="-out")
@@ -70,6 +70,12 @@ def command(  # noqa: PLR0913 - one parameter an option
         click.echo(text, nl=False)
     else:
         click.echo(f"Written to {out}. Put what you want of it into the document, then: dcplan plan")
+
+
+def _entry(words: tuple[str, ...]) -> str:
+    """The entry for an address and an id, as other tools take them, or for what to write in their place."""
+    address, object_id = words if len(words) == len(("ADDRESS", "ID")) else ("ADDRESS", "ID")
+    return f"{{to: {address}, id: {object_id}}}"
 
 
 def _write(out: Path, text: str, *, as_json: bool) -> None:

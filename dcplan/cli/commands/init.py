@@ -17,6 +17,7 @@ from dcplan.cli.options import (
     show_diagnostics,
     stop_with,
 )
+from dcplan.cli.plan_options import input_option
 
 if TYPE_CHECKING:
     from dcplan.diag import Diagnostics
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     help="Use the state that is where the document says now, and leave the other.",
 )
 @click.option("-auto-approve", "--auto-approve", is_flag=True, help="Do not ask before copying.")
+@input_option
 @click.option(
     "-upgrade", "--upgrade", is_flag=True, help="Lock the providers that are installed, whatever was locked."
 )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.argument("name", required=False)
 @document_options
 @click.option("-raw", "--raw", is_flag=True, help="Of NAME: the bare text, for scripts.")
+@click.option("-show-sensitive", "--show-sensitive", "reveal", is_flag=True, help="Hide nothing.")
 @json_option
 def command(  # noqa: PLR0913 - one parameter an option
     name: str | None,
@@ -33,12 +34,13 @@ def command(  # noqa: PLR0913 - one parameter an option
     var_files: tuple[Path, ...],
     *,
     raw: bool,
+    reveal: bool,
     as_json: bool,
 ) -> None:
     """Show where what runs is reached: endpoints, machines, and the document's outputs; or only NAME.
 
     NAME is a name under `outputs`, or a reference such as workloads.chat.endpoint.
-    What is sensitive is hidden here, and shown with -json and -raw.
+    What is sensitive is hidden here, and shown with -show-sensitive, -json and -raw.
     """
     from dcplan.cli.views import outputs as view  # noqa: PLC0415 - --help stays light
     from dcplan.workflow.outputs import output, outputs  # noqa: PLC0415 - as above
@@ -54,7 +56,7 @@ def command(  # noqa: PLR0913 - one parameter an option
             echo_json(view.as_data(found.value), found.diagnostics)
             return
         show_diagnostics(found.diagnostics, as_json=False, more=True)
-        click.echo(view.as_text(found.value))
+        click.echo(view.as_text(found.value, reveal=reveal))
         return
     one = output(project, name)
     if one.value is None:
@@ -62,7 +64,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     if as_json:
         echo_json(view.one_data(name, one.value), one.diagnostics)
     elif not raw:
-        click.echo(view.value_text(one.value))
+        click.echo(view.value_text(one.value, reveal=reveal))
     elif isinstance(one.value.value, str | int | float):
         click.echo(one.value.value, nl=False)
     else:
