@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from dcplan.diag import Diagnostic, Result, error, has_errors, listed
+from dcplan.diag import Diagnostic, Result, error, has_errors, listed, warning
 from dcplan.plan.refactor import Imported, Wishes, needs_of, refactor
 from dcplan.resources import Action, Address, Change, Reason, Resource
 
@@ -103,6 +103,28 @@ def chosen(orphans: Sequence[Orphan], ids: Sequence[str]) -> Result[tuple[Orphan
         return Result(None, tuple(problems))
     once = {(o.provider, o.id): o for o in (by_name[name][0] for name in ids)}
     return Result(tuple(once.values()))
+
+
+def in_the_way(orphans: Sequence[Orphan], changes: Iterable[Change]) -> tuple[Diagnostic, ...]:
+    """A warning for the orphans that have the address of something that is to be made; none, if none has.
+
+    So it is after ``state rm``: the object stays, and the next plan wants it anew.
+    """
+    made = {c.address for c in changes if c.action is Action.CREATE}
+    there = [orphan for orphan in orphans if orphan.address in made]
+    if not there:
+        return ()
+    more = len(there) - _SHOWN
+    names = [f"{o.address} ({o.id})" for o in there[:_SHOWN]]
+    are, them = ("is", "it") if len(there) == 1 else ("are", "them")
+    ids = "ID..." if more > 0 else " ".join(o.id for o in there)
+    detail = (
+        f"{listed([*names, f'{more:,} more'] if more > 0 else names)} {are} there, with this state's owner "
+        f"tag, and the state does not hold {them}, as after state rm. A create of the same name is refused, "
+        f"or costs as much again. To take {them} into the state: dcplan orphans adopt {ids}. To have {them} "
+        f"made anew: dcplan orphans delete {ids}"
+    )
+    return (warning("orphan-in-the-way", "What is to be made is there already", detail),)
 
 
 def adoption(

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dcplan.diag import Result, has_errors
@@ -29,6 +30,7 @@ from dcplan.workflow.refactoring import as_held, as_told, kinds_of, with_notes
 from dcplan.workflow.ruling import compared, forbidden, room_of, with_rules
 from dcplan.workflow.selecting import Named, replaced_by, select, unknown
 from dcplan.workflow.settings import settings_of
+from dcplan.workflow.standing import there_already
 from dcplan.workflow.stores import open_state
 from dcplan.workflow.types import (
     AS_ALWAYS,
@@ -100,12 +102,16 @@ def plan(
         found.value if refresh else None,
         scope,
     )
+    said = (*said, *made.diagnostics)
+    if refresh and made.value is not None:
+        again = partial(read_state, project)
+        said = (*said, *there_already(made.value, view.value, checked.value.providers, again))
     planned = (
         None
         if made.value is None
         else Planned(plan=made.value, checked=checked.value, state=view.value.state, decided=decided.value)
     )
-    return Result(planned, (*said, *made.diagnostics))
+    return Result(planned, said)
 
 
 def plan_destroy(project: Project, *, refresh: bool = True, scope: Scope = EVERYTHING) -> Result[Planned]:

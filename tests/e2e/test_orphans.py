@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -187,3 +188,38 @@ def test_programs_get_lines(little: Small) -> None:
     assert [line["type"] for line in lines][-1] == "change_summary"
     assert lines[-1]["done"] == 1
     assert {"intent_recorded", "apply_complete", "intent_resolved"} <= {line["type"] for line in lines}
+
+
+def test_a_plan_tells_of_what_it_would_make_beside_what_was_forgotten(little: Small) -> None:
+    """After ``state rm`` the plan names the object and the way out; once that was gone, it is silent."""
+    object_id = ids(little)[REPLICA]
+    forget(little, REPLICA)
+    told = little.data("plan", *LITTLE)
+    believed = little.data("plan", "-refresh=false", *LITTLE)
+    refused = little.run("apply", "-auto-approve", *LITTLE)
+    adopted = little.run("orphans", "adopt", object_id, "-auto-approve")
+    after = little.data("plan", *LITTLE)
+    (warned,) = told["diagnostics"]
+
+    assert warned["code"] == "orphan-in-the-way"
+    assert f"{REPLICA} ({object_id}) is there, with this" in warned["detail"]
+    assert f"dcplan orphans adopt {object_id}." in warned["detail"]
+    assert [change["action"] for change in told["changes"]] == ["create"]
+    assert believed["diagnostics"] == []
+    assert refused.exit_code == 1
+    assert adopted.exit_code == 0, adopted.output
+    assert (after["changes"], after["diagnostics"]) == ([], [])
+
+
+def test_what_a_plan_makes_anew_is_not_told_of(little: Small) -> None:
+    """An orphan of another name is in nobody's way, nor is what vanished or was destroyed."""
+    by_hand(little, "spare")
+    more = little.data("plan", "-var", "load=100/s")
+    with closing(sqlite3.connect(little.folder / ".dcplan" / "local" / "hall.sqlite")) as world, world:
+        world.execute("DELETE FROM objects WHERE name = 'chat'")
+    vanished = little.data("plan", *LITTLE)
+
+    assert "create" in {change["action"] for change in more["changes"]}
+    assert more["diagnostics"] == []
+    assert [change["action"] for change in vanished["changes"]] == ["create"]
+    assert vanished["diagnostics"] == []
