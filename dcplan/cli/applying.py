@@ -18,6 +18,7 @@ import click
 from dcplan.apply import MAX_AGE_S, ApplyReport, Event
 from dcplan.cli.exit_codes import ERROR, INTERRUPTED, OK, TERMINATED
 from dcplan.cli.json_file import open_json
+from dcplan.cli.logs import log_end
 from dcplan.cli.plan_options import PlanAsked, Shown, make_plan, may_ask
 from dcplan.cli.progress import progress_line
 from dcplan.cli.views.apply import Teller
@@ -97,6 +98,7 @@ def stopping() -> Iterator[Stopper]:
 
 def leave_now(code: int) -> NoReturn:
     """End the process without waiting for calls that outlive the stop: the journal knows them."""
+    log_end(code)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

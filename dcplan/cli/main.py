@@ -17,6 +17,7 @@ from dcplan import __version__
 from dcplan.cli.exit_codes import ERROR, INTERRUPTED
 from dcplan.cli.habits import instead
 from dcplan.cli.usage import show_usage, taught, without_no_color
+from dcplan.diag.log import LEVEL, log
 
 COMMANDS = {
     "init": "Prepare this folder: the work folder, the state and the providers.",
@@ -53,6 +54,21 @@ CLI_ARGS = "DCPLAN_CLI_ARGS"
 """Environment variables that begin so hold arguments, as if they had been typed."""
 
 
+VARIABLES = {
+    "DCPLAN_LOG": "trace, debug, info, warn or error: tell what dcplan does meanwhile, on standard error; "
+    "json: all of it, as lines of JSON.",
+    "DCPLAN_LOG_PATH": "Append the log to this file instead.",
+    "DCPLAN_VAR_NAME": "Sets the document's variable NAME.",
+    "DCPLAN_WORKSPACE": "The workspace that commands mean.",
+    "DCPLAN_INPUT": "false: never ask.",
+    "DCPLAN_PASSPHRASE": "Opens what is encrypted, unless the document names another variable.",
+    "DCPLAN_DATA_DIR": "The work folder, in place of .dcplan.",
+    "DCPLAN_CLI_ARGS": "Arguments for every command; with _plan behind the name, for plan alone.",
+    "NO_COLOR": "Set: never colour the output.",
+}
+"""What a user may set, in the order of the help."""
+
+
 class LazyGroup(click.Group):
     """A group whose commands live in ``dcplan.cli.commands.<name>`` and are imported when used."""
 
@@ -60,6 +76,9 @@ class LazyGroup(click.Group):
         """As click does, but with our exit codes: 2 means changes here, so wrong usage ends with 1."""
         try:
             code = super().main(*args, **{**kwargs, "standalone_mode": False})
+        except SystemExit as end:
+            _log_end(end.code)
+            raise
         except click.ClickException as problem:
             typed = args[0] if args else kwargs.get("args") or sys.argv[1:]
             given = {name: value for name, value in os.environ.items() if name.startswith(CLI_ARGS)}
@@ -72,6 +91,7 @@ class LazyGroup(click.Group):
             # Ctrl-C where nothing was under way.
             click.echo("\nStopped. Nothing was changed.", err=True)
             code = INTERRUPTED
+        _log_end(code if isinstance(code, int) else 0)
         sys.exit(code if isinstance(code, int) else 0)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
@@ -102,6 +122,12 @@ class LazyGroup(click.Group):
         ctx.meta["dcplan.arguments"] = tuple(words)
         return name, command, words
 
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """What may be set from outside, then the last words."""
+        with formatter.section("Environment variables"):
+            formatter.write_dl(list(VARIABLES.items()))
+        super().format_epilog(ctx, formatter)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
         """The list of commands, without importing any."""
         with formatter.section("Commands"):
@@ -128,10 +154,23 @@ def cli(ctx: click.Context, chdir: str | None, *, no_color: bool) -> None:
     Declare models and SLAs in dcplan.yaml; dcplan works out demand, sharding
     and placement at the least proven cost, shows the difference, and applies it.
     """
+    if os.environ.get(LEVEL):
+        from dcplan.cli.logs import begin_log  # noqa: PLC0415 - only for those who log
+
+        # Before the folder changes: the name of the log's file counts from the one where it was typed.
+        name = ctx.invoked_subcommand or ""
+        begin_log(name, cli.get_command(ctx, name), ctx.meta.get("dcplan.arguments", ()))
     if chdir:
         os.chdir(chdir)
     if no_color or os.environ.get("NO_COLOR"):  # https://no-color.org: set and not empty
         ctx.color = False
+
+
+def _log_end(code: object) -> None:
+    if os.environ.get(LEVEL):
+        from dcplan.cli.logs import log_end  # noqa: PLC0415 - only for those who log
+
+        log_end(code)
 
 
 def _from_environment(name: str, command: click.Command | None, rest: list[str]) -> list[str]:
@@ -196,7 +235,9 @@ def _show(problem: BaseException) -> None:
 
     from dcplan.diag.hidden import redacted  # noqa: PLC0415 - as above
 
-    click.echo(redacted("".join(traceback.format_exception(problem))), err=True, nl=False)
+    text = redacted("".join(traceback.format_exception(problem)))
+    log("error", "cli", "exception", traceback=text)
+    click.echo(text, err=True, nl=False)
 
 
 def _unwritten(problem: OSError) -> NoReturn:

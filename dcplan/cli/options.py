@@ -216,10 +216,12 @@ def show_diagnostics(diagnostics: Diagnostics, *, as_json: bool, more: bool = Fa
 
     ``more``: something else follows, so an empty line is put between.
     """
-    from dcplan.cli.views.diagnostics import as_text, to_data  # noqa: PLC0415 - only when something is wrong
+    from dcplan.cli.logs import log_diagnostics  # noqa: PLC0415 - only when something is wrong
+    from dcplan.cli.views.diagnostics import as_text, to_data  # noqa: PLC0415 - as above
 
     if not diagnostics:
         return
+    log_diagnostics(diagnostics)
     if as_json:
         import json  # noqa: PLC0415 - as above
 

@@ -127,6 +127,17 @@ def make_plan(
     project: Project, asked: PlanAsked, progress: Progress, tuning: Tuning | None = None
 ) -> Result[Planned]:
     """The plan that was asked for."""
+    from dcplan.cli.logs import log_plan, with_stages  # noqa: PLC0415 - --help stays light
+
+    planned = _planned(project, asked, with_stages(progress), tuning)
+    if planned.value is not None:
+        log_plan(planned.value.plan)
+    return planned
+
+
+def _planned(
+    project: Project, asked: PlanAsked, progress: Progress, tuning: Tuning | None
+) -> Result[Planned]:
     from dcplan.workflow.planning import plan, plan_destroy  # noqa: PLC0415 - --help stays light
     from dcplan.workflow.types import AS_ALWAYS  # noqa: PLC0415 - as above
 

@@ -20,6 +20,8 @@ from enum import StrEnum
 from importlib.metadata import version
 from typing import Any
 
+from dcplan.diag.log import log
+
 Var = int
 """A variable is its index in the model."""
 Terms = Sequence[tuple[int, Var]]
@@ -150,7 +152,7 @@ def run(  # noqa: PLR0913 - each is one thing that CP-SAT can be told
     bound = objective if proven or not found else _round_up(response.best_objective_bound)
     if near and bound < objective:
         status = Status.FEASIBLE
-    return Answer(
+    answer = Answer(
         status=status,
         values=values,
         objective=objective,
@@ -158,6 +160,25 @@ def run(  # noqa: PLR0913 - each is one thing that CP-SAT can be told
         wall_s=response.wall_time,
         spent=response.deterministic_time,
         core=tuple(response.sufficient_assumptions_for_infeasibility),
+    )
+    _tell(model, effort, answer)
+    return answer
+
+
+def _tell(model: Model, effort: Effort, answer: Answer) -> None:
+    log(
+        "debug",
+        "solver",
+        "CP-SAT",
+        variables=len(model.bounds),
+        rows=len(model.rows),
+        seed=effort.seed,
+        limit=effort.limit,
+        duration_s=answer.wall_s,
+        spent=answer.spent,
+        outcome=answer.status.value,
+        objective=answer.objective if answer.found else None,
+        bound=answer.bound if answer.found else None,
     )
 
 

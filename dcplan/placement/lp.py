@@ -12,12 +12,15 @@ from __future__ import annotations
 
 import importlib
 import math
+import time
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from dcplan.diag.log import log
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -106,8 +109,20 @@ def solve_program(program: Program, effort: LpEffort | None = None) -> LpAnswer:
     solver.set_time_limit_in_seconds(effort.wall_s)
     if whole:
         solver.set_solver_specific_parameters(_scip_parameters(effort))
+    began_s = time.monotonic()
     solver.solve(_built(native.ModelBuilderHelper(), program))
-    return _answer(native.SolveStatus, solver, whole=whole)
+    answer = _answer(native.SolveStatus, solver, whole=whole)
+    log(
+        "debug",
+        "solver",
+        "SCIP" if whole else "GLOP",
+        variables=len(program.objective),
+        rows=len(program.row_lower),
+        duration_s=time.monotonic() - began_s,
+        outcome=answer.status.value,
+        objective=answer.objective if answer.found else None,
+    )
+    return answer
 
 
 def _scip_parameters(effort: LpEffort) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from dcplan.diag import Diagnostic, Result, did_you_mean, error, listed
 from dcplan.diag.hidden import clean_logs
+from dcplan.provider.logged import logged_provider
 from dcplan.provider.protocol import API_VERSION, KeepsFiles, Provider, ProviderFactory
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def open_providers(
             continue
         mismatch = _mismatch(name, made.value)
         if mismatch is None:
-            opened[name] = made.value
+            opened[name] = logged_provider(made.value, name)
         else:
             problems.append(mismatch)
     return Result(opened, tuple(problems))

@@ -25,6 +25,7 @@ from dcplan.apply import (
 )
 from dcplan.config import filled
 from dcplan.diag import Diagnostics, Result, error, has_errors
+from dcplan.diag.log import log
 from dcplan.plan.begun import begin
 from dcplan.plan.landed import landed
 from dcplan.plan.remaining import remaining, superseded
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from dcplan.plan.types import Plan
     from dcplan.provider.protocol import Provider
     from dcplan.resources import Address, JsonValue
+    from dcplan.state import Lease
     from dcplan.state.types import State
 
 Report = Callable[[Event], None]
@@ -287,8 +289,15 @@ def writing(
             lease.value.when_lost(stop.set)
         with lease.value:
             yield Result(store, lease.diagnostics)
+        _tell_end(lease.value)
     finally:
         store.close()
+
+
+def _tell_end(lease: Lease) -> None:
+    lost = lease.why_lost
+    told = "lock released" if lost is None else "lock lost"
+    log("info" if lost is None else "warn", "state", told, epoch=lease.epoch, why=lost)
 
 
 def _recover(  # noqa: PLR0913 - what ``recover`` meets

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dcplan.diag import Diagnostic, Diagnostics, Result, error
 from dcplan.state import StateError, open_store
+from dcplan.state.logged import logged_blobs, logged_store
 from dcplan.workflow.backend_file import LOCAL, Backend, read_backend
 from dcplan.workflow.types import DEFAULT_WORKSPACE
 from dcplan.workflow.workspaces import local_names, remove_local, unknown
@@ -57,7 +58,7 @@ def open_at(project: Project, backend: Backend, *, create: bool, anew: bool = Fa
             return Result(None, (unknown(project.workspace, (DEFAULT_WORKSPACE, *found.value)),))
     if backend.kind == "local":
         opened = open_store(local_path(project, backend), create=create)
-        return Result(opened.value, opened.diagnostics)
+        return Result(_logged(opened.value), opened.diagnostics)
     from dcplan.state.log import open_log  # noqa: PLC0415 - only for a state that is elsewhere
 
     blobs = blobs_at(project, backend)
@@ -70,7 +71,7 @@ def open_at(project: Project, backend: Backend, *, create: bool, anew: bool = Fa
     log = open_log(blobs.value, create=create, manner=manner.value)
     if log.value is None:
         blobs.value.close()
-    return Result(log.value, (*blobs.diagnostics, *log.diagnostics))
+    return Result(_logged(log.value), (*blobs.diagnostics, *log.diagnostics))
 
 
 def backend_of(project: Project) -> Result[Backend]:
@@ -127,7 +128,8 @@ def server_at(project: Project, backend: Backend) -> Result[Blobs]:
     settings = filled({backend.kind: dict(backend.settings)}, project.env, _outside(project))
     if settings.value is None:
         return Result(None, tuple(_unset(d, backend) for d in settings.diagnostics))
-    return open_blobs(backend.kind, settings.value[backend.kind])
+    opened = open_blobs(backend.kind, settings.value[backend.kind])
+    return opened if opened.value is None else Result(logged_blobs(opened.value), opened.diagnostics)
 
 
 def local_path(project: Project, backend: Backend) -> Path:
@@ -214,6 +216,10 @@ def seen_by(project: Project) -> Seen:
 def in_workspace(project: Project, name: str) -> Project:
     """The same project, with another of its states in mind."""
     return replace(project, workspace=name)
+
+
+def _logged(store: StateStore | None) -> StateStore | None:
+    return None if store is None else logged_store(store)
 
 
 def _manner(project: Project, *, anew: bool) -> Result[Manner]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from dcplan.apply import Done, Event, Failed, Retry, Skipped, Started, Status
+from dcplan.cli.logs import log_diagnostics, log_event
 from dcplan.cli.options import show_diagnostics
 from dcplan.cli.views.events import Stream
 from dcplan.cli.views.fallbacks import moved_lines
@@ -60,6 +61,8 @@ class Teller:
 
     def diagnose(self, diagnostics: Diagnostics, *, more: bool = False) -> None:
         """Problems: a line each for programs, to standard error for people; ``more``: the plan follows."""
+        if self.as_json:
+            log_diagnostics(diagnostics)  # For people ``show_diagnostics`` does it.
         for stream in self._streams:
             stream.diagnose(diagnostics)
         if not self.as_json:
@@ -126,6 +129,7 @@ class Teller:
         """One event."""
         if isinstance(event, Retry) and self._stopping():
             return  # It will not be tried again.
+        log_event(event)
         for stream in self._streams:
             stream.tell(event)
         if self.as_json or not shown(event):
