@@ -38,25 +38,41 @@ def watched(thing: T, room: str, methods: Mapping[str, Watched], **about: object
     if not logs():
         return thing
 
-    def other(_self: object, name: str) -> Any:
-        return getattr(thing, name)
-
-    inside: dict[str, Any] = {"__getattr__": other, "__class__": property(lambda _: type(thing))}
-    for name, told in methods.items():
-        if hasattr(thing, name):
-            inside[name] = _logged(getattr(thing, name), name, room, told, about)
-    return cast("T", type("Watched", (), inside)())
+    inside = {name: _logged(name, room, told) for name, told in methods.items() if hasattr(thing, name)}
+    # The thing hangs on the instance, not on the class: a class is a cycle, and would keep it for a while.
+    return cast("T", type("Watched", (_StandIn,), inside)(thing, about))
 
 
-def _logged(
-    call: Callable[..., Any], name: str, room: str, told: Watched, about: Mapping[str, object]
-) -> Callable[..., Any]:
-    def logged(_self: object, *arguments: Any, **named: Any) -> Any:
-        asked = {**about, **told.asks(*arguments, **named)}
+class _StandIn:
+    """Is in all but its watched calls the thing itself."""
+
+    def __init__(self, thing: object, about: Fields) -> None:
+        self._thing = thing
+        self._about = about
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._thing, name)
+
+    @property  # type: ignore[misc]  # object has it writable; isinstance() is to answer as for the thing
+    def __class__(self) -> type:
+        return type(self._thing)
+
+
+def _said(tell: Callable[..., Fields], *arguments: Any, **named: Any) -> Fields:
+    """What is told of arguments or an answer; nothing of those that are not as they should be."""
+    try:
+        return tell(*arguments, **named)
+    except Exception:  # noqa: BLE001 - whoever asked finds out what is wrong; a log changes nothing
+        return {}
+
+
+def _logged(name: str, room: str, told: Watched) -> Callable[..., Any]:
+    def logged(self: _StandIn, *arguments: Any, **named: Any) -> Any:
+        asked = {**self._about, **_said(told.asks, *arguments, **named)}
         log("trace", room, f"{name} begins", **asked)
         began_s = time.monotonic()
         try:
-            answer = call(*arguments, **named)
+            answer = getattr(self._thing, name)(*arguments, **named)
         except BaseException as problem:
             outcome = getattr(problem, "code", None) or type(problem).__name__
             took_s = time.monotonic() - began_s
@@ -64,7 +80,7 @@ def _logged(
             raise
         took_s = time.monotonic() - began_s
         if logs(told.level):
-            ended = {"duration_s": took_s, "outcome": "ok", **told.gives(answer)}
+            ended = {"duration_s": took_s, "outcome": "ok", **_said(told.gives, answer)}
             log(told.level, room, name, **{**asked, **ended})
         return answer
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import stat
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -190,18 +191,35 @@ def test_a_stand_in_tells_what_was_asked_what_came_and_how_long_it_took(path: Pa
     machine = Machine()
     started("json", path)
     stand_in = watched(machine, "room", METHODS, where="here")
+    odd = watched(machine, "room", {"twice": Watched(gives=lambda answer: {"id": answer.object_id})}).twice(1)
+    path.write_text("")
     begins, ends = (stand_in.twice(4), written(path))[1]
     with pytest.raises(ValueError, match="less"):
         stand_in.twice(-1)
     last = written(path)[-1]
 
     assert isinstance(stand_in, Machine)
+    assert odd == 2, "an answer that cannot be told is given all the same"
     assert stand_in.name == "m"
     assert not hasattr(stand_in, "missing")
     assert (begins["@message"], begins["@level"], begins["number"]) == ("twice begins", "trace", 4)
     assert (ends["@level"], ends["where"], ends["number"], ends["answer"]) == ("debug", "here", 4, 8)
     assert (ends["outcome"], ends["duration_s"] >= 0) == ("ok", True)
     assert (last["@level"], last["outcome"]) == ("warn", "ValueError")
+
+
+def test_a_thing_ends_with_its_stand_in(path: Path) -> None:
+    """Nothing else holds it: a store's file, say, is let go of when it was without a log."""
+    started("trace", path)
+    machine = Machine()
+    gone = weakref.ref(machine)
+    stand_in = watched(machine, "room", METHODS)
+    del machine
+    held = gone() is not None
+    del stand_in
+
+    assert held
+    assert gone() is None
 
 
 def test_other_loggers_are_left_alone(path: Path) -> None:
