@@ -114,19 +114,22 @@ def _rules_of_the_sound(
 ) -> Diagnostics:
     """What the rules and the later rooms say of the sound part of a document with errors.
 
-    Later rooms rely on every model having one description, so those without
-    one stay behind here, and with them the workloads that name them.
+    Later rooms rely on the rules, and on every model having one description, so entries that
+    break a rule or lack it stay behind here, and with them the workloads that name them.
     """
     rules = check(sound, names)
     described, unread = _with_architectures(sound, root)
+    broken = {d.path[:2] for d in rules if d.path and has_errors((d,))}
     models = {
-        n: m for n, m in described.models.items() if m.catalog is not None or m.architecture is not None
+        n: m
+        for n, m in described.models.items()
+        if (m.catalog is not None or m.architecture is not None) and ("models", n) not in broken
     }
     lost = described.models.keys() - models.keys()
     workloads = {
         name: w
         for name, w in described.workloads.items()
-        if lost.isdisjoint(model for _, model in w.named_models())
+        if ("workloads", name) not in broken and lost.isdisjoint(model for _, model in w.named_models())
     }
     told = also(described.model_copy(update={"models": models, "workloads": workloads}), root)
     return (*rules, *unread, *told)

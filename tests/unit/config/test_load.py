@@ -270,6 +270,23 @@ def test_errors_of_one_workload_do_not_hide_those_of_another(tmp_path: Path) -> 
     assert sorted(_codes(result)) == ["training-length", "unknown-key", "unset-environment", "wrong-unit"]
 
 
+def test_later_rooms_are_not_asked_of_what_breaks_a_rule(tmp_path: Path) -> None:
+    """An unknown key may leave an entry without what the key was meant for; the others are asked about."""
+    serve = "kind: serve, model: small, sla: {}"
+    file = _file(
+        tmp_path,
+        "project: demo\nmodels: {small: {catalog: llama-3.1-8b}}\nworkloads:\n"
+        f"  chat: {{{serve}, traffic: {{rate: 4/s}}}}\n"
+        f"  mail: {{{serve}, traffic: {{requests_per_s: 1/s, prompt_tokens: 9, output_tokens: 9}}}}\n",
+    )
+    seen: list[Document] = []
+
+    result = load_document([file], also=lambda document, _: seen.append(document) or ())  # type: ignore[func-returns-value]
+
+    assert {d.code for d in result.diagnostics} == {"unknown-key", "traffic-incomplete"}
+    assert [list(document.workloads) for document in seen] == [["mail"]]
+
+
 def test_later_rooms_see_only_models_that_are_described(tmp_path: Path) -> None:
     """With an error elsewhere, a config.json is still read; models without description stay behind."""
     (tmp_path / "config.json").write_text(
