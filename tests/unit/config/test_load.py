@@ -272,7 +272,7 @@ def test_errors_of_one_workload_do_not_hide_those_of_another(tmp_path: Path) -> 
 
 def test_later_rooms_are_not_asked_of_what_breaks_a_rule(tmp_path: Path) -> None:
     """An unknown key may leave an entry without what the key was meant for; the others are asked about."""
-    serve = "kind: serve, model: small, sla: {}"
+    serve = "kind: serve, model: small, sla: {tpot: {p95: 50ms}}"
     file = _file(
         tmp_path,
         "project: demo\nmodels: {small: {catalog: llama-3.1-8b}}\nworkloads:\n"
@@ -293,7 +293,7 @@ def test_later_rooms_see_only_models_that_are_described(tmp_path: Path) -> None:
         '{"model_type": "llama", "hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 4,'
         ' "num_hidden_layers": 2, "vocab_size": 1000}'
     )
-    serve = "kind: serve, traffic: {requests_per_s: 1/s, prompt_tokens: 9, output_tokens: 9}, sla: {}"
+    serve = "kind: serve, traffic: {requests_per_s: 1/s, prompt_tokens: 9, output_tokens: 9}, sla: {tpot: {p95: 1s}}"
     file = _file(
         tmp_path,
         "project: demo\ntypo: 1\nmodels:\n  read: {huggingface: config.json}\n"
