@@ -293,7 +293,8 @@ def test_later_rooms_see_only_models_that_are_described(tmp_path: Path) -> None:
         '{"model_type": "llama", "hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 4,'
         ' "num_hidden_layers": 2, "vocab_size": 1000}'
     )
-    serve = "kind: serve, traffic: {requests_per_s: 1/s, prompt_tokens: 9, output_tokens: 9}, sla: {tpot: {p95: 1s}}"
+    traffic = "traffic: {requests_per_s: 1/s, prompt_tokens: 9, output_tokens: 9}"
+    serve = f"kind: serve, {traffic}, sla: {{tpot: {{p95: 1s}}}}"
     file = _file(
         tmp_path,
         "project: demo\ntypo: 1\nmodels:\n  read: {huggingface: config.json}\n"
