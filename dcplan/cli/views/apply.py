@@ -17,7 +17,7 @@ from dcplan.cli.views.fallbacks import moved_lines
 from dcplan.cli.views.scope import again_text
 from dcplan.cli.views.told import DID, event_text, shown
 from dcplan.cli.views.width import fitted, wrapped
-from dcplan.diag import Diagnostics, plural
+from dcplan.diag import Diagnostics, listed, plural
 from dcplan.resources import Action
 from dcplan.units import format_usd_per_h
 
@@ -193,9 +193,10 @@ def outcome_text(applied: Applied) -> str:  # noqa: PLR0911 - one sentence a way
     if plan.mode == "destroy":
         kept = sum(result.action is Action.FORGET for result in report.results)
         rest = f" Forgotten, and still there: {kept:,}." if kept else ""
+        paid = _still_paid(plan)
         return (
             f"\nDestroyed: {plural(report.done - kept, 'resource')}."
-            f"{rest}{partly or ('' if kept else ' Nothing of this project is left.')}"
+            f"{rest}{partly or ('' if kept or paid else ' Nothing of this project is left.')}{paid}"
         )
     already = (
         f" {plural(applied.already_made, 'change')} had been made before." if applied.already_made else ""
@@ -206,6 +207,18 @@ def outcome_text(applied: Applied) -> str:  # noqa: PLR0911 - one sentence a way
             *moved_lines(applied.moved),
         ]
     )
+
+
+def _still_paid(plan: Plan) -> str:
+    """What a plan lets go of and cannot give back: it was paid for when it was bought."""
+    bought = [
+        f"{change.address} ({change.before.outputs.get('id')})"
+        for change in plan.changes
+        if change.action is Action.DELETE
+        and change.before is not None
+        and "most_usd" in change.before.attributes
+    ]
+    return f" What was bought stays yours and paid for: {listed(bought)}." if bought else ""
 
 
 def _done(report: ApplyReport) -> str:

@@ -115,6 +115,8 @@ def test_a_block_is_bought_once_whatever_dies(team: Team) -> None:
     assert kinds == {"capacity-block"}
     assert len(team.cloud.calls("PurchaseCapacityBlock")) == 1
     assert "aws.capacity_block.use1-az1-p4d-24xlarge  stays paid for" in gone
+    assert "stays yours and paid for: aws.capacity_block.use1-az1-p4d-24xlarge (cr-" in gone
+    assert "Nothing of this project is left" not in gone
 
 
 @pytest.fixture(scope="module")
