@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dcplan.catalog.live import holding, merged
 from dcplan.catalog.types import Accelerator, AcceleratorKind, Machine, Offering, Purchase, Source
 
 if TYPE_CHECKING:
@@ -61,8 +62,14 @@ def load_offerings(provider: str) -> tuple[Offering, ...]:
     """What ``provider`` offers in every zone, on demand and as spot, in the files' order.
 
     What is not sold is there with ``available=False``; a price that nobody
-    wrote down is None.
+    wrote down is None.  A live catalogue that holds (``live.laid_over``) is laid over the files.
     """
+    shipped, live = shipped_offerings(provider), holding(provider)
+    return shipped if live is None else merged(shipped, live, load_machines(provider))
+
+
+def shipped_offerings(provider: str) -> tuple[Offering, ...]:
+    """What the files alone say that ``provider`` offers."""
     entries = _entries(f"offerings/{provider}.yaml").values()
     return tuple(offering for entry in entries for offering in _offerings(entry, provider))
 

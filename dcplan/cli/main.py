@@ -35,6 +35,7 @@ COMMANDS = {
     "show": "Show what was last applied, or a saved plan.",
     "import": "Write entries for what exists and the state does not hold.",
     "state": "Look into the state, and mend it: list, show, pull, mv, rm, push, resolve, force-unlock.",
+    "catalog": "Machines and prices: list, show, refresh from the clouds, diff.",
     "providers": "List the providers' packages, and lock them.",
     "workspace": "Keep several states of one document apart: list, show, new, select, delete.",
     "graph": "Print the resources and what needs what, as DOT or JSON.",

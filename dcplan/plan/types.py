@@ -106,6 +106,17 @@ class PlacedWorkload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PriceSource:
+    """Where the prices of some of a plan's pools were read."""
+
+    provider: str
+    source: str
+    date: str
+    """ISO, as much of it as is known."""
+    pools: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Overlap:
     """Machines that run besides the others for as long as an apply takes: ``create_before_destroy``."""
 
@@ -245,6 +256,8 @@ class Plan:
     pools: tuple[PoolUse, ...] = ()
     usd_per_h: float | None = None
     """Of the machines."""
+    price_sources: tuple[PriceSource, ...] = ()
+    """Of the machines' prices, but for those that the document or an inventory tells."""
     egress_usd_per_h: float = 0.0
     """Of the traffic that leaves them, as far as the document tells of any."""
     bought_ahead: tuple[BoughtAhead, ...] = ()

@@ -21,6 +21,7 @@ from dcplan.catalog import (
 )
 from dcplan.catalog.purchase import Quota
 from dcplan.config import validate_settings
+from dcplan.config.strict import PositiveDuration
 from dcplan.config.values import Many
 from dcplan.diag import ConfigPath, Diagnostic, Result, did_you_mean, error, listed
 from dcplan.provider.errors import Invalid
@@ -60,6 +61,8 @@ class CataloguedSettings(PurchaseSettings):
 
     regions: Many[str] | None = None
     """Plan in these regions only; in all that the catalogue knows when left out."""
+    prices_max_age: PositiveDuration | None = None
+    """Warn of older prices; when left out, of those from ``dcplan catalog refresh`` after 30 days."""
 
 
 class CataloguedProvider:
@@ -121,6 +124,15 @@ class CataloguedProvider:
                 and (machines is None or offering.machine in machines)
             )
         )
+
+    @property
+    def prices_max_age_s(self) -> float | None:
+        """After which prices are warned of; None: as always."""
+        return self._settings.prices_max_age
+
+    def live_regions(self) -> tuple[str, ...]:
+        """The regions of the settings; all that the catalogue knows when they name none."""
+        return tuple(self._settings.regions or sorted(self._facts.regions))
 
     def quotas(self) -> Result[tuple[Quota, ...]]:
         """The quotas of the account, as the settings tell them."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from dcplan.diag.watch import Fields, Watched, watched
 
 if TYPE_CHECKING:
+    from dcplan.catalog.live_types import LiveCatalog
     from dcplan.diag import Result
     from dcplan.provider.protocol import Provider
     from dcplan.provider.types import Ack, Found, OfferingQuery, Refreshed, Request
@@ -59,6 +60,11 @@ def _listed(result: Result[tuple[object, ...]]) -> Fields:
     }
 
 
+def _told(result: Result[LiveCatalog]) -> Fields:
+    told = None if result.value is None else len(result.value.regions)
+    return {"told_regions": told, "diagnostics": [d.code for d in result.diagnostics]}
+
+
 METHODS: Mapping[str, Watched] = {
     "begin": Watched(asks=_request, gives=_ack),
     "wait": Watched(asks=_waiting),
@@ -70,6 +76,7 @@ METHODS: Mapping[str, Watched] = {
     "offerings": Watched(asks=_query, gives=_listed),
     "site": Watched(gives=_listed),
     "quotas": Watched(gives=_listed),
+    "live": Watched(asks=lambda regions, _at_s: {"regions": list(regions)}, gives=_told),
     "resources_for": Watched(level="trace", gives=_listed),
 }
 """Every call of the protocol."""

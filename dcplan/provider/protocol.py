@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 from dcplan.diag import Result
 
 if TYPE_CHECKING:
+    from dcplan.catalog.live_types import LiveCatalog
     from dcplan.catalog.purchase import Quota
     from dcplan.catalog.site import ZoneSite
     from dcplan.catalog.types import Machine, Offering
@@ -102,6 +103,26 @@ class HasOwners(Protocol):
 
         An empty lineage takes the tag away.  Done twice, it does nothing the second time.  Raises
         ``AlreadyGone`` when there is no such object, ``Conflict`` when the owner has one of that name.
+        """
+
+
+@runtime_checkable
+class HasLiveCatalog(Protocol):
+    """A provider that can be asked what it offers today; plans use what was last asked, and ask nobody."""
+
+    @property
+    def prices_max_age_s(self) -> float | None:
+        """Older prices are warned of, as the settings say; None: those that were refreshed, after a month."""
+
+    def live_regions(self) -> tuple[str, ...]:
+        """The regions that the settings are about, by which a refresh goes when nobody names any."""
+
+    def live(self, regions: Sequence[str], at_s: float) -> Result[LiveCatalog]:
+        """What it says now (``at_s``, Unix time) of these regions, rules of its own price lists applied.
+
+        Asks several regions side by side, and changes nothing.  What could not be asked for (a permission
+        that is missing, a region that is not enabled) is a warning, and not among what is told; no answer
+        at all is an error.
         """
 
 

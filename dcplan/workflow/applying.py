@@ -23,6 +23,7 @@ from dcplan.apply import (
     make_notes,
     recover,
 )
+from dcplan.catalog.live import laid_over
 from dcplan.config import filled
 from dcplan.diag import Diagnostics, Result, error, has_errors
 from dcplan.diag.log import log
@@ -37,6 +38,7 @@ from dcplan.workflow.conditions import of_applied
 from dcplan.workflow.history import Noting, journaled
 from dcplan.workflow.inputs import given_again
 from dcplan.workflow.leasing import lock_info, take_lock, who
+from dcplan.workflow.live_files import live_catalogs
 from dcplan.workflow.locking import check_lock
 from dcplan.workflow.saving import check_fits
 from dcplan.workflow.settings import NO_FLAGS, ApplyFlags, settings_of
@@ -234,7 +236,11 @@ def providers_of(project: Project, plan: Plan) -> Result[Mapping[str, Provider]]
     if settings.value is None:
         return Result(None, settings.diagnostics)
     root, elsewhere = project.folder / plan.root, project.other_work_folder
-    opened = open_providers(settings.value, root, work_folder=elsewhere)
+    live = live_catalogs(project)
+    if live.value is None:
+        return Result(None, live.diagnostics)
+    with laid_over(live.value):
+        opened = open_providers(settings.value, root, work_folder=elsewhere)
     said = (*opened.diagnostics, *_plan_only(plan, opened.value or {}))
     if opened.value is None or has_errors(said):
         return Result(None, said)

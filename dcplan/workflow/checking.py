@@ -6,21 +6,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dcplan.catalog import check_accelerators, check_asked, load_accelerators, resolve_models
+from dcplan.catalog.live import laid_over
 from dcplan.catalog.partitions import load_partitions
 from dcplan.catalog.places import places_told, round_trips_told
 from dcplan.config import default_paths, load_document
 from dcplan.demand import derive
 from dcplan.diag import Result, error, has_errors
 from dcplan.provider import open_providers
+from dcplan.workflow.live_files import live_catalogs
 from dcplan.workflow.locking import check_lock, update_lock
 from dcplan.workflow.profiles import profiles_of
 from dcplan.workflow.types import Checked
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from dcplan.catalog import Model
     from dcplan.catalog.efficiency import Efficiencies
+    from dcplan.catalog.live_types import LiveCatalog
     from dcplan.catalog.types import Place
     from dcplan.config import Document, Loaded
     from dcplan.demand import Demand
@@ -39,6 +43,10 @@ def load(project: Project) -> Result[Loaded]:
             "name another file with -f, or another folder with -chdir."
         )
         return Result(None, (error("no-document", "There is no document", detail),))
+    live = live_catalogs(project)
+    if live.value is None:
+        return Result(None, live.diagnostics)
+    holding = live.value
     return load_document(
         paths,
         variables=project.variables,
@@ -46,7 +54,7 @@ def load(project: Project) -> Result[Loaded]:
         later=project.later,
         env=project.env,
         workspace=project.workspace,
-        also=lambda document, root: _rooms(document, root, project.other_work_folder).diagnostics,
+        also=lambda document, root: _rooms(document, root, project.other_work_folder, holding).diagnostics,
     )
 
 
@@ -82,11 +90,15 @@ class _Rooms:
         return check_asked(self.demand.value, self.models.value)
 
 
-def _rooms(document: Document, root: Path, work_folder: Path | None) -> _Rooms:
+def _rooms(
+    document: Document, root: Path, work_folder: Path | None, live: Mapping[str, LiveCatalog]
+) -> _Rooms:
+    with laid_over(live):
+        providers = open_providers(document.providers, root, work_folder=work_folder)
     return _Rooms(
         models=resolve_models(document),
         demand=derive(document, root),
-        providers=open_providers(document.providers, root, work_folder=work_folder),
+        providers=providers,
         accelerators=check_accelerators(document),
         profiles=profiles_of(document, root),
         places=places_told(document),
@@ -102,7 +114,8 @@ def check(project: Project, *, locked: bool = True) -> Result[Checked]:
     if loaded.value is None:
         return Result(None, loaded.diagnostics)
     document, root = loaded.value.document, loaded.value.root
-    rooms = _rooms(document, root, project.other_work_folder)
+    live = live_catalogs(project).unwrap()
+    rooms = _rooms(document, root, project.other_work_folder, live)
     found = rooms.diagnostics
     if not document.providers:
         found = (
@@ -131,6 +144,7 @@ def check(project: Project, *, locked: bool = True) -> Result[Checked]:
             places=rooms.places.unwrap(),
             round_trips=round_trips_told(document),
             workspace=project.workspace,
+            live=live,
         ),
         diagnostics,
     )

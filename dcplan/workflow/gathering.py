@@ -16,6 +16,7 @@ from dcplan.provider.errors import ProviderError
 from dcplan.provider.protocol import HasQuotas
 from dcplan.provider.types import OfferingQuery
 from dcplan.topology.build import build
+from dcplan.workflow.price_ages import stale_prices
 from dcplan.workflow.types import Checked, Gathered
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def gather(checked: Checked, lineage: str, at_s: float) -> Result[Gathered]:
     offerings = _placed(offerings, checked.places)
     diagnostics.extend(check_known(list(machines.values()), offerings))
     diagnostics.extend(_unpriced(offerings))
+    diagnostics.extend(stale_prices(checked, offerings, at_s))
     if has_errors(tuple(diagnostics)):
         return Result(None, tuple(diagnostics))
     catalog = build_catalog(checked.accelerators, machines, checked.models, offerings)

@@ -15,6 +15,7 @@ from dcplan.plan.diff import diff
 from dcplan.plan.footprint import footprint_of
 from dcplan.plan.make import make_plan, placed_workloads, with_generations
 from dcplan.plan.outputs import planned_outputs
+from dcplan.plan.price_sources import price_sources
 from dcplan.plan.room import bounds_of
 from dcplan.plan.types import Digests
 from dcplan.provider.origins import origins
@@ -255,6 +256,7 @@ def _make(  # noqa: PLR0913, PLR0917 - the values of all stages
         outputs=planned_outputs(checked.loaded.document),
         fallbacks=fallbacks(checked, gathered, decided, changes.changes),
         sold_out=sold_out_of(checked, gathered, decided, state, changes.changes),
+        price_sources=price_sources(decided.solution.pools, gathered.catalog.offerings),
         apply=settings_of(checked.loaded.document),
     )
     made, said = with_conditions(checked, view, with_rules(checked, gathered, decided, view, made))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dcplan.apply import ApplyReport
     from dcplan.catalog.efficiency import Efficiencies
+    from dcplan.catalog.live_types import LiveCatalog
     from dcplan.catalog.purchase import Quota
     from dcplan.catalog.site import ZoneSite
     from dcplan.catalog.types import Accelerator, Catalog, Model, Place
@@ -142,6 +143,8 @@ class Checked:
     """What the document tells of round trips, seconds, by both ends."""
     workspace: str = DEFAULT_WORKSPACE
     """For whom it was read."""
+    live: Mapping[str, LiveCatalog] = field(default_factory=dict)
+    """What clouds said when they were last asked, by provider; their offerings hold it already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

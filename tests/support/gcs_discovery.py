@@ -25,6 +25,7 @@ TYPES: Mapping[str | None, type] = {
     "string": str,
     "boolean": bool,
     "integer": int,
+    "number": float,
 }
 """How the document's types are read."""
 

@@ -14,6 +14,7 @@ from dcplan.cli.views.fleets import kind_text, mix_text
 from dcplan.cli.views.notes import condition_lines, overlap_lines
 from dcplan.cli.views.parts import percent
 from dcplan.cli.views.places import footprint_text, trips_text
+from dcplan.cli.views.prices import price_source_lines
 from dcplan.cli.views.proofs import report_text
 from dcplan.cli.views.ranks import ranks_text
 from dcplan.cli.views.scope import partial_cost, partial_text, refresh_text, unrefreshed_text
@@ -202,6 +203,7 @@ def summary_text(plan: Plan) -> str:
         sent = f", and {format_usd_per_h(plan.egress_usd_per_h)} for traffic" if plan.egress_usd_per_h else ""
         whole = " once all is done" if plan.partial is not None and plan.partial.left else ""
         lines.append(f"Cost: {format_usd_per_h(plan.usd_per_h)}{whole}{sent}{before}.")
+    lines += price_source_lines(plan)
     if partial := partial_cost(plan):
         lines.append(partial)
     lines += overlap_lines(plan.overlaps)

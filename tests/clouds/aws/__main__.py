@@ -33,6 +33,7 @@ def main() -> None:
 
     from clouds.aws import groups, launches, lifecycles, reservations, tokens  # noqa: PLC0415 - as above
     from clouds.aws.faults import Faults  # noqa: PLC0415 - as above
+    from clouds.aws.pricing import Pricing, sold  # noqa: PLC0415 - as above
 
     class Handler(MotoRequestHandler):
         """Keeps connections and keeps quiet."""
@@ -44,10 +45,12 @@ def main() -> None:
 
     for layer in (groups, reservations, launches, lifecycles, tokens):
         layer.install()
-    app = Faults(DomainDispatcherApplication(create_backend_app), moto_api_backend.reset)
+    by_hand = "--variables" in sys.argv
+    everything = DomainDispatcherApplication(create_backend_app)
+    app = Faults(Pricing(everything, sold()) if by_hand else everything, moto_api_backend.reset)
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    if "--variables" in sys.argv:
+    if by_hand:
         named = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}", **VARIABLES}
         print(*(f"export {name}={value}" for name, value in named.items()), sep="\n", flush=True)  # noqa: T201 - what it is for
         threading.Event().wait()

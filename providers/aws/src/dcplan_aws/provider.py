@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dcplan.catalog import load_offerings
+from dcplan.catalog import load_machines, load_offerings
 from dcplan.diag import Result
 from dcplan.provider.catalogued import CataloguedProvider, Cloud
 from dcplan.provider.protocol import API_VERSION, Provider, Stop
@@ -18,6 +18,7 @@ from dcplan_aws.settings import AwsSettings, problems_of
 
 if TYPE_CHECKING:
     from dcplan.catalog import Offering
+    from dcplan.catalog.live_types import LiveCatalog
     from dcplan_aws.acting import Acting
 
 
@@ -85,6 +86,12 @@ class AwsProvider(CataloguedProvider):
 
             self._acting = Acting(regions=self._regions, profile=self._aws.profile)
         return self._acting
+
+    def live(self, regions: Sequence[str], at_s: float) -> Result[LiveCatalog]:
+        """What AWS says of these regions now."""
+        from dcplan_aws.catalog_live import live  # noqa: PLC0415 - only a refresh asks
+
+        return live(self._aws.profile, load_machines(self.cloud.name), regions, at_s)
 
 
 def provider(settings: Mapping[str, object], folder: Path) -> Result[Provider]:  # noqa: ARG001 - the factory's signature

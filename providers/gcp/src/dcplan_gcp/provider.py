@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from dcplan.catalog import load_machines
 from dcplan.diag import Result
 from dcplan.provider.catalogued import CataloguedProvider, Cloud
 from dcplan.provider.protocol import API_VERSION
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from dcplan.catalog.live_types import LiveCatalog
     from dcplan.provider.protocol import Provider, Stop
     from dcplan.provider.types import Ack, Found, Placement, Request
     from dcplan.resources import JsonValue, Resource
@@ -85,6 +87,12 @@ class GcpProvider(CataloguedProvider):
 
                 self._acts = Acting(self._settings)
             return self._acts
+
+    def live(self, regions: Sequence[str], at_s: float) -> Result[LiveCatalog]:
+        """What Google Cloud says of these regions now."""
+        from dcplan_gcp.catalog_live import live  # noqa: PLC0415 - only a refresh asks
+
+        return live(self._settings, load_machines(self.cloud.name), regions, at_s)
 
 
 def provider(settings: Mapping[str, object], folder: Path) -> Result[Provider]:  # noqa: ARG001 - the factory's signature

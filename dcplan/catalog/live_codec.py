@@ -1,0 +1,101 @@
+"""Live catalogues as JSON values and back, strictly: a file that is not what we wrote is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dcplan.catalog.live_types import Doubt, LiveCatalog, LiveMachine, LivePrice, LiveRegion, Part
+from dcplan.catalog.types import Purchase, Source
+
+VERSION = 1
+"""Of the form; another one is refused, and refreshed away."""
+
+
+def to_json(live: LiveCatalog) -> dict[str, Any]:
+    """What ``from_json`` reads.  Prices are rows, because there are thousands of them."""
+    return {
+        "version": VERSION,
+        "provider": live.provider,
+        "regions": [_region_to_json(region) for region in live.regions],
+        "machines": [_machine_to_json(machine) for machine in live.machines],
+        "strangers": list(live.strangers),
+        "doubts": [[d.code, d.machine, d.region, d.place, d.detail] for d in live.doubts],
+    }
+
+
+def from_json(content: Any) -> LiveCatalog:
+    """The live catalogue; ValueError, TypeError or KeyError for anything else."""
+    if content["version"] != VERSION:
+        msg = f"it is of version {content['version']}, this dcplan reads {VERSION}"
+        raise ValueError(msg)
+    doubts = (Doubt(code=c, machine=m, region=r, place=p, detail=d) for c, m, r, p, d in content["doubts"])
+    return LiveCatalog(
+        provider=str(content["provider"]),
+        regions=tuple(_region(entry) for entry in content["regions"]),
+        machines=tuple(_machine(entry) for entry in content["machines"]),
+        strangers=tuple(content["strangers"]),
+        doubts=tuple(doubts),
+    )
+
+
+def _region_to_json(region: LiveRegion) -> dict[str, Any]:
+    sources = list(dict.fromkeys(price.source for price in region.prices))
+    return {
+        "name": region.name,
+        "read_at_s": region.read_at_s,
+        "told": sorted(region.told),
+        "zones": {name: list(zones) for name, zones in sorted(region.zones.items())},
+        "apart": sorted(region.apart),
+        "sources": [[source.name, source.date] for source in sources],
+        "prices": [
+            [p.machine, p.zone, p.purchase.value, p.usd_per_h, sources.index(p.source)] for p in region.prices
+        ],
+        "no_spot": sorted([machine, zone] for machine, zone in region.no_spot),
+    }
+
+
+def _region(entry: Any) -> LiveRegion:
+    sources = [Source(name=name, date=date) for name, date in entry["sources"]]
+    return LiveRegion(
+        name=str(entry["name"]),
+        read_at_s=float(entry["read_at_s"]),
+        told=frozenset(Part(part) for part in entry["told"]),
+        zones={name: tuple(zones) for name, zones in entry["zones"].items()},
+        apart=frozenset(entry["apart"]),
+        prices=tuple(
+            LivePrice(
+                machine=machine,
+                zone=zone,
+                purchase=Purchase(purchase),
+                usd_per_h=_amount(usd_per_h),
+                source=sources[source],
+            )
+            for machine, zone, purchase, usd_per_h, source in entry["prices"]
+        ),
+        no_spot=frozenset((machine, zone) for machine, zone in entry["no_spot"]),
+    )
+
+
+def _machine_to_json(machine: LiveMachine) -> dict[str, Any]:
+    return {
+        "name": machine.name,
+        "vcpus": machine.vcpus,
+        "memory_bytes": machine.memory_bytes,
+        "devices": machine.devices,
+        "accelerator": machine.accelerator,
+        "device_memory_bytes": machine.device_memory_bytes,
+        "source": [machine.source.name, machine.source.date],
+    }
+
+
+def _machine(entry: Any) -> LiveMachine:
+    name, date = entry["source"]
+    return LiveMachine(**{**entry, "source": Source(name=name, date=date)})
+
+
+def _amount(usd_per_h: Any) -> float:
+    """A price above 0: an unknown one has no row."""
+    if isinstance(usd_per_h, bool) or not isinstance(usd_per_h, int | float) or not usd_per_h > 0:
+        msg = f"{usd_per_h!r} is no price"
+        raise ValueError(msg)
+    return float(usd_per_h)

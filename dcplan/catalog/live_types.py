@@ -1,0 +1,118 @@
+"""The nouns of what a cloud says today: which zones list a machine type, what it costs, what it is.
+
+It is laid over the catalogue that ships with dcplan, region by region; a region that nobody asked about
+stays as it shipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from dcplan.catalog.types import Purchase, Source
+
+
+class Part(StrEnum):
+    """What a region's answer may hold; what is not among them was not told and stays as it was."""
+
+    ZONES = "zones"
+    ON_DEMAND = "on-demand"
+    SPOT = "spot"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LivePrice:
+    """What one machine costs an hour.  A price that is not known has no row."""
+
+    machine: str
+    purchase: Purchase
+    """On demand or spot."""
+    usd_per_h: float
+    """Per machine."""
+    source: Source
+    zone: str | None = None
+    """None: everywhere in the region, but for zones that have prices of their own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveRegion:
+    """What a cloud says of one region."""
+
+    name: str
+    read_at_s: float
+    """Unix time of asking."""
+    told: frozenset[Part]
+    zones: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By machine type, the zones that list it: on AWS ids (use1-az4), because names differ by account."""
+    apart: frozenset[str] = frozenset()
+    """Zones that the region's own prices are not for (AWS Local Zones)."""
+    prices: tuple[LivePrice, ...] = ()
+    no_spot: frozenset[tuple[str, str]] = frozenset()
+    """Machine types and zones without a spot market."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveMachine:
+    """What a cloud says a machine type is.  Shown and compared, never planned with: see ``live_facts``."""
+
+    name: str
+    vcpus: int
+    memory_bytes: int
+    devices: int
+    accelerator: str
+    """The cloud's own word."""
+    device_memory_bytes: int | None
+    """Of one accelerator, by its label; None is unknown."""
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """Something that was told and is not believed, or does not agree with what is known."""
+
+    code: str
+    """Of the rule: ``sentinel``, ``spot-above-list``, ``jump``, ``sku``, ``zone``, ``old``, ``facts``."""
+    machine: str
+    region: str
+    """Empty for a fact that is the same everywhere."""
+    place: str
+    """The region, or a zone in it."""
+    detail: str
+    """A sentence: what was told, and what is done about it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveCatalog:
+    """What a cloud says, one region or more."""
+
+    provider: str
+    regions: tuple[LiveRegion, ...]
+    machines: tuple[LiveMachine, ...] = ()
+    strangers: tuple[str, ...] = ()
+    """Machine types with accelerators that the catalogue does not know: nothing can be planned on them."""
+    doubts: tuple[Doubt, ...] = ()
+
+    def region(self, name: str) -> LiveRegion | None:
+        """What is said of one region; None where nobody asked."""
+        return next((region for region in self.regions if region.name == name), None)
+
+
+def joined(before: LiveCatalog | None, now: LiveCatalog) -> LiveCatalog:
+    """Both, where ``now`` wins region by region and machine by machine."""
+    if before is None:
+        return now
+    asked = {region.name for region in now.regions}
+    told = {machine.name for machine in now.machines}
+    return LiveCatalog(
+        provider=now.provider,
+        regions=(*(r for r in before.regions if r.name not in asked), *now.regions),
+        machines=(*(m for m in before.machines if m.name not in told), *now.machines),
+        strangers=tuple(sorted({*before.strangers, *now.strangers})),
+        doubts=(*(d for d in before.doubts if not _again(d, asked, told)), *now.doubts),
+    )
+
+
+def _again(doubt: Doubt, regions: set[str], machines: set[str]) -> bool:
+    """Whether an older doubt is about what was asked again."""
+    return doubt.region in regions if doubt.region else doubt.machine in machines
