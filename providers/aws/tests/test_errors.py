@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from aws_cloud import AwsCloud
 from aws_examples import REGION, adopted, client, machines
+from dcplan.diag.log import start_log, stop_log
 from dcplan.provider import (
     Ambiguous,
     CapacityUnavailable,
@@ -161,3 +163,23 @@ def test_a_quota_that_is_used_up_is_no_stock_out(cloud: AwsCloud, aws: Provider,
 
     with pytest.raises(QuotaExceeded, match="vCPU limit of 96"):
         aws.begin(second)
+
+
+def test_the_log_tells_calls_with_what_amazon_calls_them_by(
+    aws: Provider, machine: Request, cloud: AwsCloud, tmp_path: Path
+) -> None:
+    """Operation, region, request id, status, and the code of a refusal; no parameter, no signature."""
+    assert start_log({"DCPLAN_LOG": "json", "DCPLAN_LOG_PATH": str(tmp_path / "log")}) == ()
+    try:
+        aws.wait(machine, aws.begin(machine), never)
+    finally:
+        stop_log()
+    text = (tmp_path / "log").read_text()
+    told = [json.loads(line) for line in text.splitlines()]
+    (run,) = (line for line in told if line["@message"] == "ec2:RunInstances")
+
+    assert (run["@module"], run["@level"], run["region"]) == ("dcplan.aws", "debug", REGION)
+    assert (run["status"], run["outcome"], bool(run["request_id"])) == (200, "ok", True)
+    assert cloud.environ["AWS_SECRET_ACCESS_KEY"] not in text
+    assert "Authorization" not in text
+    assert "UserData" not in text

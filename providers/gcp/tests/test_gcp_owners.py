@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dcplan.diag.log import start_log, stop_log
 from dcplan.provider.errors import AlreadyGone, Conflict, Denied
 from dcplan.provider.protocol import HasOwners
 from dcplan.provider.types import Request, request_of
@@ -127,3 +129,17 @@ def test_a_replica_keeps_its_group_under_another_name(
     assert groups == {row.outputs["group"]} == {outputs["group"]}
     assert gcp_server.things("networkEndpointGroups") == {}
     assert {found.address.kind for found in gcp.owned("us")} == {"network", "instance"}
+
+
+def test_the_log_tells_calls_by_verb_and_path(gcp: Provider, tmp_path: Path) -> None:
+    """With status and time; no body, no token."""
+    assert start_log({"DCPLAN_LOG": "json", "DCPLAN_LOG_PATH": str(tmp_path / "log")}) == ()
+    try:
+        gcp.owned("us")
+    finally:
+        stop_log()
+    told = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+
+    assert {line["@module"] for line in told} == {"dcplan.gcp"}
+    assert all(line["@message"].startswith("GET projects/") for line in told)
+    assert {line["status"] for line in told} == {200}

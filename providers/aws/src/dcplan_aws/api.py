@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from dcplan.diag.log import log
 from dcplan.provider.errors import Denied
 from dcplan_aws.answers import judged
 from dcplan_aws.session import session_of
@@ -18,6 +21,22 @@ LOOKS = 4
 """Attempts of a call that changes nothing."""
 CONNECTIONS = 64
 """Kept for threads that share one client."""
+
+
+def _tell(operation: str, region: str, began_s: float, answer: dict[str, Any], *, mutating: bool) -> None:
+    """Tell the log of a call; AWS's support asks for the request id.  Parameters are never told."""
+    about = answer.get("ResponseMetadata", {})
+    log(
+        "debug" if mutating else "trace",
+        "aws",
+        operation,
+        region=region,
+        request_id=about.get("RequestId"),
+        status=about.get("HTTPStatusCode"),
+        retries=about.get("RetryAttempts"),
+        duration_s=time.monotonic() - began_s,
+        outcome=answer.get("Error", {}).get("Code", "ok"),
+    )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,11 +76,17 @@ class Api:
         self, service: str, region: str, operation: str, parameters: dict[str, object], *, mutating: bool
     ) -> dict[str, Any]:
         client = self._client(service, region, mutating=mutating)
+        name = client.meta.method_to_api_mapping[operation]
+        began_s = time.monotonic()
+        told = partial(_tell, f"{service}:{name}", region, began_s, mutating=mutating)
         try:
             answer: dict[str, Any] = getattr(client, operation)(**parameters)
         except Exception as problem:
-            name = client.meta.method_to_api_mapping[operation]
+            # Only an answer of AWS's own is a mapping; what fails before that has none, or None.
+            refused = getattr(problem, "response", None)
+            told(refused if isinstance(refused, dict) else {"Error": {"Code": type(problem).__name__}})
             raise judged(problem, service, name, mutating=mutating) from problem
+        told(answer)
         return answer
 
     def _client(self, service: str, region: str, *, mutating: bool) -> Any:

@@ -12,6 +12,7 @@ import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from dcplan.diag.log import log
 from dcplan.provider import errors
 from dcplan_gcp import answers
 from dcplan_gcp.refusals import short
@@ -186,7 +187,8 @@ class Rest:
         try:
             session = self._opened()
             self.calls += 1
-            return session.request(
+            began_s = time.monotonic()
+            answer = session.request(
                 verb, url, params=dict(query), json=body, timeout=TIMEOUTS_S, allow_redirects=False
             )
         except (of.DefaultCredentialsError, of.RefreshError, of.MalformedError) as problem:
@@ -203,6 +205,15 @@ class Rest:
             if unsent or not changes:
                 raise errors.NotReady(said) from None
             raise errors.Ambiguous(said) from None
+        log(
+            "debug" if changes else "trace",
+            "gcp",
+            f"{verb} {path}",
+            request_id=query.get("requestId"),
+            status=answer.status_code,
+            duration_s=time.monotonic() - began_s,
+        )
+        return answer
 
     def _opened(self) -> Session:
         with self._opening:
