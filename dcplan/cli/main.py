@@ -38,6 +38,7 @@ COMMANDS = {
     "catalog": "Machines and prices: list, show, refresh from the clouds, diff.",
     "providers": "List the providers' packages, and lock them.",
     "workspace": "Keep several states of one document apart: list, show, new, select, delete.",
+    "iam": "Print the smallest cloud permissions for a plan.",
     "graph": "Print the resources and what needs what, as DOT or JSON.",
     "explain": "Tell why a workload runs as it does, and what else was considered.",
     "estimate": "Predict one layout of one model, part by part; no document is needed.",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from dcplan.catalog.purchase import Quota
     from dcplan.catalog.site import ZoneSite
     from dcplan.catalog.types import Machine, Offering
+    from dcplan.provider.permissions import Allowance, Use
     from dcplan.provider.types import (
         Ack,
         Found,
@@ -123,6 +124,17 @@ class HasLiveCatalog(Protocol):
         Asks several regions side by side, and changes nothing.  What could not be asked for (a permission
         that is missing, a region that is not enabled) is a warning, and not among what is told; no answer
         at all is an error.
+        """
+
+
+@runtime_checkable
+class TellsPermissions(Protocol):
+    """A provider that knows what must be allowed to whoever acts through it; with others nobody can tell."""
+
+    def permissions(self, use: Use) -> tuple[Allowance, ...]:
+        """The smallest documents that allow ``use`` and nothing else; none where nothing is needed.
+
+        Pure: opens no connection, and needs no credentials.
         """
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from dcplan.provider.local.expand import Inventory
     from dcplan.provider.local.objects import Thing
     from dcplan.provider.local.world import LocalWorld
+    from dcplan.provider.permissions import Allowance, Use
 
 T = TypeVar("T")
 
@@ -85,6 +86,10 @@ class LocalProvider:
     def info(self) -> ProviderInfo:
         """Its name and its kinds."""
         return ProviderInfo(name=NAME, api_version=API_VERSION, kinds=KINDS)
+
+    def permissions(self, use: Use) -> tuple[Allowance, ...]:  # noqa: ARG002 - as the protocol has it
+        """Nobody asks for any."""
+        return ()
 
     def machines(self) -> Result[tuple[Machine, ...]]:
         """The machine types of the inventory."""

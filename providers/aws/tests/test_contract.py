@@ -9,12 +9,14 @@ import pytest
 
 from aws_cloud import AwsCloud
 from aws_examples import REGION, adopted, block_for_sale, gang_and_replicas, in_the_block
+from cloud_life import deeds_of_life
 from dcplan.provider import Placement, Provider
 from dcplan.provider.contract import ProviderContract
-from dcplan_aws import provider
+from dcplan.provider.permissions import Use
+from dcplan_aws import AwsProvider, provider
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from dcplan.resources import JsonValue
 
@@ -37,6 +39,18 @@ class TestAws(ProviderContract):
     def _account(self, cloud: AwsCloud) -> None:
         self.cloud = cloud
         self.settings = {"regions": [REGION], "capacity_blocks": [block_for_sale()]}
+
+    @pytest.fixture(autouse=True)
+    def _only_what_is_allowed(self, _account: None, tmp_path: Path) -> Iterator[None]:
+        """Whatever a test of the suite calls, ``dcplan iam`` has in its policy."""
+        before = len(self.cloud.calls())
+        yield
+        made = provider(self.settings, tmp_path).unwrap()
+        assert isinstance(made, AwsProvider)
+        deeds = deeds_of_life(made.resources_for(self.placement()).unwrap())
+        (told,) = made.permissions(Use(project="example", lineage="ours", deeds=deeds))
+        called = {f"{call['service']}:{call['action']}" for call in self.cloud.calls()[before:]}
+        assert sorted(call for call in called if f'"{call}"' not in told.text) == []
 
     def make(self, folder: Path) -> Provider:
         """A handle on the account."""

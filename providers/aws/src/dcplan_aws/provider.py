@@ -19,6 +19,7 @@ from dcplan_aws.settings import AwsSettings, problems_of
 if TYPE_CHECKING:
     from dcplan.catalog import Offering
     from dcplan.catalog.live_types import LiveCatalog
+    from dcplan.provider.permissions import Allowance, Use
     from dcplan_aws.acting import Acting
 
 
@@ -77,6 +78,12 @@ class AwsProvider(CataloguedProvider):
     def owned(self, lineage: str) -> tuple[Found, ...]:
         """Every object of this owner."""
         return self._act.owned(lineage)
+
+    def permissions(self, use: Use) -> tuple[Allowance, ...]:
+        """The smallest IAM policy."""
+        from dcplan_aws.policy import allowances  # noqa: PLC0415 - only for whoever asks
+
+        return allowances(use, self._regions)
 
     @property
     def _act(self) -> Acting:

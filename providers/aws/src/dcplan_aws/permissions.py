@@ -1,0 +1,222 @@
+"""Which calls each kind of resource takes, and which permissions each call needs: two tables, as data.
+
+Sources: (sar) Service Authorization Reference, "Actions, resources, and condition keys for" Amazon EC2,
+Elastic Load Balancing V2 and AWS Systems Manager; (ec2) Amazon EC2 User Guide, "Grant permission to tag
+Amazon EC2 resources during creation", "Use Systems Manager parameters instead of AMI IDs", "IAM roles for
+Amazon EC2"; (slr) IAM User Guide, "Service-linked role permissions".  Which call a kind makes is what this
+package does; tests hold both tables against the calls that arrive at a server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from dcplan.provider.lowering import ENDPOINT, JOB, REPLICA
+from dcplan.resources import Action
+from dcplan_aws.kinds import GROUP, INSTANCE, NETWORK
+
+
+class When(Enum):
+    """What a permission is bound to, besides its resources."""
+
+    ANYTHING = "anything"
+    NEW = "new"
+    """What is made carries the owner's tag from its first moment."""
+    OURS = "ours"
+    """What is there carries the owner's tag."""
+    LAUNCHED = "launched"
+    """The same of machines, which are of the plan's types as well."""
+    BORN = "born"
+    """Tags are put on by the very call that makes the object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One permission on some resources."""
+
+    action: str
+    """``service:Action``, as in a policy."""
+    on: str
+    """Resources in ``service:path``, several with spaces between; ``*`` where the service knows none."""
+    when: When = When.ANYTHING
+    born_of: str = ""
+    """The call that makes what is tagged."""
+
+
+LOOK = "look"
+"""Refreshing, looking up and listing what the owner has: nothing is changed."""
+
+MADE_HERE = "made-here"
+"""Calls beside those of an action, where dcplan makes the network."""
+ADOPTED = "adopted"
+"""The same, where settings name the network."""
+
+_WHOLE = (
+    "ec2:DescribeAvailabilityZones ec2:DescribeInternetGateways ec2:CreateInternetGateway "
+    "ec2:AttachInternetGateway ec2:DescribeRouteTables ec2:CreateRoute ec2:CreateSubnet "
+    "ec2:CreateSecurityGroup ec2:AuthorizeSecurityGroupIngress ec2:AuthorizeSecurityGroupEgress "
+    "ec2:CreateTags"
+)
+"""``network._complete``: also for an update, which mends what is missing."""
+_BALANCED = (
+    "elbv2:CreateLoadBalancer elbv2:DescribeTargetGroups elbv2:CreateTargetGroup "
+    "elbv2:DescribeTargetHealth elbv2:RegisterTargets elbv2:DeregisterTargets elbv2:DescribeListeners "
+    "elbv2:CreateListener elbv2:ModifyListener elbv2:DeleteTargetGroup"
+)
+"""``endpoints.settle``."""
+_CLIENTS = "ec2:DescribeSecurityGroups ec2:CreateSecurityGroup ec2:AuthorizeSecurityGroupIngress"
+"""``endpoints._front``."""
+_REGISTERED = "elbv2:DescribeTargetGroups elbv2:RegisterTargets"
+"""``targets.register``."""
+
+CALLS: tuple[tuple[str, str, str], ...] = (
+    # kind, what is done, calls (service as botocore names it)
+    (NETWORK, LOOK, "ec2:DescribeVpcs ec2:DescribeSubnets ec2:DescribeSecurityGroups"),
+    (NETWORK, Action.CREATE, f"ec2:CreateVpc {_WHOLE}"),
+    (NETWORK, Action.UPDATE, _WHOLE),
+    (NETWORK, Action.DELETE, "ec2:DescribeInternetGateways ec2:DetachInternetGateway"),
+    (
+        NETWORK,
+        Action.DELETE,
+        "ec2:DeleteInternetGateway ec2:DeleteSubnet ec2:DeleteSecurityGroup ec2:DeleteVpc",
+    ),
+    (GROUP, LOOK, "ec2:DescribePlacementGroups"),
+    (GROUP, Action.CREATE, "ec2:CreatePlacementGroup"),
+    (GROUP, Action.UPDATE, "ec2:CreateTags"),
+    (GROUP, Action.DELETE, "ec2:DeletePlacementGroup"),
+    (INSTANCE, LOOK, "ec2:DescribeInstances"),
+    (INSTANCE, Action.CREATE, "ec2:RunInstances"),
+    (f"{INSTANCE}/{ADOPTED}", Action.CREATE, "ec2:DescribeSubnets"),
+    (INSTANCE, Action.UPDATE, "ec2:CreateTags"),
+    (INSTANCE, Action.DELETE, "ec2:TerminateInstances"),
+    (REPLICA, LOOK, "ssm:GetParameters ssm:GetParametersByPath"),
+    (REPLICA, Action.CREATE, f"ssm:PutParameter ec2:CreateTags {_REGISTERED}"),
+    (REPLICA, Action.UPDATE, f"ssm:PutParameter ec2:CreateTags {_REGISTERED}"),
+    (REPLICA, Action.DELETE, "ssm:DeleteParameter ec2:DeleteTags"),
+    (JOB, LOOK, "ssm:GetParameters ssm:GetParametersByPath"),
+    (JOB, Action.CREATE, "ssm:PutParameter ec2:CreateTags"),
+    (JOB, Action.UPDATE, "ssm:PutParameter ec2:CreateTags"),
+    (JOB, Action.DELETE, "ssm:DeleteParameter ec2:DeleteTags"),
+    (ENDPOINT, LOOK, "ssm:GetParameters ssm:GetParametersByPath elbv2:DescribeLoadBalancers"),
+    (ENDPOINT, Action.CREATE, f"ssm:PutParameter {_BALANCED}"),
+    (f"{ENDPOINT}/{MADE_HERE}", Action.CREATE, _CLIENTS),
+    (ENDPOINT, Action.UPDATE, f"ssm:PutParameter {_BALANCED}"),
+    (f"{ENDPOINT}/{MADE_HERE}", Action.UPDATE, _CLIENTS),
+    (ENDPOINT, Action.DELETE, "elbv2:DeleteLoadBalancer elbv2:DescribeTargetGroups elbv2:DeleteTargetGroup"),
+    (ENDPOINT, Action.DELETE, "ec2:DescribeSecurityGroups ssm:DeleteParameter"),
+    (f"{ENDPOINT}/{MADE_HERE}", Action.DELETE, "ec2:DeleteSecurityGroup"),
+)
+
+EVERYWHERE = "ec2:DescribeRegions"
+"""Beside the looks, where something may be in several regions (``acting._usable``)."""
+
+_BALANCER, _TARGETS = "loadbalancer/app/dcplan-*/*", "targetgroup/dcplan-*/*"
+_LISTENER = "listener/app/dcplan-*/*"
+
+
+def _made(action: str, on: str, parent: str = "") -> tuple[Need, ...]:
+    """What makes an object with tags of ec2, in a parent that is the owner's."""
+    inside = (Need(f"ec2:{action}", parent, When.OURS),) if parent else ()
+    born = Need("ec2:CreateTags", on, When.BORN, action)
+    return (Need(f"ec2:{action}", on, When.NEW), born, *inside)
+
+
+def _ours(action: str, on: str) -> tuple[Need, ...]:
+    return (Need(action, on, When.OURS),)
+
+
+NEEDS: Mapping[str, tuple[Need, ...]] = {
+    # Looks: ec2 and elasticloadbalancing know no resources for these (sar).
+    **{
+        f"ec2:{look}": (Need(f"ec2:{look}", "*"),)
+        for look in (
+            *("DescribeAvailabilityZones", "DescribeInstances", "DescribeInternetGateways"),
+            *("DescribePlacementGroups", "DescribeRegions", "DescribeRouteTables"),
+            *("DescribeSecurityGroups", "DescribeSubnets", "DescribeVpcs"),
+        )
+    },
+    **{
+        f"elbv2:{look}": (Need(f"elasticloadbalancing:{look}", "*"),)
+        for look in (
+            "DescribeListeners",
+            "DescribeLoadBalancers",
+            "DescribeTargetGroups",
+            "DescribeTargetHealth",
+        )
+    },
+    # Networks (sar, ec2).
+    "ec2:CreateVpc": _made("CreateVpc", "ec2:vpc/*"),
+    "ec2:CreateSubnet": _made("CreateSubnet", "ec2:subnet/*", "ec2:vpc/*"),
+    "ec2:CreateSecurityGroup": _made("CreateSecurityGroup", "ec2:security-group/*", "ec2:vpc/*"),
+    "ec2:CreateInternetGateway": _made("CreateInternetGateway", "ec2:internet-gateway/*"),
+    "ec2:AttachInternetGateway": _ours("ec2:AttachInternetGateway", "ec2:internet-gateway/* ec2:vpc/*"),
+    "ec2:DetachInternetGateway": _ours("ec2:DetachInternetGateway", "ec2:internet-gateway/* ec2:vpc/*"),
+    "ec2:DeleteInternetGateway": _ours("ec2:DeleteInternetGateway", "ec2:internet-gateway/*"),
+    # The main route table comes with its VPC, and has no tags.
+    "ec2:CreateRoute": (Need("ec2:CreateRoute", "ec2:route-table/*"),),
+    "ec2:AuthorizeSecurityGroupIngress": _ours("ec2:AuthorizeSecurityGroupIngress", "ec2:security-group/*"),
+    "ec2:AuthorizeSecurityGroupEgress": _ours("ec2:AuthorizeSecurityGroupEgress", "ec2:security-group/*"),
+    "ec2:DeleteSubnet": _ours("ec2:DeleteSubnet", "ec2:subnet/*"),
+    "ec2:DeleteSecurityGroup": _ours("ec2:DeleteSecurityGroup", "ec2:security-group/*"),
+    "ec2:DeleteVpc": _ours("ec2:DeleteVpc", "ec2:vpc/*"),
+    # Machines and what keeps them close (sar, ec2).  What else RunInstances needs is in ``launches``.
+    "ec2:RunInstances": (
+        Need("ec2:RunInstances", "ec2:instance/*", When.LAUNCHED),
+        *_made("RunInstances", "ec2:volume/* ec2:network-interface/*"),
+        Need("ec2:CreateTags", "ec2:instance/*", When.BORN, "RunInstances"),
+    ),
+    "ec2:TerminateInstances": _ours("ec2:TerminateInstances", "ec2:instance/*"),
+    "ec2:CreatePlacementGroup": _made("CreatePlacementGroup", "ec2:placement-group/dcplan-*"),
+    "ec2:DeletePlacementGroup": _ours("ec2:DeletePlacementGroup", "ec2:placement-group/dcplan-*"),
+    "ec2:CreateTags": _ours("ec2:CreateTags", "ec2:instance/* ec2:vpc/* ec2:placement-group/*"),
+    "ec2:DeleteTags": _ours("ec2:DeleteTags", "ec2:instance/*"),
+    # What runs, and what is sent where: all parameters of an owner are in one folder (sar).
+    **{
+        f"ssm:{call}": tuple(
+            Need(f"ssm:{action}", "ssm:parameter/dcplan/LINEAGE/*") for action in (call, *also)
+        )
+        for call, *also in (
+            ("GetParameters",),
+            ("GetParametersByPath",),
+            ("PutParameter", "AddTagsToResource"),
+            ("DeleteParameter",),
+        )
+    },
+    # Endpoints (sar).
+    "elbv2:CreateLoadBalancer": (
+        Need("elasticloadbalancing:CreateLoadBalancer", f"elasticloadbalancing:{_BALANCER}", When.NEW),
+        Need("elasticloadbalancing:AddTags", f"elasticloadbalancing:{_BALANCER}", When.NEW),
+        Need(
+            "iam:CreateServiceLinkedRole", "iam:elasticloadbalancing.amazonaws.com/*ForElasticLoadBalancing"
+        ),
+    ),
+    "elbv2:CreateTargetGroup": (
+        Need("elasticloadbalancing:CreateTargetGroup", f"elasticloadbalancing:{_TARGETS}", When.NEW),
+        Need("elasticloadbalancing:AddTags", f"elasticloadbalancing:{_TARGETS}", When.NEW),
+    ),
+    # A listener has no tags of its own.
+    "elbv2:CreateListener": _ours("elasticloadbalancing:CreateListener", f"elasticloadbalancing:{_BALANCER}"),
+    "elbv2:ModifyListener": (
+        Need("elasticloadbalancing:ModifyListener", f"elasticloadbalancing:{_LISTENER}"),
+    ),
+    "elbv2:DeleteLoadBalancer": _ours(
+        "elasticloadbalancing:DeleteLoadBalancer", f"elasticloadbalancing:{_BALANCER}"
+    ),
+    **{
+        f"elbv2:{call}": _ours(f"elasticloadbalancing:{call}", f"elasticloadbalancing:{_TARGETS}")
+        for call in ("RegisterTargets", "DeregisterTargets", "DeleteTargetGroup")
+    },
+}
+"""Call, with its service as botocore names it, to the permissions that AWS asks for."""
+
+WITHOUT_A_CALL: Mapping[str, str] = {
+    "ec2:CreateTags": "RunInstances and its like are checked for it when they put tags on (ec2)",
+    "ssm:AddTagsToResource": "PutParameter is, when it puts tags on (sar)",
+    "elasticloadbalancing:AddTags": "CreateLoadBalancer and its like are, when they put tags on (sar)",
+    "iam:CreateServiceLinkedRole": "an account's first load balancer or spot machine makes the role (slr)",
+    "iam:PassRole": "RunInstances is, when machines get an instance profile (ec2)",
+    "ssm:GetParameters": "RunInstances is, where the image is named by a parameter (ec2)",
+}
+"""Permissions that AWS checks within another call, and why: no call of that name is seen."""
