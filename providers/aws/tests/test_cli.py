@@ -144,3 +144,17 @@ def test_apply_after_a_kill_makes_nothing_twice(team: Team, planned: Path, point
     assert max(made.values()) == 1
     assert len(running) == 1
     assert team.left() == {}
+
+
+def test_the_policy_of_a_plan_has_all_that_applying_it_calls(team: Team, planned: Path) -> None:
+    """``dcplan iam`` of the saved plan asks nobody, and allows each call that the apply of it makes."""
+    shutil.copytree(planned, team.folder, dirs_exist_ok=True)
+    (told,) = json.loads(team.done("iam", "-json", "first.plan"))["permissions"]
+    unasked = team.cloud.calls()
+    team.done("apply", "first.plan")
+    called = {f"{call['service']}:{call['action']}" for call in team.cloud.calls()}
+    text = json.dumps(told["content"])
+
+    assert unasked == []
+    assert sorted(call for call in called if f'"{call}"' not in text) == []
+    assert "ec2:DeleteVpc" not in text

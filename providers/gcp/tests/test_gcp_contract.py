@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cloud_life import deeds_of_life
 from dcplan.provider import MachineGroup, Placement, Provider, ReplicaSpec, WorkloadSpec
 from dcplan.provider.contract import ProviderContract
-from dcplan_gcp import provider
+from dcplan.provider.permissions import Use
+from dcplan_gcp import GcpProvider, provider
+from gcp_allowed import not_allowed, permissions_in
 from gcp_cloud import GcpCloud, gcp_cloud
 
 if TYPE_CHECKING:
@@ -70,6 +73,18 @@ class OfGcp(ProviderContract):
     @pytest.fixture(autouse=True)
     def _served(self, cloud: GcpCloud) -> None:
         self.server = cloud
+
+    @pytest.fixture(autouse=True)
+    def _only_what_is_allowed(self, _served: None, tmp_path: Path) -> Iterator[None]:
+        """Whatever a test of the suite calls, ``dcplan iam`` has the permissions of in its role."""
+        before = len(self.server.seen)
+        yield
+        made = provider(self.settings, tmp_path).unwrap()
+        assert isinstance(made, GcpProvider)
+        deeds = deeds_of_life(made.resources_for(self.placement()).unwrap())
+        told = made.permissions(Use(project="example", lineage="ours", deeds=deeds))
+        allowed = {permission for one in told for permission in permissions_in(one)}
+        assert not_allowed(self.server.seen[before:], allowed) == []
 
     def make(self, folder: Path) -> Provider:
         """A handle on the server's cloud."""

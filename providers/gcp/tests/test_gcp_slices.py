@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import pytest
 
 from dcplan.provider.errors import Invalid
 from dcplan_gcp.slices import accelerator_type
+from gcp_allowed import not_allowed
 from gcp_project import KILLED, Project
 
 if TYPE_CHECKING:
@@ -128,3 +130,17 @@ def test_slices_that_only_groups_can_make_are_refused() -> None:
     """TPU7x is not made through Cloud TPU's API."""
     with pytest.raises(Invalid, match="managed instance groups"):
         accelerator_type("tpu7x-standard-4t", 2)
+
+
+def test_the_roles_of_the_plan_have_all_that_applying_it_calls(slices: Project) -> None:
+    """``dcplan iam`` of the saved plan allows each method that the apply of it calls."""
+    printed = slices.run("iam", "the.plan", "-json")
+    roles = json.loads((slices.folder / "out").read_text())["permissions"]
+    allowed = {one for role in roles for one in role["content"]["includedPermissions"]}
+    before = len(slices.cloud.seen)
+    applied = slices.run("apply", "the.plan")
+
+    assert (printed, applied) == (0, 0), slices.said
+    assert [role["name"] for role in roles] == ["gcp", "gcp-machines"]
+    assert not_allowed(slices.cloud.seen[before:], allowed) == []
+    assert "compute.instances.delete" not in allowed

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dcplan.catalog.live_types import LiveCatalog
+    from dcplan.provider.permissions import Allowance, Use
     from dcplan.provider.protocol import Provider, Stop
     from dcplan.provider.types import Ack, Found, Placement, Request
     from dcplan.resources import JsonValue, Resource
@@ -79,6 +80,12 @@ class GcpProvider(CataloguedProvider):
     def set_owner(self, request: Request) -> None:
         """Another owner and name for an object."""
         self._acting().set_owner(request)
+
+    def permissions(self, use: Use) -> tuple[Allowance, ...]:
+        """The smallest custom roles."""
+        from dcplan_gcp.role import allowances  # noqa: PLC0415 - only for whoever asks
+
+        return allowances(use, self._settings)
 
     def _acting(self) -> Acting:
         with self._opening:

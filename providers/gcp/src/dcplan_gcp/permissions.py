@@ -1,0 +1,148 @@
+"""Which methods each kind of resource takes, and which permissions each method needs: two tables, as data.
+
+Sources: (ref) Compute Engine API reference, "Required permissions" of each method; (vm) Compute Engine
+documentation, "Create and start a Compute Engine instance", required permissions; (vpc) VPC documentation,
+roles and permissions of networks, subnets and firewall rules; (lb) Cloud Load Balancing documentation, IAM
+permissions of its parts; (tpu) Cloud TPU IAM reference; (iam) IAM documentation, "Attach service accounts to
+resources".  Which method a kind calls is what this package does; tests hold that table against what arrives
+at a server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dcplan.provider.lowering import ENDPOINT, JOB, REPLICA
+from dcplan.resources import Action
+from dcplan_gcp.kinds import INSTANCE, NETWORK
+
+LOOK = "look"
+"""Refreshing, looking up and listing what the owner has: nothing is changed."""
+
+MADE_HERE, GANG, SLICE, ANY_ZONE = "made-here", "gang", "slice", "any-zone"
+"""Parts of kinds: where dcplan makes the network, machines of a gang, TPU hosts, only a region is known."""
+
+_ZONE_OPS, _REGION_OPS, _GLOBAL_OPS = "zoneOperations.get", "regionOperations.get", "globalOperations.get"
+
+_GROUND = (
+    f"subnetworks.aggregatedList subnetworks.get subnetworks.insert networks.get networks.insert "
+    f"firewalls.get firewalls.insert {_REGION_OPS} {_GLOBAL_OPS}"
+)
+"""``networks._grounded``: subnets and further VPCs come with the first machine that needs them."""
+_METADATA = f"instances.get instances.setMetadata {_ZONE_OPS}"
+_GROUPED = (
+    f"networkEndpointGroups.get networkEndpointGroups.insert networkEndpointGroups.listNetworkEndpoints "
+    f"networkEndpointGroups.attachNetworkEndpoints networkEndpointGroups.detachNetworkEndpoints {_ZONE_OPS}"
+)
+_SPREAD = (
+    f"healthChecks.get instances.get backendServices.get backendServices.insert backendServices.patch "
+    f"urlMaps.get urlMaps.insert targetHttpProxies.get targetHttpProxies.insert globalForwardingRules.get "
+    f"globalForwardingRules.insert networkEndpointGroups.get networkEndpointGroups.delete "
+    f"{_ZONE_OPS} {_GLOBAL_OPS}"
+)
+"""``endpoints.wait``."""
+_NODE = "tpu.projects.locations.nodes.get tpu.projects.locations.nodes.patch"
+_QUEUED = "tpu.projects.locations.queuedResources"
+
+CALLS: tuple[tuple[str, str, str], ...] = (
+    # kind, what is done, methods (of Compute Engine where no API is named)
+    (NETWORK, LOOK, "networks.list firewalls.list"),
+    (NETWORK, Action.CREATE, f"networks.insert networks.get firewalls.get firewalls.insert {_GLOBAL_OPS}"),
+    (NETWORK, Action.UPDATE, f"networks.get firewalls.get firewalls.insert firewalls.patch {_GLOBAL_OPS}"),
+    (NETWORK, Action.DELETE, "networks.get networks.list networks.delete firewalls.list firewalls.delete"),
+    (NETWORK, Action.DELETE, "subnetworks.aggregatedList subnetworks.delete"),
+    (NETWORK, Action.DELETE, "networkEndpointGroups.aggregatedList networkEndpointGroups.delete"),
+    (NETWORK, Action.DELETE, "resourcePolicies.aggregatedList resourcePolicies.delete"),
+    (NETWORK, Action.DELETE, f"{_ZONE_OPS} {_REGION_OPS} {_GLOBAL_OPS}"),
+    (INSTANCE, LOOK, f"instances.aggregatedList instances.get {_QUEUED}.list"),
+    (INSTANCE, Action.CREATE, f"instances.insert instances.get instances.setLabels {_ZONE_OPS}"),
+    (f"{INSTANCE}/{MADE_HERE}", Action.CREATE, _GROUND),
+    (f"{INSTANCE}/{ANY_ZONE}", Action.CREATE, "machineTypes.aggregatedList"),
+    (
+        f"{INSTANCE}/{GANG}",
+        Action.CREATE,
+        f"resourcePolicies.get resourcePolicies.insert resourcePolicies.delete {_REGION_OPS}",
+    ),
+    (INSTANCE, Action.UPDATE, f"{_METADATA} instances.setLabels"),
+    (INSTANCE, Action.DELETE, f"instances.get instances.delete {_ZONE_OPS}"),
+    (f"{INSTANCE}/{GANG}", Action.DELETE, f"resourcePolicies.delete {_REGION_OPS}"),
+    (SLICE, LOOK, f"{_QUEUED}.get {_QUEUED}.list tpu.projects.locations.nodes.get"),
+    (SLICE, LOOK, "tpu.projects.locations.nodes.list"),
+    (SLICE, Action.CREATE, f"{_QUEUED}.get {_QUEUED}.create {_QUEUED}.delete"),
+    (SLICE, Action.CREATE, "tpu.projects.locations.nodes.get tpu.projects.locations.operations.get"),
+    (f"{SLICE}/{MADE_HERE}", Action.CREATE, _GROUND),
+    (f"{SLICE}/{ANY_ZONE}", Action.CREATE, "machineTypes.aggregatedList"),
+    (SLICE, Action.UPDATE, f"{_QUEUED}.get {_NODE}"),
+    (SLICE, Action.DELETE, f"{_QUEUED}.get {_QUEUED}.delete"),
+    (REPLICA, LOOK, "instances.aggregatedList instances.get"),
+    (REPLICA, Action.CREATE, f"{_METADATA} {_GROUPED}"),
+    (REPLICA, Action.UPDATE, f"{_METADATA} {_GROUPED}"),
+    (REPLICA, Action.DELETE, f"{_METADATA} networkEndpointGroups.get networkEndpointGroups.delete"),
+    (REPLICA, Action.DELETE, "networkEndpointGroups.listNetworkEndpoints"),
+    (REPLICA, Action.DELETE, "networkEndpointGroups.detachNetworkEndpoints"),
+    (JOB, LOOK, "instances.aggregatedList instances.get"),
+    (JOB, Action.CREATE, _METADATA),
+    (JOB, Action.UPDATE, _METADATA),
+    (JOB, Action.DELETE, _METADATA),
+    (ENDPOINT, LOOK, "healthChecks.list globalForwardingRules.list backendServices.list"),
+    (ENDPOINT, Action.CREATE, f"healthChecks.insert {_SPREAD}"),
+    (f"{ENDPOINT}/{MADE_HERE}", Action.CREATE, _GROUND),
+    (ENDPOINT, Action.UPDATE, f"healthChecks.patch {_SPREAD}"),
+    (f"{ENDPOINT}/{MADE_HERE}", Action.UPDATE, _GROUND),
+    (ENDPOINT, Action.DELETE, "globalForwardingRules.delete targetHttpProxies.delete urlMaps.delete"),
+    (ENDPOINT, Action.DELETE, "backendServices.get backendServices.delete healthChecks.get"),
+    (ENDPOINT, Action.DELETE, "healthChecks.delete networkEndpointGroups.get networkEndpointGroups.delete"),
+    (ENDPOINT, Action.DELETE, f"{_ZONE_OPS} {_GLOBAL_OPS}"),
+)
+
+_OWN: Mapping[str, str] = {"insert": "create", "aggregatedList": "list", "patch": "update"}
+"""Verbs of methods whose permission has another name; of all others it has the same (ref)."""
+
+ALSO: Mapping[str, str] = {
+    # Method, what it needs beside its own permission.
+    "instances.insert": (
+        "compute.disks.create compute.disks.setLabels compute.instances.setLabels "
+        "compute.instances.setMetadata compute.instances.setServiceAccount compute.subnetworks.use"
+    ),  # (vm)
+    "networks.insert": "compute.networks.get",
+    "subnetworks.insert": "compute.networks.updatePolicy",  # (vpc)
+    "subnetworks.delete": "compute.networks.updatePolicy",  # (vpc)
+    "firewalls.insert": "compute.networks.updatePolicy",  # (vpc)
+    "firewalls.patch": "compute.networks.updatePolicy compute.firewalls.get",  # (vpc)
+    "firewalls.delete": "compute.networks.updatePolicy",  # (vpc)
+    "networkEndpointGroups.insert": "compute.networks.use compute.subnetworks.use",  # (lb)
+    "networkEndpointGroups.attachNetworkEndpoints": "compute.instances.use",  # (lb)
+    "backendServices.insert": "compute.healthChecks.useReadOnly compute.networkEndpointGroups.use",  # (lb)
+    "backendServices.patch": "compute.healthChecks.useReadOnly compute.networkEndpointGroups.use",  # (lb)
+    "urlMaps.insert": "compute.backendServices.use",  # (lb)
+    "targetHttpProxies.insert": "compute.urlMaps.use",  # (lb)
+    "globalForwardingRules.insert": (
+        "compute.networks.use compute.subnetworks.use compute.targetHttpProxies.use"
+    ),  # (lb)
+    f"{_QUEUED}.create": "tpu.nodes.create",  # (tpu)
+    f"{_QUEUED}.delete": "tpu.nodes.delete",  # (tpu); with force the node goes as well
+}
+
+IN_A_GANG = "compute.resourcePolicies.use"
+PUBLIC = "compute.subnetworks.useExternalIp"
+OWN_IMAGE = "compute.images.useReadOnly"
+"""Beside those of ``instances.insert``, where a machine has one (vm)."""
+
+AS_SOMEBODY: Mapping[str, str] = {
+    "instances.insert": "(vm)",
+    "instances.setMetadata": "(iam)",
+    f"{_QUEUED}.create": "(tpu)",
+}
+"""Methods that need ``iam.serviceAccounts.actAs`` on the account that machines are."""
+
+
+def permissions_of(method: str) -> set[str]:
+    """What a method needs, its own permission first of all."""
+    api, named = (
+        ("tpu", method.removeprefix("tpu.projects.locations.")) if "locations" in method else ("", method)
+    )
+    collection, _, verb = named.rpartition(".")
+    if named == "networkEndpointGroups.listNetworkEndpoints":
+        verb = "get"
+    own = f"{api or 'compute'}.{collection}.{_OWN.get(verb, verb)}"
+    return {own, *ALSO.get(method, "").split()}

@@ -1,0 +1,163 @@
+"""The smallest custom roles for a plan: from what is done to permissions.  Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from dcplan.provider.permissions import Allowance
+from dcplan.resources import Action
+from dcplan_gcp.kinds import INSTANCE
+from dcplan_gcp.permissions import (
+    ANY_ZONE,
+    AS_SOMEBODY,
+    CALLS,
+    GANG,
+    IN_A_GANG,
+    LOOK,
+    MADE_HERE,
+    OWN_IMAGE,
+    PUBLIC,
+    SLICE,
+    permissions_of,
+)
+from dcplan_gcp.slices import is_slice
+
+if TYPE_CHECKING:
+    from dcplan.provider.permissions import Deed, KeyUse, Use
+    from dcplan.resources import JsonValue, Resource
+    from dcplan_gcp.settings import GcpSettings
+
+STATE = (
+    "storage.objects.create",
+    "storage.objects.delete",
+    "storage.objects.get",
+    "storage.objects.list",
+)
+"""docs/state_servers.md says why."""
+ENCRYPT, DECRYPT = "cloudkms.cryptoKeyVersions.useToEncrypt", "cloudkms.cryptoKeyVersions.useToDecrypt"
+
+
+def allowances(use: Use, settings: GcpSettings) -> tuple[Allowance, ...]:
+    """A role for the project and, where they are needed, for service account, bucket and keys."""
+    return tuple(_allowances(use, settings))
+
+
+def _allowances(use: Use, settings: GcpSettings) -> Iterator[Allowance]:
+    project = settings.project or "PROJECT"
+    if use.machines:
+        methods = _methods(use.deeds, settings)
+        granted = {permission for method in methods for permission in permissions_of(method)}
+        granted |= set(_besides(use.deeds, settings))
+        yield _role(
+            "gcp",
+            use.project,
+            "",
+            granted,
+            project,
+            f"gcloud projects add-iam-policy-binding {project}",
+            ("A role of a project holds in all regions of it, and for what others made there as well.",),
+        )
+        if methods & AS_SOMEBODY.keys():
+            account = settings.service_account or "NUMBER-compute@developer.gserviceaccount.com"
+            grant = f"gcloud iam service-accounts add-iam-policy-binding {account} --project {project}"
+            yield _role(
+                "gcp-machines", use.project, "Machines", {"iam.serviceAccounts.actAs"}, project, grant
+            )
+    if use.state is not None:
+        grant = f"gcloud storage buckets add-iam-policy-binding gs://{use.state.get('bucket') or 'BUCKET'}"
+        yield _role("gcp-state", use.project, "State", set(STATE), project, grant)
+    for number, key in enumerate(use.keys):
+        yield _of_key(key, use.project, project, str(number + 1) if number else "")
+
+
+def _of_key(key: KeyUse, project: str, cloud_project: str, number: str) -> Allowance:
+    named = re.match(
+        r"projects/([^/]+)/locations/([^/]+)/keyRings/([^/]+)/cryptoKeys/([^/]+)", str(key.settings["key"])
+    )
+    where, location, ring, name = named.groups() if named else (cloud_project, "LOCATION", "RING", "KEY")
+    at = f"--keyring {ring} --location {location} --project {where}"
+    grant = f"gcloud kms keys add-iam-policy-binding {name} {at}"
+    granted = {ENCRYPT, DECRYPT} if key.wraps else {DECRYPT}
+    return _role(f"gcp-key{number}", project, f"Key{number}", granted, where, grant)
+
+
+def _methods(deeds: Iterable[Deed], settings: GcpSettings) -> set[str]:
+    """What is called; looks at every kind, because recovering lists all that the owner has."""
+    deeds = tuple(deeds)
+    slices = any(_kind(deed.resource) == SLICE for deed in deeds)
+    found = {
+        method
+        for kind, done, said in CALLS
+        if done == LOOK and (kind != SLICE or slices)
+        for method in said.split()
+    }
+    for deed in deeds:
+        kind = _kind(deed.resource)
+        here = {kind, *(f"{kind}/{part}" for part in _parts(deed.resource, settings))}
+        # What runs on hosts of a slice stands in the metadata of its node.
+        if slices and kind in {"replica", "job"}:
+            here.add(SLICE)
+        found |= {
+            method
+            for of, done, said in CALLS
+            if of in here and (done == deed.action or (of == SLICE != kind and done == Action.UPDATE))
+            for method in said.split()
+        }
+    return found
+
+
+def _kind(resource: Resource) -> str:
+    kind = resource.address.kind
+    object_id = str(resource.outputs.get("id") or "")
+    return SLICE if kind == INSTANCE and is_slice(resource.attributes, object_id) else kind
+
+
+def _parts(resource: Resource, settings: GcpSettings) -> Iterator[str]:
+    asked = resource.attributes
+    if settings.network is None:
+        yield MADE_HERE
+    if asked.get("gang"):
+        yield GANG
+    if asked.get("zone") == asked.get("region") and not settings.zones.get(str(asked.get("region"))):
+        yield ANY_ZONE
+
+
+def _besides(deeds: Iterable[Deed], settings: GcpSettings) -> Iterator[str]:
+    """What instances need by how they are made."""
+    made = [d.resource for d in deeds if d.action is Action.CREATE and _kind(d.resource) == INSTANCE]
+    if any(machine.attributes.get("gang") for machine in made):
+        yield IN_A_GANG
+    if made and settings.public_addresses:
+        yield PUBLIC
+    if made and settings.image:
+        yield OWN_IMAGE
+
+
+def _role(  # noqa: PLR0913, PLR0917 - everything that a role is made of
+    name: str,
+    project: str,
+    what: str,
+    granted: set[str],
+    cloud_project: str,
+    grant: str,
+    notes: tuple[str, ...] = (),
+) -> Allowance:
+    """One role, as ``gcloud iam roles create --file`` reads it."""
+    title = f"dcplan {project} {what}".strip()
+    role = "dcplan_" + re.sub(r"[^a-zA-Z0-9_.]", "_", project) + (f"_{what}" if what else "")
+    included: list[JsonValue] = [*sorted(granted)]
+    content: Mapping[str, JsonValue] = {
+        "title": title,
+        "description": "Made by dcplan iam for one plan.",
+        "stage": "GA",
+        "includedPermissions": included,
+    }
+    lines = [f'title: "{title}"', "description: Made by dcplan iam for one plan.", "stage: GA"]
+    lines += ["includedPermissions:", *(f"- {permission}" for permission in included)]
+    steps = (
+        f"gcloud iam roles create {role} --project {cloud_project} --file FILE",
+        f"{grant} --member MEMBER --role projects/{cloud_project}/roles/{role}",
+    )
+    return Allowance(name=name, text="\n".join(lines) + "\n", content=content, steps=steps, notes=notes)
