@@ -86,7 +86,7 @@ def _of_key(key: KeyUse, project: str, cloud_project: str, number: str) -> Allow
 def _methods(deeds: Iterable[Deed], settings: GcpSettings) -> set[str]:
     """What is called; looks at every kind, because recovering lists all that the owner has."""
     deeds = tuple(deeds)
-    slices = any(_kind(deed.resource) == SLICE for deed in deeds)
+    slices = any(_on_slice(deed.resource) for deed in deeds)
     found = {
         method
         for kind, done, said in CALLS
@@ -112,6 +112,11 @@ def _kind(resource: Resource) -> str:
     kind = resource.address.kind
     object_id = str(resource.outputs.get("id") or "")
     return SLICE if kind == INSTANCE and is_slice(resource.attributes, object_id) else kind
+
+
+def _on_slice(resource: Resource) -> bool:
+    """Whether it is a host of a slice, or runs on some."""
+    return _kind(resource) == SLICE or "/queuedResources/" in str(resource.outputs.get("id") or "")
 
 
 def _parts(resource: Resource, settings: GcpSettings) -> Iterator[str]:
