@@ -94,6 +94,10 @@ def deeds_of(plan: Plan) -> Iterator[Deed]:
     """Everything that applying a plan may do: its changes, failover, and taking back what is new."""
     for change in plan.changes:
         yield from _of_change(change)
+    for change in plan.state_changes:  # Forgetting and importing change the owner's tag, where there is one.
+        resource = change.before or change.after
+        if change.action in {Action.FORGET, Action.IMPORT} and resource is not None:
+            yield Deed(action=Action.UPDATE, resource=resource)
     made = {c.address: c.after for c in plan.changes if c.action in _MAKES and c.after is not None}
     if plan.apply.on_error == "rollback-new":
         yield from (Deed(action=Action.DELETE, resource=resource) for resource in made.values())

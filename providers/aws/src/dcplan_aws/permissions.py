@@ -15,7 +15,7 @@ from enum import Enum
 
 from dcplan.provider.lowering import ENDPOINT, JOB, REPLICA
 from dcplan.resources import Action
-from dcplan_aws.kinds import GROUP, INSTANCE, NETWORK
+from dcplan_aws.kinds import BLOCK, GROUP, INSTANCE, NETWORK
 
 
 class When(Enum):
@@ -86,6 +86,11 @@ CALLS: tuple[tuple[str, str, str], ...] = (
     (GROUP, Action.CREATE, "ec2:CreatePlacementGroup"),
     (GROUP, Action.UPDATE, "ec2:CreateTags"),
     (GROUP, Action.DELETE, "ec2:DeletePlacementGroup"),
+    (BLOCK, LOOK, "ec2:DescribeCapacityReservations"),
+    (BLOCK, Action.CREATE, "ec2:PurchaseCapacityBlock ec2:DescribeCapacityBlockOfferings"),
+    (BLOCK, Action.CREATE, "ec2:DescribeAvailabilityZones"),
+    (BLOCK, Action.UPDATE, "ec2:CreateTags"),
+    (BLOCK, Action.DELETE, "ec2:DeleteTags"),
     (INSTANCE, LOOK, "ec2:DescribeInstances"),
     (INSTANCE, Action.CREATE, "ec2:RunInstances"),
     (f"{INSTANCE}/{ADOPTED}", Action.CREATE, "ec2:DescribeSubnets"),
@@ -132,7 +137,8 @@ NEEDS: Mapping[str, tuple[Need, ...]] = {
     **{
         f"ec2:{look}": (Need(f"ec2:{look}", "*"),)
         for look in (
-            *("DescribeAvailabilityZones", "DescribeInstances", "DescribeInternetGateways"),
+            *("DescribeAvailabilityZones", "DescribeCapacityBlockOfferings", "DescribeCapacityReservations"),
+            *("DescribeInstances", "DescribeInternetGateways"),
             *("DescribePlacementGroups", "DescribeRegions", "DescribeRouteTables"),
             *("DescribeSecurityGroups", "DescribeSubnets", "DescribeVpcs"),
         )
@@ -167,10 +173,16 @@ NEEDS: Mapping[str, tuple[Need, ...]] = {
         *_made("RunInstances", "ec2:volume/* ec2:network-interface/*"),
         Need("ec2:CreateTags", "ec2:instance/*", When.BORN, "RunInstances"),
     ),
+    # What is bought is a reservation; which is on offer has no tags (sar).
+    "ec2:PurchaseCapacityBlock": (
+        *_made("PurchaseCapacityBlock", "ec2:capacity-reservation/*"),
+        Need("ec2:PurchaseCapacityBlock", "ec2:capacity-block/*"),
+    ),
     "ec2:TerminateInstances": _ours("ec2:TerminateInstances", "ec2:instance/*"),
     "ec2:CreatePlacementGroup": _made("CreatePlacementGroup", "ec2:placement-group/dcplan-*"),
     "ec2:DeletePlacementGroup": _ours("ec2:DeletePlacementGroup", "ec2:placement-group/dcplan-*"),
-    "ec2:CreateTags": _ours("ec2:CreateTags", "ec2:instance/* ec2:vpc/* ec2:placement-group/*"),
+    # By kind, in ``TAGGED``: programs are named on their machines.
+    "ec2:CreateTags": _ours("ec2:CreateTags", "ec2:instance/*"),
     "ec2:DeleteTags": _ours("ec2:DeleteTags", "ec2:instance/*"),
     # What runs, and what is sent where: all parameters of an owner are in one folder (sar).
     **{
@@ -210,6 +222,13 @@ NEEDS: Mapping[str, tuple[Need, ...]] = {
     },
 }
 """Call, with its service as botocore names it, to the permissions that AWS asks for."""
+
+TAGGED: Mapping[str, str] = {
+    NETWORK: "ec2:vpc/*",
+    GROUP: "ec2:placement-group/dcplan-*",
+    BLOCK: "ec2:capacity-reservation/*",
+}
+"""What has other tags put on and taken away, where that is no machine."""
 
 WITHOUT_A_CALL: Mapping[str, str] = {
     "ec2:CreateTags": "RunInstances and its like are checked for it when they put tags on (ec2)",

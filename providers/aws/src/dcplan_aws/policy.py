@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dcplan.catalog import Purchase
-from dcplan.provider.lowering import ENDPOINT, JOB, REPLICA
 from dcplan.provider.permissions import Allowance
 from dcplan.resources import Action
-from dcplan_aws.kinds import GROUP, INSTANCE, NETWORK
+from dcplan_aws.kinds import BLOCK, GROUP, INSTANCE
 from dcplan_aws.owner import LINEAGE
-from dcplan_aws.permissions import ADOPTED, CALLS, EVERYWHERE, LOOK, MADE_HERE, NEEDS, Need, When
+from dcplan_aws.permissions import ADOPTED, CALLS, EVERYWHERE, LOOK, MADE_HERE, NEEDS, TAGGED, Need, When
 from dcplan_aws.server_permissions import of_keys, of_state
 
 if TYPE_CHECKING:
@@ -26,8 +25,6 @@ MOST_REGIONS = 8
 
 LONGEST = 6_144
 """Characters of a managed policy without white space (IAM User Guide, "IAM and AWS STS quotas")."""
-
-KINDS = (NETWORK, GROUP, INSTANCE, REPLICA, JOB, ENDPOINT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +102,7 @@ def _acts(deeds: Iterable[Deed]) -> set[Need]:
             for call in said.split()
         ]
         for call in calls:
-            needs.update(_tagged(kind) if call == "ec2:CreateTags" else NEEDS[call])
+            needs.update(_needs(call, kind))
         if _launched(deed):
             needs.update(launches(deed.resource, adopted))
     return needs
@@ -115,10 +112,11 @@ def _launched(deed: Deed) -> bool:
     return deed.resource.address.kind == INSTANCE and deed.action is Action.CREATE
 
 
-def _tagged(kind: str) -> tuple[Need, ...]:
-    """Tags of what is there: those of the kind alone; programs are named on their machines."""
-    on = {NETWORK: "ec2:vpc/*", GROUP: "ec2:placement-group/dcplan-*"}.get(kind, "ec2:instance/*")
-    return (Need("ec2:CreateTags", on, When.OURS),)
+def _needs(call: str, kind: str) -> tuple[Need, ...]:
+    """What a call needs; tags of what is there are those of the kind alone."""
+    if call in {"ec2:CreateTags", "ec2:DeleteTags"} and kind in TAGGED:
+        return (Need(call, TAGGED[kind], When.OURS),)
+    return NEEDS[call]
 
 
 def launches(machine: Resource, adopted: Mapping[str, JsonValue] | None) -> Iterator[Need]:
@@ -137,6 +135,8 @@ def launches(machine: Resource, adopted: Mapping[str, JsonValue] | None) -> Iter
                 yield Need(run, f"ec2:{kind}/{name}")
     if any(need.kind == GROUP for need in machine.needs):
         yield Need(run, "ec2:placement-group/dcplan-*", When.OURS)
+    if any(need.kind == BLOCK for need in machine.needs):
+        yield Need(run, "ec2:capacity-reservation/*", When.OURS)
     if asked.get("reservation"):
         yield Need(run, f"ec2:capacity-reservation/{asked['reservation']}")
     if asked.get("purchase") == Purchase.SPOT.value:
