@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from dcplan.apply import ApplyOptions, Failover, OnError
 from dcplan.diag import has_errors
+from dcplan.plan.make import with_generations
 from dcplan.state import LockInfo, check, open_store
 from dcplan.workflow.applying import _carry_out
 from lifecycle_programs import GANG, WHOLE, Part, Program, plan_to
@@ -170,10 +171,11 @@ def play(folder: Path, cloud: Cloud, turn: Turn) -> None:
     if turn.vanishes is not None and cloud.objects:
         del cloud.objects[sorted(cloud.objects)[turn.vanishes % len(cloud.objects)]]
     store = opened(folder)
-    plan = plan_to(turn.program, store.read(), cloud, turn.part)
+    plan, tries = plan_to(turn.program, store.read(), cloud, turn.part), store.tries()
     store.close()
     if plan is None:
         return
+    plan = with_generations(plan, tries)
     done = applied(folder, cloud, plan, options_of(turn), turn.kill_at)
     assert wrongs(folder, cloud) == []
     if turn.again:
@@ -193,8 +195,9 @@ def settle(folder: Path, cloud: Cloud, program: Program) -> None:
         plan = plan_to(program, state, cloud)
         if plan is None:
             plan = plan_to(replace(program, successors=frozenset(), moved=False), state, cloud)
-        store.close()
         assert plan is not None
+        plan = with_generations(plan, store.tries())
+        store.close()
         if not plan.changes and not plan.state_changes and not still_open:
             break
         assert attempt < 3, f"it never ends: {plan.changes} {plan.state_changes} {still_open}"
