@@ -36,9 +36,11 @@ CALM: dict[str, float] = {
     "error_after": 0.0,
     "stock_out": 0.0,
     "hang_s": 0.0,
+    "most_in_a_row": 0.0,
 }
 """``latency_s`` and what takes, or is seen, after some seconds: the most that is drawn; ``each_call_s``,
-``hang_s``, ``ready_after_s``: exactly that.  The others are shares of calls."""
+``hang_s``, ``ready_after_s``: exactly that.  ``most_in_a_row``: so many mutating calls are lost before
+the deed one after the other, no more; 0 is any number.  The others are shares of calls."""
 
 
 class LostError(Exception):
@@ -62,6 +64,8 @@ class Cloud:
     trap: Trap | None = None
     killed: int = 0
     calls: int = 0
+    lost: int = 0
+    """Mutating calls lost before the deed, one after the other."""
     chance: random.Random = field(default_factory=random.Random)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -159,7 +163,7 @@ class Handler(BaseHTTPRequestHandler):
         time.sleep(cloud.weather["each_call_s"] + cloud.drawn_s("latency_s"))
         if cloud.strikes("throttled"):
             raise RefusedError(429, "throttled", "Too many calls.", retry_after_s=0.02)
-        if cloud.strikes("lost_before"):
+        if self._is_lost(mutating=mutating):
             raise LostError
         if cloud.strikes("error_before"):
             raise RefusedError(500, "internal", "Something is wrong in the cloud.")
@@ -173,6 +177,15 @@ class Handler(BaseHTTPRequestHandler):
         if cloud.strikes("error_after"):
             raise RefusedError(500, "internal", "Something is wrong in the cloud.")
         return status, body
+
+    def _is_lost(self, *, mutating: bool) -> bool:
+        """Whether the call never arrives."""
+        cloud = self.cloud
+        most = int(cloud.weather["most_in_a_row"])
+        lost = cloud.strikes("lost_before") and not (mutating and most and cloud.lost >= most)
+        if mutating:
+            cloud.lost = cloud.lost + 1 if lost else 0
+        return lost
 
     def _act(self, parts: list[str], ask: dict[str, Any]) -> tuple[int, Any]:
         cloud, world = self.cloud, self.cloud.world
