@@ -16,6 +16,7 @@ import socket
 import sys
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -39,8 +40,8 @@ CALM: dict[str, float] = {
     "most_in_a_row": 0.0,
 }
 """``latency_s`` and what takes, or is seen, after some seconds: the most that is drawn; ``each_call_s``,
-``hang_s``, ``ready_after_s``: exactly that.  ``most_in_a_row``: so many mutating calls are lost before
-the deed one after the other, no more; 0 is any number.  The others are shares of calls."""
+``hang_s``, ``ready_after_s``: exactly that.  ``most_in_a_row``: so many mutating calls about one object are
+lost before the deed one after the other, no more; 0 is any number.  The others are shares of calls."""
 
 
 class LostError(Exception):
@@ -64,8 +65,8 @@ class Cloud:
     trap: Trap | None = None
     killed: int = 0
     calls: int = 0
-    lost: int = 0
-    """Mutating calls lost before the deed, one after the other."""
+    lost: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    """Mutating calls lost before the deed, one after the other, of each object."""
     chance: random.Random = field(default_factory=random.Random)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -163,7 +164,7 @@ class Handler(BaseHTTPRequestHandler):
         time.sleep(cloud.weather["each_call_s"] + cloud.drawn_s("latency_s"))
         if cloud.strikes("throttled"):
             raise RefusedError(429, "throttled", "Too many calls.", retry_after_s=0.02)
-        if self._is_lost(mutating=mutating):
+        if self._is_lost(parts, ask) if mutating else cloud.strikes("lost_before"):
             raise LostError
         if cloud.strikes("error_before"):
             raise RefusedError(500, "internal", "Something is wrong in the cloud.")
@@ -178,13 +179,15 @@ class Handler(BaseHTTPRequestHandler):
             raise RefusedError(500, "internal", "Something is wrong in the cloud.")
         return status, body
 
-    def _is_lost(self, *, mutating: bool) -> bool:
-        """Whether the call never arrives."""
+    def _is_lost(self, parts: list[str], ask: dict[str, Any]) -> bool:
+        """Whether this mutating call never arrives."""
         cloud = self.cloud
+        about = (self.command, *parts, str(ask.get("address")))
         most = int(cloud.weather["most_in_a_row"])
-        lost = cloud.strikes("lost_before") and not (mutating and most and cloud.lost >= most)
-        if mutating:
-            cloud.lost = cloud.lost + 1 if lost else 0
+        lost = cloud.strikes("lost_before")
+        with cloud.lock:
+            lost = lost and not (most and cloud.lost[about] >= most)
+            cloud.lost[about] = cloud.lost[about] + 1 if lost else 0
         return lost
 
     def _act(self, parts: list[str], ask: dict[str, Any]) -> tuple[int, Any]:
