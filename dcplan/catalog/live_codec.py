@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dcplan.catalog.live_types import Doubt, LiveCatalog, LiveMachine, LivePrice, LiveRegion, Part
+from dcplan.catalog.live_types import Doubt, LiveCatalog, LiveMachine, LivePrice, LiveQuota, LiveRegion, Part
 from dcplan.catalog.types import Purchase, Source
 
 VERSION = 1
@@ -51,6 +51,7 @@ def _region_to_json(region: LiveRegion) -> dict[str, Any]:
             [p.machine, p.zone, p.purchase.value, p.usd_per_h, sources.index(p.source)] for p in region.prices
         ],
         "no_spot": sorted([machine, zone] for machine, zone in region.no_spot),
+        "quotas": [_quota_to_json(quota) for quota in region.quotas],
     }
 
 
@@ -73,7 +74,49 @@ def _region(entry: Any) -> LiveRegion:
             for machine, zone, purchase, usd_per_h, source in entry["prices"]
         ),
         no_spot=frozenset((machine, zone) for machine, zone in entry["no_spot"]),
+        quotas=tuple(_quota(row) for row in entry.get("quotas", ())),
     )
+
+
+def _quota_to_json(quota: LiveQuota) -> dict[str, Any]:
+    return {
+        "name": quota.name,
+        "code": quota.code,
+        "of": quota.of,
+        "machines": list(quota.machines),
+        "purchases": [purchase.value for purchase in quota.purchases],
+        "vcpus": quota.vcpus,
+        "devices": quota.devices,
+        "used": quota.used,
+        "source": [quota.source.name, quota.source.date],
+    }
+
+
+def _quota(entry: Any) -> LiveQuota:
+    name, date = entry["source"]
+    amounts = [entry["vcpus"], entry["devices"]]
+    if sum(amount is not None for amount in amounts) != 1:
+        msg = f"the quota {entry['name']!r} needs one unit"
+        raise ValueError(msg)
+    return LiveQuota(
+        name=str(entry["name"]),
+        code=str(entry["code"]),
+        of=str(entry["of"]),
+        machines=tuple(entry["machines"]),
+        purchases=tuple(Purchase(purchase) for purchase in entry["purchases"]),
+        vcpus=_count(entry["vcpus"]),
+        devices=_count(entry["devices"]),
+        used=_count(entry["used"]),
+        source=Source(name=name, date=date),
+    )
+
+
+def _count(amount: Any) -> int | None:
+    """A number from 0 on, or nothing."""
+    if amount is not None and (isinstance(amount, bool) or not isinstance(amount, int) or amount < 0):
+        msg = f"{amount!r} is no amount"
+        raise ValueError(msg)
+    return amount
 
 
 def _machine_to_json(machine: LiveMachine) -> dict[str, Any]:

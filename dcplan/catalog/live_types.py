@@ -1,4 +1,4 @@
-"""The nouns of what a cloud says today: which zones list a machine type, what it costs, what it is.
+"""The nouns of what a cloud says today: zones that list a machine type, what it costs and is, quotas.
 
 It is laid over the catalogue that ships with dcplan, region by region; a region that nobody asked about
 stays as it shipped.
@@ -19,6 +19,7 @@ class Part(StrEnum):
     ZONES = "zones"
     ON_DEMAND = "on-demand"
     SPOT = "spot"
+    QUOTAS = "quotas"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,29 @@ class LivePrice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LiveQuota:
+    """How much of some machine types the account may have in a region.  What is not known has no row."""
+
+    name: str
+    """As the cloud calls it: ``Running On-Demand P instances``."""
+    code: str
+    """By which an increase is asked for: ``L-417A185B``, ``NVIDIA_H100_GPUS``."""
+    of: str
+    """In short, ``P`` or ``H100``, as documents name quotas; part of labels."""
+    machines: tuple[str, ...]
+    """The machine types of the catalogue that count."""
+    purchases: tuple[Purchase, ...]
+    """The ways to buy them that count."""
+    vcpus: int | None = None
+    """What all of them together may have; exactly one of this and ``devices``."""
+    devices: int | None = None
+    """Accelerators that all of them together may have."""
+    used: int | None = None
+    """What of it was in use when it was asked, by whomever; None is unknown."""
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LiveRegion:
     """What a cloud says of one region."""
 
@@ -50,6 +74,7 @@ class LiveRegion:
     prices: tuple[LivePrice, ...] = ()
     no_spot: frozenset[tuple[str, str]] = frozenset()
     """Machine types and zones without a spot market."""
+    quotas: tuple[LiveQuota, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dcplan.catalog.types import Purchase
+    from dcplan.catalog.types import Purchase, Source
     from dcplan.diag import ConfigPath
 
 
@@ -38,3 +38,12 @@ class Quota:
     devices: int | None = None
     """Accelerators that all of them together may have."""
     origin: ConfigPath
+    """The line of the document, or the provider that was asked."""
+    code: str = ""
+    """What an increase is asked for by; empty where the document tells the quota."""
+    named: str = ""
+    """What a quota of the document would be ``of`` to stand for it; empty where nothing does."""
+    used: int | None = None
+    """What of it was in use when the provider was asked, by whomever; None is unknown."""
+    source: Source | None = None
+    """Who said so, and when; None is the document."""

@@ -41,12 +41,18 @@ def explain(problem: Problem) -> Diagnostics:
     beyond = _left_out(problem)
     found = []
     for conflict in conflicts:
-        sentences = [*_sentences(problem, conflict), *beyond, WAY_OUT]
+        sentences = [*_sentences(problem, conflict), *beyond, *_ways_out(problem, conflict), WAY_OUT]
         beyond = []
         lines = (*_lines(conflict.rules), *narrowed_by(problem, conflict))
         first = lines[0].path if lines else None
         found.append(error("no-placement", SUMMARY, " ".join(sentences), path=first, related=lines[1:]))
     return tuple(found)
+
+
+def _ways_out(problem: Problem, conflict: Conflict) -> list[str]:
+    """How to have more of the quotas that clash, where a cloud tells them."""
+    labels = {rule.label for rule in conflict.rules}
+    return [q.way_out for q in problem.quotas if q.way_out and f"{q.law}[{q.name}]" in labels]
 
 
 def why_not(problem: Problem) -> str:

@@ -21,6 +21,13 @@ class QuotaRule:
     each: tuple[tuple[str, int], ...]
     """By pool, what one machine of it uses."""
     origin: ConfigPath
+    told: str = ""
+    """Who says so where it is not the document, for people: ``Service Quotas says so, 3 days old``."""
+    way_out: str = ""
+    """How to have more of it, as a sentence; empty where the document tells it."""
+    used: int | None = None
+    """What was in use by whomever when the cloud was asked; None is unknown.  It binds nothing: what of it is
+    this state's own is not told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
+from dcplan.catalog.dates import age_text
 from dcplan.catalog.types import Purchase
 from dcplan.diag import Diagnostic, agreeing, plural, warning
 from dcplan.placement.purchase_types import PaidAnyway, QuotaRule
@@ -39,10 +40,10 @@ def is_over(offering: Offering, now_s: float) -> bool:
 
 
 def quota_rules(
-    quotas: Iterable[Quota], offerings: Sequence[Offering], machines: Mapping[str, Machine]
+    quotas: Iterable[Quota], offerings: Sequence[Offering], machines: Mapping[str, Machine], now_s: float
 ) -> tuple[QuotaRule, ...]:
-    """Quotas of accounts, and commitments, over the pools that count."""
-    rules = [_quota_rule(quota, offerings, machines) for quota in quotas]
+    """Quotas of accounts, and commitments, over the pools that count; answers are as old as ``now_s``."""
+    rules = [_quota_rule(quota, offerings, machines, now_s) for quota in quotas]
     rules += [
         QuotaRule(
             law="commitment",
@@ -58,7 +59,9 @@ def quota_rules(
     return tuple(rule for rule in rules if rule.each)
 
 
-def _quota_rule(quota: Quota, offerings: Iterable[Offering], machines: Mapping[str, Machine]) -> QuotaRule:
+def _quota_rule(
+    quota: Quota, offerings: Iterable[Offering], machines: Mapping[str, Machine], now_s: float
+) -> QuotaRule:
     by_vcpus = quota.vcpus is not None
     unit = "vCPUs" if by_vcpus else "devices"
     spot = "" if Purchase.ON_DEMAND in quota.purchases else "/spot"
@@ -75,7 +78,27 @@ def _quota_rule(quota: Quota, offerings: Iterable[Offering], machines: Mapping[s
             and o.purchase in quota.purchases
         ),
         origin=quota.origin,
+        told=_told(quota, now_s),
+        way_out=_way_out(quota, unit),
+        used=quota.used,
     )
+
+
+def _told(quota: Quota, now_s: float) -> str:
+    """Who says how much a quota is, and how old that answer is."""
+    if quota.source is None:
+        return ""
+    return f"{quota.source.name}, {quota.source.date}, {age_text(quota.source.date, now_s)}"
+
+
+def _way_out(quota: Quota, unit: str) -> str:
+    """What to do about a quota that the cloud tells."""
+    if quota.source is None:
+        return ""
+    spot = "" if Purchase.ON_DEMAND in quota.purchases else ", purchase: spot"
+    own = f"of: {quota.named}, region: {quota.region}, {unit.replace('vCPUs', 'vcpus')}: N{spot}"
+    told = f", or tell what you will have with `quotas: [{{{own}}}]`" if quota.named else ""
+    return f"Ask {quota.provider} for more ({quota.code}) and then `dcplan catalog refresh`{told}."
 
 
 def paid_anyway(offerings: Iterable[Offering], now_s: float) -> tuple[PaidAnyway, ...]:

@@ -19,6 +19,7 @@ from dcplan.catalog import (
     load_machines,
     load_offerings,
 )
+from dcplan.catalog.live import holding
 from dcplan.catalog.purchase import Quota
 from dcplan.config import validate_settings
 from dcplan.config.strict import PositiveDuration
@@ -28,7 +29,7 @@ from dcplan.provider.errors import Invalid
 from dcplan.provider.lowering import lower
 from dcplan.provider.protocol import API_VERSION, Provider, Stop
 from dcplan.provider.purchases import Facts, PurchaseSettings, bought, problems
-from dcplan.provider.quotas import quotas_of
+from dcplan.provider.quotas import live_quotas, quotas_of
 from dcplan.provider.types import (
     Ack,
     Found,
@@ -80,6 +81,7 @@ class CataloguedProvider:
         self._settings = settings
         self._facts = Facts(self.cloud.name, offerings, load_machines(self.cloud.name))
         self._path: ConfigPath = ("providers", self.cloud.name)
+        self._live = holding(self.cloud.name)
         for_all = (o for o in offerings if settings.spot or o.purchase is not Purchase.SPOT)
         self._offerings = (*for_all, *bought(settings, self._facts, self._path))
 
@@ -135,10 +137,11 @@ class CataloguedProvider:
         return tuple(self._settings.regions or sorted(self._facts.regions))
 
     def quotas(self) -> Result[tuple[Quota, ...]]:
-        """The quotas of the account, as the settings tell them."""
+        """The quotas of the account: as the settings tell them, else as the cloud was last heard to."""
         facts = self._facts
         path = (*self._path, "quotas")
-        return Result(quotas_of(self._settings.quotas, facts.provider, facts.regions, facts.machines, path))
+        told = quotas_of(self._settings.quotas, facts.provider, facts.regions, facts.machines, path)
+        return Result((*told, *live_quotas(self._live, told, facts.machines, self._path)))
 
     def site(self) -> Result[tuple[ZoneSite, ...]]:
         """Nothing: the catalogue does not tell of racks and links."""

@@ -1,4 +1,4 @@
-"""How much of some machine types an account may have: quotas, as the document tells them."""
+"""How much of some machine types an account may have: quotas, as the document and the cloud tell them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from dcplan.diag import ConfigPath, Diagnostic, did_you_mean, error, listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    from dcplan.catalog.live_types import LiveCatalog, LiveQuota
 
 
 class QuotaSpec(Strict):
@@ -107,4 +109,57 @@ def quotas_of(
         for i, spec in enumerate(specs)
         for region in sorted(regions)
         if spec.region in {None, region}
+    )
+
+
+def live_quotas(
+    live: LiveCatalog | None, told: Iterable[Quota], machines: Mapping[str, Machine], path: ConfigPath
+) -> tuple[Quota, ...]:
+    """What the cloud said when it was last asked, where the document says nothing (``told``).
+
+    A quota of the document stands for one of the cloud that counts no machine types and no ways to buy but
+    the document's.  What is narrower does not: both hold then, as they do for the cloud.  ``path`` is the
+    provider's.
+    """
+    if live is None:
+        return ()
+    known = tuple(told)
+    return tuple(
+        _quota(live.provider, region.name, quota, _named(quota, machines), path)
+        for region in live.regions
+        for quota in region.quotas
+        if quota.machines and not any(_stands_for(one, region.name, quota) for one in known)
+    )
+
+
+def _stands_for(one: Quota, region: str, quota: LiveQuota) -> bool:
+    return (
+        one.region == region
+        and set(quota.machines) <= set(one.machines)
+        and set(quota.purchases) <= set(one.purchases)
+    )
+
+
+def _named(quota: LiveQuota, machines: Mapping[str, Machine]) -> str:
+    """The narrowest name by which a document means all machine types of a quota; empty where none does."""
+    counted = [machines[name] for name in quota.machines if name in machines]
+    names = dict.fromkeys((quota.of, *(name for one in counted for name in reversed(_families(one)))))
+    fits = [name for name in names if counted and all(counts(name, one) for one in counted)]
+    return min(fits, key=lambda name: sum(counts(name, one) for one in machines.values()), default="")
+
+
+def _quota(provider: str, region: str, quota: LiveQuota, named: str, path: ConfigPath) -> Quota:
+    return Quota(
+        name=quota.of,
+        provider=provider,
+        region=region,
+        machines=quota.machines,
+        purchases=quota.purchases,
+        vcpus=quota.vcpus,
+        devices=quota.devices,
+        origin=path,
+        code=f"{quota.name}, {quota.code}" if quota.code != quota.name else quota.name,
+        named=named,
+        used=quota.used,
+        source=quota.source,
     )

@@ -17,6 +17,7 @@ from dcplan.placement.purchases import overdrawn, paid_anyway, quota_rules
 from dcplan.placement.ranked import rank_maps
 from dcplan.placement.seats import Hall, Seats, seat, seated
 from dcplan.placement.solve import solve
+from dcplan.placement.tight import tight
 from dcplan.placement.twins import without_spare_twins
 from dcplan.placement.verify_cuts import check_cuts, check_domains
 from dcplan.plan.current import allotments_of, assignment_of, beside_of, known_again, places_of, racks_of
@@ -96,6 +97,7 @@ def place(  # noqa: PLR0913, PLR0917 - the values of the stages before it
         placed, seats = result.value.placed, result.value.seats
         if not seats.crowded and (round_ >= ROUNDS or not work.price_seats(placed, seats)):
             said = (*work.unpriced, *overdrawn(work.quotas, work.today), *result.diagnostics)
+            said = (*said, *tight(work.quotas, work.today, placed.assignment))
             return Result(work.finished(placed, seats), said)
         work.rules += seats.crowded
     msg = "Placing and seating gangs did not come to an end. This is a bug in dcplan."
@@ -141,7 +143,7 @@ class _Placing:
         self.standing = places_of(state.resources.values())
         catalog = gathered.catalog
         self.pools = pools_of(catalog.offerings, catalog.machines, catalog.accelerators, gathered.at_s)
-        self.quotas = quota_rules(gathered.quotas, catalog.offerings, catalog.machines)
+        self.quotas = quota_rules(gathered.quotas, catalog.offerings, catalog.machines, gathered.at_s)
         self.paid = paid_anyway(catalog.offerings, gathered.at_s)
         self.atlas = Atlas(
             offerings=catalog.offerings,

@@ -247,3 +247,24 @@ def test_a_machine_is_shown_with_sources(tmp_path: Path, monkeypatch: pytest.Mon
     assert "unknown" in text
     assert wrong.exit_code == 1
     assert 'Did you mean "p5e.48xlarge"?' in wrong.stderr
+
+
+def test_an_exhausted_quota_is_told_before_anything_is_started(aws: int) -> None:
+    """The plan ends with who said so, when, and two ways out; the document's own word is one of them."""
+    tell(aws, products=[product(P5_4, 6.5), product(P5, 50.0)], weather={"vcpus": {"P": 8}})
+    refreshed = dcplan("catalog", "refresh").stdout
+    refused = dcplan("plan")
+    told = one_line(refused.stderr)
+    write("\n    quotas: [{of: P, region: us-east-1, vcpus: 64}]")
+    allowed = dcplan("plan")
+    [cloud] = data("catalog", "diff")["providers"]
+    [row] = [row for row in cloud["quotas"] if row["code"] == "L-417A185B"]
+
+    assert "us-east-1: G 100,000 vCPUs" in refreshed
+    assert "P 8 vCPUs" in refreshed
+    assert refused.exit_code == 1
+    assert "the quota of aws/us-east-1/P/vCPUs is 8 vCPUs (AWS Service Quotas, " in told
+    assert "L-417A185B) and then `dcplan catalog refresh`" in told
+    assert "`quotas: [{of: P, region: us-east-1, vcpus: N}]`" in told
+    assert allowed.exit_code == 0, allowed.output
+    assert (row["region"], row["vcpus"], row["used"]) == ("us-east-1", 8, None)

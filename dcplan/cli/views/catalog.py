@@ -8,6 +8,7 @@ import click
 
 from dcplan.catalog.dates import age_days, age_text
 from dcplan.catalog.live_changes import How
+from dcplan.cli.views.quotas import quota_data, quotas_text
 from dcplan.cli.views.width import wrapped
 from dcplan.diag import listed, plural
 from dcplan.units import format_bytes, format_bytes_per_s, format_usd, format_usd_per_h
@@ -130,6 +131,8 @@ def looked_text(looked: Looked, *, most: int) -> str:
         if len(shown) < len(changes):
             lines.append(f"    ... and {len(changes) - len(shown):,} more: -n 0 shows all")
         parts.append("\n".join(lines))
+    if quotas := quotas_text(now.regions, most=most):
+        parts.append(quotas)
     if now.doubts:
         parts.append(doubts_text(now.doubts, most=most and max(1, most // 4)))
     if now.strangers:
@@ -214,6 +217,7 @@ def looked_data(looked: Looked) -> dict[str, object]:
             }
             for c in looked.changes
         ],
+        "quotas": [row for region in looked.now.regions for row in quota_data(region)],
         "doubts": [doubt_data(doubt) for doubt in looked.now.doubts],
         "unknown_machines": list(looked.now.strangers),
     }

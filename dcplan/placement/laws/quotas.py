@@ -31,8 +31,13 @@ def quotas(b: Builder) -> None:
         rule = Rule(
             law=q.law,
             label=f"{q.law}[{q.name}]",
-            says=f"{what} {q.name} is {plural(q.at_most, q.unit.removesuffix('s'))}",
+            says=f"{what} {q.name} is {plural(q.at_most, q.unit.removesuffix('s'))}{_by(q.told)}",
             origins=(q.origin,),
             stretch=max(1, WHOLE * step // max(q.at_most, 1)),
         )
         b.require(use, rule, at_most=q.at_most, step=step)
+
+
+def _by(told: str) -> str:
+    """Who says so, in brackets."""
+    return f" ({told})" if told else ""

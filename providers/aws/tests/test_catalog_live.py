@@ -181,11 +181,20 @@ def test_the_newest_spot_price_counts_and_an_ancient_one_does_not(asked: int) ->
 @pytest.mark.parametrize(
     ("denied", "left", "words"),
     [
-        ("GetProducts", {Part.ZONES, Part.SPOT}, "list prices (AccessDeniedException on GetProducts)"),
+        (
+            "GetProducts",
+            {Part.ZONES, Part.SPOT, Part.QUOTAS},
+            "list prices (AccessDeniedException on GetProducts)",
+        ),
         (
             "DescribeSpotPriceHistory",
-            {Part.ZONES, Part.ON_DEMAND},
+            {Part.ZONES, Part.ON_DEMAND, Part.QUOTAS},
             "spot prices (UnauthorizedOperation on DescribeSpotPriceHistory) in us-east-1",
+        ),
+        (
+            "ListAWSDefaultServiceQuotas",
+            {Part.ZONES, Part.ON_DEMAND, Part.SPOT},
+            "quotas (AccessDeniedException on ListAWSDefaultServiceQuotas) in us-east-1",
         ),
     ],
 )
@@ -206,7 +215,7 @@ def test_empty_lists_are_not_believed(asked: int) -> None:
     tell(asked)
     said = look("us-east-1")
 
-    assert said.unwrap().regions[0].told == {Part.ZONES}
+    assert said.unwrap().regions[0].told == {Part.ZONES, Part.QUOTAS}
     assert len(said.diagnostics) == 2
 
 

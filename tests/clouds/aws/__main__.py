@@ -31,7 +31,7 @@ def main() -> None:
     )
     from werkzeug.serving import make_server  # noqa: PLC0415 - as above
 
-    from clouds.aws import groups, launches, lifecycles, reservations, tokens  # noqa: PLC0415 - as above
+    from clouds.aws import groups, launches, lifecycles, quotas, reservations, tokens  # noqa: PLC0415 - as above
     from clouds.aws.faults import Faults  # noqa: PLC0415 - as above
     from clouds.aws.pricing import Pricing, sold  # noqa: PLC0415 - as above
 
@@ -43,7 +43,7 @@ def main() -> None:
 
         def log(self, *_args: object) -> None: ...
 
-    for layer in (groups, reservations, launches, lifecycles, tokens):
+    for layer in (groups, quotas, reservations, launches, lifecycles, tokens):
         layer.install()
     by_hand = "--variables" in sys.argv
     everything = DomainDispatcherApplication(create_backend_app)

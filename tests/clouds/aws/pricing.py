@@ -1,7 +1,8 @@
 """AWS's price list and spot prices, which moto has not: a layer of WSGI before it, or a server by itself.
 
 ``POST /-/prices`` sets what it answers, as JSON: ``products`` (entries of ``PriceList``), ``spot`` (rows with
-instance_type, zone, usd, since), ``denied`` (names of calls that are refused), ``page`` (products on one).
+instance_type, zone, usd, since), ``denied`` (names of calls that are refused), ``page`` (products on one),
+``weather`` (of quotas).
 Shapes: AWS Price List API Reference, "GetProducts"; EC2 API Reference, "DescribeSpotPriceHistory".
 """
 
@@ -16,12 +17,13 @@ from typing import Any
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "support"))
+sys.path[:0] = [str(Path(__file__).parents[2] / "support"), str(Path(__file__).parents[2])]
 
 Environ = dict[str, Any]
 App = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 TARGET = "AWSPriceListService.GetProducts"
+QUOTAS = "ServiceQuotasV20190624."
 SPOT = "DescribeSpotPriceHistory"
 MOST_ON_A_PAGE = 100
 
@@ -39,10 +41,16 @@ class Pricing:
         if environ["PATH_INFO"] == "/-/prices":
             self._book = json.loads(_body(environ))
             self.asked.clear()
+            from clouds.aws.weather import WEATHER  # noqa: PLC0415 - it imports moto, which takes seconds
+
+            WEATHER.set(self._book.get("weather", {"vcpus": {}, "quotas_on_a_page": 100}))
             return _answer(start, 200, b"{}", "application/json")
         if environ.get("HTTP_X_AMZ_TARGET") == TARGET:
             self.asked.append(TARGET)
             return self._products(json.loads(_body(environ)), start)
+        target = environ.get("HTTP_X_AMZ_TARGET", "")
+        if target.startswith(QUOTAS) and target.removeprefix(QUOTAS) in self._book.get("denied", ()):
+            return self._refused(start, f"servicequotas:{target.removeprefix(QUOTAS)}")
         if environ["REQUEST_METHOD"] == "POST" and "form-urlencoded" in environ.get("CONTENT_TYPE", ""):
             body = _body(environ)
             form = parse_qs(body.decode())
@@ -58,11 +66,7 @@ class Pricing:
 
     def _products(self, asked: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         if "GetProducts" in self._book.get("denied", ()):
-            body = {
-                "__type": "AccessDeniedException",
-                "Message": "not authorized to perform pricing:GetProducts",
-            }
-            return _answer(start, 400, json.dumps(body).encode(), "application/x-amz-json-1.1")
+            return self._refused(start, "pricing:GetProducts")
         wanted = {one["Field"]: one["Value"] for one in asked["Filters"] if one["Type"] == "TERM_MATCH"}
         fits = [
             product
@@ -93,6 +97,11 @@ class Pricing:
             f"<spotPriceHistorySet>{items}</spotPriceHistorySet><nextToken/></DescribeSpotPriceHistoryResponse>"
         )
         return _answer(start, 200, text.encode(), "text/xml")
+
+    @staticmethod
+    def _refused(start: Callable[..., Any], permission: str) -> Iterable[bytes]:
+        body = {"__type": "AccessDeniedException", "Message": f"not authorized to perform {permission}"}
+        return _answer(start, 400, json.dumps(body).encode(), "application/x-amz-json-1.1")
 
     @staticmethod
     def _denied(start: Callable[..., Any], action: str) -> Iterable[bytes]:
@@ -162,6 +171,8 @@ def main() -> None:
     )
     from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: PLC0415 - as above
 
+    from clouds.aws import quotas  # noqa: PLC0415 - as above
+
     class Handler(WSGIRequestHandler):
         """Keeps connections and keeps quiet."""
 
@@ -170,6 +181,7 @@ def main() -> None:
 
         def log(self, *_args: object) -> None: ...
 
+    quotas.install()
     app = Pricing(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -29,7 +29,8 @@ class Weather:
     stock: dict[str, int] = field(default_factory=dict)
     """Instances left, by ``zone id/type``, zone id, type, or ``*``; what is not named has no end."""
     vcpus: dict[str, int] = field(default_factory=dict)
-    """vCPUs that may run in a region, by family letter (``P``, ``G``...)."""
+    """vCPUs that may run in a region, by family letter (``P``, ``G``...); ``P/spot`` is told, not held to."""
+    quotas_on_a_page: int = 100
     payment_s: float = 0.0
     """How long a capacity block that was bought is being paid for."""
     block_usd_per_h: float = 31.464

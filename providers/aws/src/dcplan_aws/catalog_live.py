@@ -2,7 +2,7 @@
 
 Everything is asked, nothing is changed.  Permissions: ec2:DescribeRegions, ec2:DescribeAvailabilityZones,
 ec2:DescribeInstanceTypeOfferings, ec2:DescribeInstanceTypes, ec2:DescribeSpotPriceHistory,
-pricing:GetProducts.
+pricing:GetProducts, servicequotas:ListServiceQuotas, servicequotas:ListAWSDefaultServiceQuotas.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dcplan.catalog.dates import DAY_S, day_of
-from dcplan.catalog.live_types import Doubt, LiveCatalog, LiveMachine, LivePrice, LiveRegion, Part
+from dcplan.catalog.live_types import Doubt, LiveCatalog, LiveMachine, LivePrice, LiveQuota, LiveRegion, Part
 from dcplan.catalog.types import Purchase, Source
 from dcplan.diag import Result, has_errors, listed, warning
 from dcplan_aws.catalog_prices import filters, on_demand_prices
+from dcplan_aws.catalog_quotas import quotas
 from dcplan_aws.catalog_words import PATH, nothing, refusals, short, unanswered
 from dcplan_aws.session import session_of
 
@@ -184,6 +185,12 @@ def _region(asking: Asking, region: str) -> tuple[LiveRegion, set[str]] | None:
         told.add(Part.SPOT)
     except (BotoCoreError, ClientError) as problem:
         asking.refused("spot prices", region, problem)
+    allowed: tuple[LiveQuota, ...] = ()
+    try:
+        allowed = quotas(asking, region, asking.machines)
+        told.add(Part.QUOTAS)
+    except (BotoCoreError, ClientError) as problem:
+        asking.refused("quotas", region, problem)
     answer = LiveRegion(
         name=region,
         read_at_s=asking.at_s,
@@ -192,6 +199,7 @@ def _region(asking: Asking, region: str) -> tuple[LiveRegion, set[str]] | None:
         apart=frozenset(zone.id for zone in named.values() if zone.apart),
         prices=tuple(prices),
         no_spot=frozenset(no_spot),
+        quotas=allowed,
     )
     return answer, others
 
