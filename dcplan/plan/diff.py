@@ -79,24 +79,35 @@ def _change(  # noqa: PLR0913 - the three values to compare, and what is known o
         return Change(address=address, action=Action.DELETE, before=before, after=None, reason=reason)
     if gone:
         return Change(address=address, action=Action.CREATE, before=None, after=after, reason=Reason.GONE)
+    kind = kinds.get((address.provider, address.kind))
+    anew, after = after, _as_made(after, before, kind)
     recorded = differing(before.attributes, after.attributes)
     drifted = () if there is None else differing(there.attributes, after.attributes)
     changed = tuple(sorted({*recorded, *drifted}))
     if not changed and set(before.needs) == set(after.needs):
         return None
-    kind = kinds.get((address.provider, address.kind))
     forced_by = () if kind is None else tuple(name for name in changed if name in kind.replace_on)
     in_place = Reason.CHANGED if recorded or not drifted else Reason.DRIFTED
     return Change(
         address=address,
         action=Action.REPLACE if forced_by else Action.UPDATE,
         before=before,
-        after=after if forced_by else replace(after, outputs=before.outputs),
+        after=anew if forced_by else replace(after, outputs=before.outputs),
         changed=changed or ("needs",),
         forced_by=forced_by,
         drifted={} if there is None else _drifted(drifted, before, there),
         reason=Reason.CANNOT_UPDATE if forced_by else in_place,
     )
+
+
+def _as_made(after: Resource, before: Resource, kind: Kind | None) -> Resource:
+    """What is wanted of something that is there: what tells how it was made stays as it is."""
+    kept = () if kind is None else kind.kept
+    if all(after.attributes.get(name) == before.attributes.get(name) for name in kept):
+        return after
+    own = {name: before.attributes[name] for name in kept if name in before.attributes}
+    others = {name: value for name, value in after.attributes.items() if name not in kept}
+    return replace(after, attributes={**others, **own})
 
 
 def _drifted(names: Iterable[str], before: Resource, there: Found) -> dict[str, JsonValue]:

@@ -1,7 +1,7 @@
 """Provider: the boundary between dcplan and the clouds, and the data centre it brings along.
 
 Takes: Placement, Request, settings.       Gives: Resource, Offering, Ack, Found, typed errors.
-Knows: entry points.                       Never: a plan, a state, a cloud's SDK.
+Knows: entry points, Jinja2.               Never: a plan, a state, a cloud's SDK.
 
 ``local`` is the embedded data centre, ``catalogued`` the base of clouds that only
 plan and ``contract`` the conformance tests of all providers; none is imported

@@ -35,6 +35,8 @@ class Kind:
     """How long a new object may stay invisible to lookups."""
     spends_money: bool
     """A create that was paid for cannot be undone by a delete (capacity blocks)."""
+    kept: tuple[str, ...] = ()
+    """Attributes that tell how it was made: what is there keeps its own, what is made gets those of today."""
     points_only: bool = False
     """It names what it needs, and survives when that is made anew under the same name (an endpoint)."""
 

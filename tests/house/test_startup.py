@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -56,3 +57,23 @@ def test_a_heavy_import_is_noticed() -> None:
     modules = imported_by(["schema", "document"])
 
     assert "pydantic" in modules
+
+
+def test_a_plan_renders_no_template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What machines boot with is laid out when they are made; a plan does not import Jinja2 for it."""
+    (tmp_path / "dcplan.yaml").write_text(
+        "project: p\n"
+        "providers: {aws: {regions: [us-east-1], launcher: /opt/launch}}\n"
+        "workloads:\n"
+        "  chat:\n"
+        "    kind: serve\n"
+        "    model: llama-3.1-8b\n"
+        "    traffic: {requests_per_s: 2/s, prompt_tokens: 800, output_tokens: 200}\n"
+        "    sla: {ttft: {p95: 2s}, tpot: {p95: 80ms}}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    modules = imported_by(["plan", "-out=p"])
+
+    assert (tmp_path / "p").exists()
+    assert "dcplan_aws.lowering" in modules
+    assert {"jinja2", "botocore"} & modules == set()

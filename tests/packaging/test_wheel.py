@@ -32,14 +32,16 @@ def test_the_core_wheel_holds_the_package_its_data_and_nothing_of_the_repository
     assert {top for top in tops if not top.endswith(".dist-info")} == {"dcplan"}
     assert "dcplan/py.typed" in names
     assert "dcplan/catalog/data/accelerators.yaml" in names
+    assert "dcplan/provider/templates/agent.sh.j2" in names
     assert any(name.startswith("dcplan/catalog/data/models/") for name in names)
 
 
 @pytest.mark.parametrize("name", ["aws", "gcp"])
 def test_a_provider_wheel_holds_its_own_package(name: str, tmp_path: Path) -> None:
-    """dcplan_<name>/ and the entry point by which the core finds it."""
+    """dcplan_<name>/ with its templates, and the entry point by which the core finds it."""
     names = wheel_of(ROOT / "providers" / name, tmp_path)
     tops = {n.split("/")[0] for n in names}
 
     assert {top for top in tops if not top.endswith(".dist-info")} == {f"dcplan_{name}"}
     assert any(n.endswith("entry_points.txt") for n in names)
+    assert f"dcplan_{name}/templates/agent.sh.j2" in names

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import email
 import os
-import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,11 @@ from aws_cloud import AwsCloud
 from aws_examples import REGION, client, gang_and_replicas
 from dcplan.provider import Placement, Provider
 from dcplan.provider.contract_base import ContractBase
+from dcplan.provider.errors import Invalid
+from dcplan.provider.start_up import StartUp
 from dcplan_aws import provider
-from dcplan_aws.agent import RUNS, user_data
+from dcplan_aws.agent import MOST_BYTES, RUNS, user_data
+from paper_machine import AgentContract
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="The script is for Linux")
 
@@ -22,84 +25,55 @@ _CURL = """#!/bin/bash
 case "${@: -1}" in
   */api/token) echo secret ;;
   */placement/region) echo us-east-1 ;;
-  */tags/instance) ls "$PAPER/tags" 2>/dev/null && [ -n "$(ls "$PAPER/tags")" ] ;;
-  */tags/instance/*) cat "$PAPER/tags/$(basename "${@: -1}")" ;;
+  */tags/instance) [[ -n "$(ls "$PAPER/names")" ]] || exit 22; ls "$PAPER/names" ;;
+  */tags/instance/*) echo "/dcplan/l/replica/$(basename "${@: -1}")" ;;
 esac
 """
 _AWS = """#!/bin/bash
-[[ "$*" == *"--name /dcplan/"* ]] && cat "$PAPER/value"
-"""
-_LAUNCHER = """#!/bin/bash
-echo "$1 $(basename "$2") $(cat "$2")" >>"$PAPER/log"
-[[ ! -f "$PAPER/broken" ]]
+[[ "$*" =~ --name\\ /dcplan/l/replica/([^ ]+) ]] && cat "$PAPER/names/${BASH_REMATCH[1]}"
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """One on paper."""
+class TestAgent(AgentContract):
+    """On AWS, tags name parameters."""
 
-    folder: Path
+    name = f"{RUNS}1"
 
-    def boots(self) -> None:
-        """Put its programs there."""
-        (self.folder / "tags").mkdir()
-        for name, text in (("curl", _CURL), ("aws", _AWS), ("launch", _LAUNCHER)):
-            (self.folder / name).write_text(text)
-            (self.folder / name).chmod(0o755)
-        (self.folder / "agent").write_text(user_data(str(self.folder / "launch")))
+    def script(self, launcher: str, start_up: StartUp | None = None) -> str:
+        """User data."""
+        return user_data(launcher, start_up) or ""
 
-    def round(self) -> list[str]:
-        """What the launcher was told in one round."""
-        (self.folder / "log").write_text("")
-        environ = {
-            "PATH": f"{self.folder}:{os.environ['PATH']}",
-            "PAPER": str(self.folder),
-            "DCPLAN_FOLDER": str(self.folder / "run"),
-        }
-        subprocess.run(["bash", str(self.folder / "agent"), "once"], check=True, env=environ)
-        return (self.folder / "log").read_text().splitlines()
-
-    def told(self, value: str) -> None:
-        """Its tag names a parameter with this value."""
-        (self.folder / "tags" / f"{RUNS}1").write_text("/dcplan/l/replica/1")
-        (self.folder / "value").write_text(value)
+    def programs(self) -> dict[str, str]:
+        """Metadata, and AWS's own command."""
+        return {"curl": _CURL, "aws": _AWS}
 
 
-@pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    """One that has just booted."""
-    made = Machine(tmp_path)
-    made.boots()
-    return made
+def test_a_cloud_config_comes_as_a_part_of_its_own() -> None:
+    """cloud-init takes both parts as they are; without a launcher, it takes the one."""
+    config = StartUp(name="c.yaml", text="#cloud-config\npackages: [nvme-cli]  # für alle\n")
+    parts = email.message_from_string(user_data("/opt/launch", config) or "").get_payload()
+
+    assert isinstance(parts, list)
+    texts = [(p.get_content_type(), p.get_payload(decode=True).decode()) for p in parts]  # type: ignore[union-attr]
+    assert texts == [("text/cloud-config", config.text), ("text/x-shellscript", user_data("/opt/launch"))]
+    assert user_data(None, config) == config.text
+    assert user_data(None) is None
 
 
-def test_what_comes_is_started_what_changes_too_and_what_goes_is_stopped(machine: Machine) -> None:
-    """Each once, and nothing is done while nothing changes."""
-    machine.told("one")
-    rounds = [machine.round(), machine.round()]
-    machine.told("two")
-    rounds.append(machine.round())
-    (machine.folder / "tags" / f"{RUNS}1").unlink()
-    rounds += [machine.round(), machine.round()]
+def test_user_data_stays_below_the_limit_of_ec2(tmp_path: Path) -> None:
+    """16 KiB with our part: what is more is told before anything is planned, with both sizes."""
+    ours = len((user_data("/opt/launch") or "").encode())
+    made = {}
+    for name, size in (("fits", MOST_BYTES - ours - 1000), ("large", MOST_BYTES - ours + 1)):
+        (tmp_path / name).write_text("#!/bin/bash\n".ljust(size, "#"))
+        made[name] = provider({"launcher": "/opt/launch", "start_up": name}, tmp_path)
+    (problem,) = made["large"].diagnostics
 
-    assert rounds == [
-        [f"start {RUNS}1.json one"],
-        [],
-        [f"start {RUNS}1.json two"],
-        [f"stop {RUNS}1.json two"],
-        [],
-    ]
-
-
-def test_what_could_not_be_started_is_tried_again(machine: Machine) -> None:
-    """A launcher that fails is called in the next round, too."""
-    machine.told("one")
-    (machine.folder / "broken").touch()
-    failed = machine.round()
-    (machine.folder / "broken").unlink()
-
-    assert failed == machine.round() == [f"start {RUNS}1.json one"]
+    assert ours < MOST_BYTES / 4
+    assert made["fits"].ok
+    assert (made["large"].value, problem.code) == (None, "start-up-size")
+    assert "16,384" in problem.detail
+    assert problem.path == ("providers", "aws", "start_up")
 
 
 class Hands(ContractBase):
@@ -139,3 +113,32 @@ def test_tags_of_machines_name_what_runs_on_them(cloud: AwsCloud) -> None:
         **{f"aws.instance.train-{i}": [ids["tune"]] for i in range(2)},
     }
     assert after == {**before, "aws.instance.train-0": [], "aws.instance.train-1": []}
+
+
+def test_a_machine_boots_with_what_was_planned_or_is_not_made(cloud: AwsCloud, tmp_path: Path) -> None:
+    """Its tags say with which file it was made; another text than was planned makes nothing."""
+    hands, boot = Hands(), tmp_path / "boot.sh"
+    hands.built_outputs = {}
+
+    def opened(text: str) -> Provider:
+        boot.write_text(f"#!/bin/bash\n{text}\n")
+        return provider(
+            {"regions": [REGION], "launcher": "/opt/launch", "start_up": "boot.sh"}, tmp_path
+        ).unwrap()
+
+    aws = opened("mount /data")
+    network, machine, other = [r for r in hands.resources(aws) if r.address.kind in {"network", "instance"}][
+        :3
+    ]
+    built = hands.build(aws, [network, machine])
+    there = aws.refresh(built).found[machine.address]
+    shown = client(cloud, "ec2").describe_instance_attribute(
+        InstanceId=str(built[-1].outputs["id"]), Attribute="userData"
+    )
+
+    assert "\nmount /data\n" in base64.b64decode(shown["UserData"]["Value"]).decode()
+    assert there is not None
+    assert there.attributes["start_up"] == machine.attributes["start_up"]
+    with pytest.raises(Invalid, match="Plan again"):
+        hands.build(opened("mount /other"), [other])
+    assert len(cloud.calls("RunInstances")) == 1

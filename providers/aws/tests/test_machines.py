@@ -132,7 +132,7 @@ def test_a_machine_boots_with_the_script_of_its_launcher(cloud: AwsCloud) -> Non
     shown = client(cloud, "ec2").describe_instance_attribute(InstanceId=ack.object_id, Attribute="userData")
     script = base64.b64decode(shown["UserData"]["Value"]).decode()
 
-    assert 'launcher="/opt/launch"' in script
+    assert "launcher=/opt/launch" in script
     assert script.startswith("#!/bin/bash")
 
 

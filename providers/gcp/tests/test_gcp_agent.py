@@ -3,105 +3,45 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from dcplan.provider.start_up import StartUp
 from dcplan_gcp import provider
-from dcplan_gcp.agent import startup_script
-from dcplan_gcp.placed import PREFIX
+from dcplan_gcp.agent import MOST_BYTES, OURS_BYTES, PREFIX, startup_script
 from dcplan_gcp.settings import GcpSettings
+from paper_machine import AgentContract, Machine
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="The script is for Linux")
-
-KEY = f"{PREFIX}replica-0123456789"
 
 _CURL = """#!/bin/bash
 [[ "$*" == *"Metadata-Flavor: Google"* ]] || exit 22
 case "${@: -1}" in
-  */attributes/) ls "$PAPER/keys" ;;
-  */attributes/*) cat "$PAPER/keys/$(basename "${@: -1}")" ;;
+  */attributes/) ls "$PAPER/names" ;;
+  */attributes/*) cat "$PAPER/names/$(basename "${@: -1}")" ;;
 esac
 """
-_LAUNCHER = """#!/bin/bash
-echo "$1 $(basename "$2") $(cat "$2")" >>"$PAPER/log"
-[[ ! -f "$PAPER/broken" ]]
-"""
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """One on paper."""
+class TestAgent(AgentContract):
+    """On Google Cloud, metadata say it themselves."""
 
-    folder: Path
+    name = f"{PREFIX}replica-0123456789"
 
-    def boots(self) -> None:
-        """Put its programs there."""
-        (self.folder / "keys").mkdir()
-        (self.folder / "keys" / "dcplan-owner").write_text("not to be run")
-        for name, text in (("curl", _CURL), ("launch", _LAUNCHER)):
-            (self.folder / name).write_text(text)
-            (self.folder / name).chmod(0o755)
-        (self.folder / "agent").write_text(startup_script(str(self.folder / "launch")))
+    def script(self, launcher: str, start_up: StartUp | None = None) -> str:
+        """The start-up script."""
+        return startup_script(launcher, start_up) or ""
 
-    def round(self) -> list[str]:
-        """What the launcher was told in one round."""
-        (self.folder / "log").write_text("")
-        environ = {
-            "PATH": f"{self.folder}:{os.environ['PATH']}",
-            "PAPER": str(self.folder),
-            "DCPLAN_FOLDER": str(self.folder / "run"),
-        }
-        subprocess.run(["bash", str(self.folder / "agent"), "once"], check=True, env=environ)
-        return (self.folder / "log").read_text().splitlines()
+    def programs(self) -> dict[str, str]:
+        """The metadata server."""
+        return {"curl": _CURL}
 
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    """One that has just booted."""
-    made = Machine(tmp_path)
-    made.boots()
-    return made
-
-
-def test_what_comes_is_started_what_changes_too_and_what_goes_is_stopped(machine: Machine) -> None:
-    """Each once, and nothing is done while nothing changes."""
-    key = machine.folder / "keys" / KEY
-    key.write_text("one")
-    rounds = [machine.round(), machine.round()]
-    key.write_text("two")
-    rounds.append(machine.round())
-    key.unlink()
-    rounds += [machine.round(), machine.round()]
-
-    assert rounds == [
-        [f"start {KEY}.json one"],
-        [],
-        [f"start {KEY}.json two"],
-        [f"stop {KEY}.json two"],
-        [],
-    ]
-
-
-def test_what_could_not_be_started_is_tried_again(machine: Machine) -> None:
-    """A launcher that fails is called in the next round, too."""
-    (machine.folder / "keys" / KEY).write_text("one")
-    (machine.folder / "broken").touch()
-    failed = machine.round()
-    (machine.folder / "broken").unlink()
-
-    assert failed == machine.round() == [f"start {KEY}.json one"]
-
-
-def test_the_script_is_sound(machine: Machine) -> None:
-    """The shell can read it, and so can shellcheck where it is installed."""
-    agent = str(machine.folder / "agent")
-    subprocess.run(["bash", "-n", agent], check=True)
-    if shutil.which("shellcheck"):
-        subprocess.run(["shellcheck", agent], check=True)
+    def machine(self, folder: Path, start_up: StartUp | None = None) -> Machine:
+        """One with other metadata, too."""
+        made = super().machine(folder, start_up)
+        made.told("dcplan-owner", "not to be run")
+        return made
 
 
 def test_machines_with_a_launcher_boot_with_the_script() -> None:
@@ -118,3 +58,27 @@ def test_two_start_up_scripts_are_one_too_many(tmp_path: Path) -> None:
 
     assert not made.ok
     assert [d.code for d in made.diagnostics] == ["gcp-startup-script"]
+
+
+def test_the_users_script_comes_with_ours_or_alone(tmp_path: Path) -> None:
+    """It is read from the document's folder; a cloud-config is refused, since nothing there reads it."""
+    (tmp_path / "boot.sh").write_text("#!/bin/bash\nmount /data\n")
+    (tmp_path / "config").write_text("#cloud-config\n{}\n")
+    both = provider({"launcher": "/opt/launch", "start_up": "boot.sh"}, tmp_path).unwrap()
+    alone = provider({"start_up": "boot.sh"}, tmp_path).unwrap()
+    config = provider({"start_up": "config"}, tmp_path)
+    twice = provider({"start_up": "boot.sh", "metadata": {"startup-script": "true"}}, tmp_path)
+
+    assert "\nmount /data\n" in both.settings.boot_metadata["startup-script"]  # type: ignore[attr-defined]
+    assert alone.settings.boot_metadata == {"startup-script": "#!/bin/bash\nmount /data\n"}  # type: ignore[attr-defined]
+    assert [d.code for d in config.diagnostics] == ["gcp-cloud-config"]
+    assert [d.code for d in twice.diagnostics] == ["gcp-startup-script"]
+
+
+def test_a_script_stays_below_the_limit_of_metadata(tmp_path: Path) -> None:
+    """256 KiB with our part, which keeps to what it is given."""
+    (tmp_path / "large").write_text("#!/bin/bash\n".ljust(MOST_BYTES - OURS_BYTES + 1, "#"))
+    made = provider({"start_up": "large"}, tmp_path)
+
+    assert len(startup_script("/opt/launch") or "") < OURS_BYTES
+    assert [d.code for d in made.diagnostics] == ["start-up-size"]

@@ -19,6 +19,7 @@ def a_kind(name: str, *, points_only: bool = False) -> Kind:
         token_ttl_s=60.0,
         consistency_window_s=0.0,
         spends_money=False,
+        kept=("script",),
         points_only=points_only,
     )
 
@@ -187,3 +188,21 @@ def test_drift_keeps_what_the_provider_has() -> None:
         ("colour",),
         {"colour": "green"},
     )
+
+
+def test_how_something_was_made_is_its_own() -> None:
+    """What only tells how a thing was made changes nothing that is there, and holds for what is made anew."""
+    before, wanted = a_machine(), a_machine(colour="blue")
+    before = replace(before, attributes={**before.attributes, "script": "old"})
+    wanted = replace(wanted, attributes={**wanted.attributes, "script": "new"})
+    same = replace(wanted, attributes={**before.attributes, "script": "new"})
+    larger = replace(wanted, attributes={**wanted.attributes, "size": 16})
+
+    (updated,) = diff(prior(before), ResourceGraph.of([wanted]), KINDS).changes
+    (replaced,) = diff(prior(before), ResourceGraph.of([larger]), KINDS).changes
+
+    assert diff(prior(before), ResourceGraph.of([same]), KINDS).changes == ()
+    assert diff(prior(a_machine()), ResourceGraph.of([same]), KINDS).changes == ()
+    assert (updated.changed, updated.after and updated.after.attributes["script"]) == (("colour",), "old")
+    assert replaced.after is not None
+    assert replaced.after.attributes["script"] == "new"

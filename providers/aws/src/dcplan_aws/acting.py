@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from dcplan.provider.errors import AlreadyGone, Cancelled, Denied, Invalid
 from dcplan.provider.lowering import ENDPOINT, JOB, REPLICA
 from dcplan.provider.protocol import Stop
+from dcplan.provider.start_up import StartUp
 from dcplan.provider.types import Ack, Found, Refreshed, Request
 from dcplan.resources import Action, Address, JsonValue, Resource
 from dcplan_aws.api import Api
@@ -41,13 +42,15 @@ class Acting:
     regions: Sequence[str]
     """In which something of ours may be."""
     profile: str | None = None
+    start_up: StartUp | None = None
+    """What machines run first."""
     _shared: Shared = field(init=False)
     _makers: Mapping[str, Maker] = field(init=False)
     _enabled: Sequence[str] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         """Make the makers; nothing is asked yet."""
-        self._shared = shared = Shared(Api(profile=self.profile))
+        self._shared = shared = Shared(Api(profile=self.profile), self.start_up)
         self._makers = {
             NETWORK: Networks(shared),
             BLOCK: Blocks(shared),

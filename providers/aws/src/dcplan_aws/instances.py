@@ -8,6 +8,7 @@ from typing import Any
 
 from dcplan.catalog import Purchase
 from dcplan.provider.errors import AlreadyGone, CapacityUnavailable, Invalid, NotReady
+from dcplan.provider.start_up import KEY, check_planned
 from dcplan.provider.types import Ack, Found, Request
 from dcplan.resources import JsonValue
 from dcplan_aws.agent import user_data
@@ -190,10 +191,17 @@ class Instances:
         profile = attributes.get("instance_profile")
         if isinstance(profile, str):
             launch["IamInstanceProfile"] = {"Name": profile}
-        launcher = attributes.get("launcher")
-        if isinstance(launcher, str):
-            launch["UserData"] = user_data(launcher)
+        boots_with = self._user_data(request)
+        if boots_with is not None:
+            launch["UserData"] = boots_with
         return {**launch, **_bought(request)}
+
+    def _user_data(self, request: Request) -> str | None:
+        """What it runs at its first boot."""
+        launcher, planned = request.attributes.get("launcher"), request.attributes.get(KEY)
+        check_planned(planned, self.shared.start_up)
+        start_up = None if planned is None else self.shared.start_up
+        return user_data(launcher if isinstance(launcher, str) else None, start_up)
 
     def _seat(self, request: Request, region: str) -> tuple[str, list[str]]:
         """The subnet in the machine's zone, and the security groups."""

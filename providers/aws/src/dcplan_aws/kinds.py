@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from dcplan.provider.lowering import ENDPOINT, JOB, REPLICA, kinds_on
+from dcplan.provider.start_up import KEY
 from dcplan.provider.types import Idempotency, Kind
 
 INSTANCE = "instance"
@@ -33,6 +34,7 @@ _MACHINE = Kind(
         *("machine", "region", "zone", "block", "purchase", "gang"),
         *("reservation", "image", "disk_gib", "instance_profile", "launcher", "network"),
     ),
+    kept=(KEY,),
     idempotency=Idempotency.TOKEN,
     token_ttl_s=TOKEN_TTL_S,
     consistency_window_s=CONSISTENCY_WINDOW_S,

@@ -14,6 +14,7 @@ from dataclasses import replace
 from dcplan.catalog import Purchase
 from dcplan.diag import Diagnostic, Result, warning
 from dcplan.provider.lowering import ENDPOINT, lower
+from dcplan.provider.start_up import KEY
 from dcplan.provider.types import Kind, Placement
 from dcplan.resources import Address, JsonValue, Resource
 from dcplan_aws.kinds import BLOCK, GROUP, INSTANCE, NETWORK
@@ -163,6 +164,7 @@ class _Lowering:
             "disk_gib": settings.disk_gib,
             "instance_profile": settings.instance_profile,
             "launcher": settings.launcher,
+            KEY: settings.start_up_attribute,
             "reservation": self._lot(plain),
             "network": self._adopted.get(region),
         }

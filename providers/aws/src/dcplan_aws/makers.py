@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from dcplan.provider.errors import AlreadyGone, Conflict, Invalid
+from dcplan.provider.start_up import StartUp
 from dcplan.provider.types import Ack, Found, Request
 from dcplan.resources import JsonValue
 from dcplan_aws.api import Api
@@ -57,6 +58,8 @@ class Shared:
     """What the makers of one provider share."""
 
     api: Api
+    start_up: StartUp | None = None
+    """What machines run first."""
     _locks: defaultdict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _deletes: set[str] = field(default_factory=set)

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dcplan.catalog import load_machines, load_offerings
-from dcplan.diag import Result
+from dcplan.diag import Diagnostics, Result
 from dcplan.provider.catalogued import CataloguedProvider, Cloud
 from dcplan.provider.protocol import API_VERSION, Provider, Stop
+from dcplan.provider.start_up import KEY, too_large
 from dcplan.provider.types import Ack, Found, Placement, ProviderInfo, Refreshed, Request
 from dcplan.resources import JsonValue, Resource
+from dcplan_aws.agent import MOST_BYTES, user_data
 from dcplan_aws.kinds import INSTANCE, KINDS
 from dcplan_aws.lowering import resources_of
 from dcplan_aws.settings import AwsSettings, problems_of
@@ -91,7 +93,9 @@ class AwsProvider(CataloguedProvider):
         if self._acting is None:
             from dcplan_aws.acting import Acting  # noqa: PLC0415 - only for whoever acts or looks
 
-            self._acting = Acting(regions=self._regions, profile=self._aws.profile)
+            self._acting = Acting(
+                regions=self._regions, profile=self._aws.profile, start_up=self._aws.start_up_file
+            )
         return self._acting
 
     def live(self, regions: Sequence[str], at_s: float) -> Result[LiveCatalog]:
@@ -100,7 +104,18 @@ class AwsProvider(CataloguedProvider):
 
         return live(self._aws.profile, load_machines(self.cloud.name), regions, at_s)
 
+    def boots(self, folder: Path) -> Diagnostics:
+        """Read what machines boot with; what is wrong with it."""
+        path = ("providers", self.cloud.name, KEY)
+        said, file = self._aws.read_start_up(folder, path, MOST_BYTES), self._aws.start_up_file
+        if file is None:
+            return said
+        size_bytes = len((user_data(self._aws.launcher, file) or "").encode())
+        return (too_large(file.name, size_bytes, MOST_BYTES, path),) if size_bytes > MOST_BYTES else ()
 
-def provider(settings: Mapping[str, object], folder: Path) -> Result[Provider]:  # noqa: ARG001 - the factory's signature
+
+def provider(settings: Mapping[str, object], folder: Path) -> Result[Provider]:
     """The AWS provider with these settings; opens no connection."""
-    return AwsProvider.with_settings(settings)
+    opened = AwsProvider.with_settings(settings)
+    wrong = opened.value.boots(folder) if isinstance(opened.value, AwsProvider) else ()
+    return Result(None if wrong else opened.value, (*opened.diagnostics, *wrong))

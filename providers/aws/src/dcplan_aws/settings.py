@@ -13,6 +13,7 @@ from dcplan.diag import Diagnostic, error
 from dcplan.provider.catalogued import CataloguedSettings
 from dcplan.provider.purchases import CapacityBlockSpec, ReservationSpec
 from dcplan.provider.quotas import unknown
+from dcplan.provider.start_up import StartUpSettings
 
 _RESERVATION = Annotated[str, Field(pattern=r"^cr-[0-9a-f]{8,17}$")]
 
@@ -58,7 +59,7 @@ class AwsCapacityBlockSpec(CapacityBlockSpec):
     once and cannot be given back."""
 
 
-class AwsSettings(CataloguedSettings):
+class AwsSettings(CataloguedSettings, StartUpSettings):
     """Where to plan, what the account has there, and how machines are made."""
 
     reservations: Many[AwsReservationSpec] = ()

@@ -7,6 +7,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from dcplan.provider import errors
+from dcplan.provider.start_up import KEY, check_planned
 from dcplan.provider.types import Ack, Found
 from dcplan.resources import Action
 from dcplan_gcp.composite import SOON_S, Part, begin_insert, finish, go_on
@@ -92,6 +93,7 @@ class Instances:
             self._policies.leave(request, go_on)
 
     def _inserted(self, request: Request, zone: str) -> Ack:
+        check_planned(request.attributes.get(KEY), self._settings.start_up_file)
         body = body_of(
             request,
             zone,

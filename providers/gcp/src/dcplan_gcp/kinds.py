@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dcplan.provider.lowering import REPLICA, kinds_on
+from dcplan.provider.start_up import KEY
 from dcplan.provider.types import Idempotency, Kind
 
 if TYPE_CHECKING:
@@ -20,7 +21,9 @@ CONSISTENCY_WINDOW_S = 5.0
 """Allowed for a new object to show in lists: they are consistent once its create is answered (assumed)."""
 
 
-def _kind(name: str, outputs: tuple[str, ...], replace_on: tuple[str, ...]) -> Kind:
+def _kind(
+    name: str, outputs: tuple[str, ...], replace_on: tuple[str, ...], *, kept: tuple[str, ...] = ()
+) -> Kind:
     return Kind(
         name=name,
         outputs=outputs,
@@ -29,6 +32,7 @@ def _kind(name: str, outputs: tuple[str, ...], replace_on: tuple[str, ...]) -> K
         token_ttl_s=0.0,
         consistency_window_s=CONSISTENCY_WINDOW_S,
         spends_money=False,
+        kept=kept,
     )
 
 
@@ -36,6 +40,7 @@ _MACHINE = _kind(
     INSTANCE,
     ("id", "address", "zone"),
     ("machine", "region", "zone", "block", "purchase", "gang", "slice"),
+    kept=(KEY,),
 )
 
 _ON_MACHINES = kinds_on(_MACHINE)

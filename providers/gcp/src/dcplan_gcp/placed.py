@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dcplan.provider import errors
 from dcplan.provider.lowering import REPLICA
 from dcplan.provider.types import Ack, Found
+from dcplan_gcp.agent import PREFIX
 from dcplan_gcp.composite import Part, ensure, finish, go_on
 from dcplan_gcp.naming import Note, metadata_of, name_of, request_id, tag
 from dcplan_gcp.rest import last, relative, scope_of
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
 FIRST_PORT = 8000
 """A replica listens on this port plus the number of its first device, as in the local data centre."""
-
-PREFIX = "dcplan-run-"
-"""Of the metadata keys of everything that runs."""
 
 
 class Placed:

@@ -9,7 +9,9 @@ from dcplan.catalog import load_machines
 from dcplan.diag import Result
 from dcplan.provider.catalogued import CataloguedProvider, Cloud
 from dcplan.provider.protocol import API_VERSION
+from dcplan.provider.start_up import KEY
 from dcplan.provider.types import ProviderInfo, Refreshed
+from dcplan_gcp.agent import MOST_BYTES, OURS_BYTES
 from dcplan_gcp.kinds import INSTANCE, KINDS, NETWORK
 from dcplan_gcp.lowered import CLOUD, resources_of
 from dcplan_gcp.settings import GcpSettings, endpoint_problems, startup_problems
@@ -53,7 +55,8 @@ class GcpProvider(CataloguedProvider):
 
     def resources_for(self, placement: Placement) -> Result[tuple[Resource, ...]]:
         """Machines with what they stand in, and what runs on them."""
-        return Result(resources_of(placement, own_network=self._settings.network is None))
+        own_network, start_up = self._settings.network is None, self._settings.start_up_attribute
+        return Result(resources_of(placement, own_network=own_network, start_up=start_up))
 
     def begin(self, request: Request) -> Ack:
         """The one call."""
@@ -102,10 +105,11 @@ class GcpProvider(CataloguedProvider):
         return live(self._settings, load_machines(self.cloud.name), regions, at_s)
 
 
-def provider(settings: Mapping[str, object], folder: Path) -> Result[Provider]:  # noqa: ARG001 - the factory's signature
+def provider(settings: Mapping[str, object], folder: Path) -> Result[Provider]:
     """The Google Cloud provider with these settings; opens no connection."""
     made = GcpProvider.with_settings(settings)
     wrong = [*endpoint_problems()]
     if isinstance(made.value, GcpProvider):
+        wrong += made.value.settings.read_start_up(folder, ("providers", CLOUD, KEY), MOST_BYTES - OURS_BYTES)
         wrong += startup_problems(made.value.settings)
     return Result(None if wrong else made.value, (*made.diagnostics, *wrong))

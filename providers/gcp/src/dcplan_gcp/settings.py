@@ -13,6 +13,7 @@ from dcplan.config.values import Many
 from dcplan.diag import Diagnostic, error
 from dcplan.provider.catalogued import CataloguedSettings
 from dcplan.provider.errors import Invalid
+from dcplan.provider.start_up import StartUpSettings
 from dcplan.state.server import LOOPBACK
 from dcplan_gcp.agent import STARTUP, startup_script
 
@@ -39,7 +40,7 @@ class NetworkSettings(Strict):
     """By zone, the subnets of a network with its RoCE profile: 8 for A3 Ultra and A4, 4 for A4X."""
 
 
-class GcpSettings(CataloguedSettings):
+class GcpSettings(CataloguedSettings, StartUpSettings):
     """Where to plan, what the account has there, and how machines are launched."""
 
     project: str | None = None
@@ -63,8 +64,8 @@ class GcpSettings(CataloguedSettings):
     @property
     def boot_metadata(self) -> dict[str, str]:
         """The metadata that each machine boots with, besides dcplan's own."""
-        script = {} if self.launcher is None else {STARTUP: startup_script(self.launcher)}
-        return {**self.metadata, **script}
+        script = startup_script(self.launcher, self.start_up_file)
+        return {**self.metadata, **({} if script is None else {STARTUP: script})}
 
 
 def endpoint() -> str | None:
@@ -94,14 +95,22 @@ def project_of(settings: GcpSettings) -> str:
 
 
 def startup_problems(settings: GcpSettings) -> Iterator[Diagnostic]:
-    """Two start-up scripts, of which only one can run."""
-    if settings.launcher is not None and STARTUP in settings.metadata:
+    """Two start-up scripts, of which only one can run; or one that nothing on the machine reads."""
+    if STARTUP in settings.metadata and (settings.launcher or settings.start_up) is not None:
         detail = (
-            f"With `launcher`, machines boot with dcplan's own {STARTUP}. Leave out one of them, or let the "
-            "launcher do what your script does."
+            f"With `launcher` or `start_up`, machines boot with dcplan's own {STARTUP}. Put yours into a "
+            "file, and name that as `start_up`: it runs before the launcher."
         )
         path = ("providers", "gcp", "metadata", STARTUP)
         yield error("gcp-startup-script", "A machine has one start-up script", detail, path=path)
+    if settings.start_up_file is not None and not settings.start_up_file.is_script:
+        detail = (
+            f"{settings.start_up} is a cloud-config, and Google's images for accelerators have no cloud-init "
+            "that would read it. Write a script, which begins with #!."
+        )
+        yield error(
+            "gcp-cloud-config", "Google Cloud runs scripts", detail, path=("providers", "gcp", "start_up")
+        )
 
 
 def endpoint_problems() -> Iterator[Diagnostic]:

@@ -13,6 +13,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from dcplan.provider import errors
+from dcplan.provider.start_up import KEY, check_planned
 from dcplan.provider.types import Ack, Found
 from dcplan.resources import Address
 from dcplan_gcp.answers import rpc_failure
@@ -95,6 +96,7 @@ class Slices:
 
     def _body(self, request: Request, zone: str, name: str) -> dict[str, Any]:
         """The queued resource, with the one node it is to become."""
+        check_planned(request.attributes.get(KEY), self._settings.start_up_file)
         ask = request.attributes
         nic = self._instances.nics(request, zone)[0]
         net = {key: nic[key] for key in ("network", "subnetwork") if key in nic}
