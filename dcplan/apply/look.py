@@ -17,6 +17,7 @@ from dcplan.provider import (
     QuotaExceeded,
 )
 from dcplan.resources import Action
+from dcplan.resources.machines import is_group
 
 if TYPE_CHECKING:
     from dcplan.apply.talk import Talk
@@ -106,7 +107,12 @@ def unclear(talk: Talk, problem: ProviderError) -> Open:
 def nothing(talk: Talk, problem: ProviderError) -> Nothing:
     """Nothing was made, for this reason."""
     told = messages.refused(talk.operation.address, talk.operation.action, problem)
-    sold_out = talk.operation.action is Action.CREATE and isinstance(problem, _SOLD_OUT)
+    # A machine group that is to grow may find its pool sold out as well as one that is to be made.
+    operation = talk.operation
+    buys = operation.action is Action.CREATE or (
+        operation.action is Action.UPDATE and is_group(operation.resource.attributes)
+    )
+    sold_out = buys and isinstance(problem, _SOLD_OUT)
     return Nothing(why=problem.detail, problem=told, sold_out=sold_out)
 
 

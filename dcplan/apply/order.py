@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dcplan.resources import Action, Address
+from dcplan.resources.machines import is_group
 from dcplan.resources.seats import seats_of
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def order_of(changes: Iterable[Change]) -> dict[Step, set[Step]]:
     * What comes to have a name follows what takes that name from something else.
     * What is replaced is deleted only once all the new things that its successor needs
       are there, unless these wait for it: machines may be sold out.
+    * So is a machine group that goes, once those of its workload in other pools are there.
     """
     by_address = {change.address: change for change in changes}
     order: dict[Step, set[Step]] = {
@@ -65,6 +67,7 @@ def order_of(changes: Iterable[Change]) -> dict[Step, set[Step]]:
     for change in by_address.values():
         if change.action is Action.REPLACE:
             _hold_first(change, by_address, order)
+    _hold_groups(by_address.values(), order)
     return order
 
 
@@ -131,6 +134,24 @@ def _hold_first(change: Change, by_address: Mapping[Address, Change], order: dic
         if needed is not None and needed.action is Action.CREATE:
             creation = Step(need, Action.CREATE)
             if deletion not in all_before(creation, order):
+                order[deletion].add(creation)
+
+
+def _hold_groups(changes: Collection[Change], order: dict[Step, set[Step]]) -> None:
+    """Let go of a machine group only once its workload has the machines that it gets in other pools."""
+    new = [
+        (change.after.attributes, Step(change.address, Action.CREATE))
+        for change in changes
+        if change.action is Action.CREATE and change.after is not None and is_group(change.after.attributes)
+    ]
+    for change in changes:
+        before, deletion = change.before, Step(change.address, Action.DELETE)
+        if change.action is not Action.DELETE or before is None or not is_group(before.attributes):
+            continue
+        for attributes, creation in new:
+            same = attributes.get("workload") == before.attributes.get("workload")
+            moved = same and attributes["pool"] != before.attributes["pool"]
+            if moved and deletion not in all_before(creation, order):
                 order[deletion].add(creation)
 
 

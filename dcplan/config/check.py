@@ -14,6 +14,7 @@ from dcplan.config.backend_secrets import backend_holds_no_secret
 from dcplan.config.check_conditions import CONDITION_RULES
 from dcplan.config.check_empty import limits_are_not_empty
 from dcplan.config.check_goals import objective_says_something, pins_are_places
+from dcplan.config.check_groups import groups_have_workloads
 from dcplan.config.check_lifecycle import LIFECYCLE_RULES
 from dcplan.config.check_places import egress_has_an_amount, network_has_users, users_add_up
 from dcplan.config.check_purchase import PURCHASE_RULES
@@ -327,6 +328,7 @@ RULES: tuple[Rule, ...] = (
     quantiles_rise,
     affinity_exists,
     providers_are_declared,
+    groups_have_workloads,
     something_is_allowed,
     limits_are_not_empty,
     tokens_or_samples,

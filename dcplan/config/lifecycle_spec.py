@@ -26,6 +26,10 @@ DECIDED = frozenset(
         "rack",
         "gang",
         "exclusive_to",
+        "members",
+        "runs",
+        "groups",
+        "at_least",
     }
 )
 """Attributes that say where things run: the plan decides them, so nobody may ignore them."""

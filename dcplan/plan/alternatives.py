@@ -29,6 +29,7 @@ from dcplan.plan.lower import machine_groups
 from dcplan.plan.movable import kind_of, movable
 from dcplan.provider.types import Placement
 from dcplan.resources import Action, Address, Change, JsonValue, Resource
+from dcplan.resources.machines import is_group
 
 if TYPE_CHECKING:
     from dcplan.catalog.types import Offering
@@ -84,7 +85,10 @@ def fallbacks_of(
     made = {
         c.address.name: c.address
         for c in changes
-        if c.after is not None and "pool" in c.after.attributes and c.action in _MAKES
+        if c.after is not None
+        and "pool" in c.after.attributes
+        and not is_group(c.after.attributes)  # Those of a group are had together or not at all, by one call.
+        and c.action in _MAKES
     }
     units = movable(ground.problem, ground.assignment, made)
     groups = sorted(units, key=lambda g: (-sum(len(u.machines) for u in g.units), g.pool))

@@ -13,7 +13,7 @@ from dcplan.diag import ConfigPath, Diagnostic, error, warning
 from dcplan.plan.types import Condition
 from dcplan.provider.lowering import ENDPOINT
 from dcplan.resources import Action, Address, Resource
-from dcplan.resources.seats import seats_of
+from dcplan.resources.seats import seats_in_group, seats_of
 from dcplan.sharding.types import ServeEstimate, TrainEstimate
 from dcplan.units import HOURS_PER_MONTH
 
@@ -116,7 +116,7 @@ def plan_view(plan: Plan, workloads: Mapping[str, Mapping[str, Any]]) -> dict[st
 def workload_view(placed: PlacedWorkload, scene: Scene) -> dict[str, Any]:
     """``workload`` in a condition, and each of ``workloads``; what is known after apply is left out."""
     mine = {a: r for a, r in scene.resources.items() if r.attributes.get("workload") == placed.name}
-    seats = {seat for resource in mine.values() for seat in seats_of(resource)}
+    seats = {seat for resource in mine.values() for seat in (*seats_of(resource), *seats_in_group(resource))}
     candidate, estimate = placed.candidate, placed.candidate.estimate
     view: dict[str, Any] = {
         "name": placed.name,

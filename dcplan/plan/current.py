@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dcplan.placement.types import Allotment, Assignment, MachineSlot, ReplicaSlot
 from dcplan.resources import JsonValue, Resource
+from dcplan.resources.machines import RUNS, is_group, members_of, replicas_in
 from dcplan.sharding.names import plain_id
 
 if TYPE_CHECKING:
@@ -18,15 +19,18 @@ if TYPE_CHECKING:
 def assignment_of(resources: Iterable[Resource]) -> Assignment:
     """The machines and replicas that the state knows, as placement's own nouns.
 
-    What a provider adds to them (networks, endpoints) has no ``pool`` and no
-    ``machines`` and is passed over.
+    A machine group is its members, and what runs on them.  What a provider adds
+    (networks, endpoints) has no ``pool`` and no ``machines`` and is passed over.
     """
     machines: list[MachineSlot] = []
     replicas: list[ReplicaSlot] = []
     for resource in resources:
         attributes = resource.attributes
         pool = attributes.get("pool")
-        if isinstance(pool, str):
+        if is_group(attributes):
+            machines += _members(attributes)
+            replicas += _runs(attributes)
+        elif isinstance(pool, str):
             owner, rack = attributes.get("exclusive_to"), attributes.get("rack")
             machines.append(
                 MachineSlot(
@@ -37,8 +41,31 @@ def assignment_of(resources: Iterable[Resource]) -> Assignment:
                 )
             )
         elif "machines" in attributes and "devices" in attributes:
-            replicas.append(_replica(resource))
+            replicas.append(_replica(resource.address.name, attributes))
     return Assignment(machines=tuple(machines), replicas=tuple(replicas))
+
+
+def _members(attributes: Mapping[str, JsonValue]) -> Iterator[MachineSlot]:
+    """The machines of a group, each exclusive to the replica that has it whole."""
+    owner: dict[str, str] = {}
+    for replica in replicas_in(attributes):
+        if replica.get("whole"):
+            names = (*_items(replica.get("machines")), *_items(replica.get("standby")))
+            owner |= dict.fromkeys(map(str, names), str(replica.get("name")))
+    for name in members_of(attributes):
+        yield MachineSlot(name=name, pool=str(attributes["pool"]), exclusive_to=owner.get(name))
+
+
+def _runs(attributes: Mapping[str, JsonValue]) -> Iterator[ReplicaSlot]:
+    """What runs on the machines of a group."""
+    runs = attributes.get(RUNS)
+    said = (
+        {"workload": attributes.get("workload"), "settings": runs.get("settings")}
+        if isinstance(runs, dict)
+        else {}
+    )
+    for replica in replicas_in(attributes):
+        yield _replica(str(replica.get("name")), {**replica, **said})
 
 
 def racks_of(resources: Iterable[Resource]) -> dict[str, str]:
@@ -91,18 +118,18 @@ def _others(candidate: Candidate, pool: str) -> tuple[str, ...]:
     return (pool, "") if candidate.standby else ("", pool)
 
 
-def _replica(resource: Resource) -> ReplicaSlot:
-    settings = resource.attributes.get("settings")
+def _replica(name: str, attributes: Mapping[str, JsonValue]) -> ReplicaSlot:
+    settings = attributes.get("settings")
     choice = settings.get("choice") if isinstance(settings, dict) else None
-    beside = resource.attributes.get("prefill_machines") or resource.attributes.get("standby")
+    beside = attributes.get("prefill_machines") or attributes.get("standby")
     return ReplicaSlot(
-        name=resource.address.name,
-        workload=str(resource.attributes.get("workload", "")),
+        name=name,
+        workload=str(attributes.get("workload", "")),
         choice=str(choice or ""),
-        machines=tuple(str(m) for m in _items(resource.attributes["machines"])),
-        devices=_indices(resource.attributes["devices"]),
+        machines=tuple(str(m) for m in _items(attributes.get("machines"))),
+        devices=_indices(attributes["devices"]),
         beside_machines=tuple(str(m) for m in _items(beside)),
-        beside_devices=_indices(resource.attributes.get("prefill_devices")),
+        beside_devices=_indices(attributes.get("prefill_devices")),
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from dcplan.diag import Diagnostic, Result, error, has_errors, listed, warning
 from dcplan.plan.refactor import Imported, Wishes, needs_of, refactor
 from dcplan.resources import Action, Address, Change, Reason, Resource
+from dcplan.resources.machines import machines_in
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -39,6 +40,11 @@ class Orphan:
     def address(self) -> Address:
         """Where the state would have it."""
         return Address(self.provider, self.found.address.kind, self.found.address.name)
+
+    @property
+    def machines(self) -> int:
+        """How many machines it is: of a group, those that it was planned with."""
+        return machines_in(Resource(address=self.address, attributes=self.found.attributes))
 
     @property
     def on_machines(self) -> bool:

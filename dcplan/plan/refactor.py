@@ -290,7 +290,7 @@ def needs_of(
     grounds = {a.name: a for a in mine if a.kind not in ON_MACHINES}
     replicas = {a.name: a for a in mine if a.kind == REPLICA}
     needs: list[Address] = []
-    for key in ("machines", "prefill_machines", "standby", "replicas"):
+    for key in ("machines", "prefill_machines", "standby", "replicas", "groups"):
         value, among = attributes.get(key), replicas if key == "replicas" else grounds
         if isinstance(value, list | tuple | dict):
             needs += [among[name] for name in map(str, value) if name in among]

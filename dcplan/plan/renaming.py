@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dcplan.provider.lowering import ENDPOINT, JOB, REPLICA
 from dcplan.resources import Address, JsonValue, Resource
+from dcplan.resources.machines import RUNS
 
 if TYPE_CHECKING:
     from dcplan.provider.types import Found
@@ -71,6 +72,9 @@ class Renames:
                 new[key] = [machines.get(name, name) if isinstance(name, str) else name for name in value]
             elif key == "exclusive_to":
                 new[key] = replica(value)
+            elif key in {"groups", RUNS} and isinstance(value, dict):
+                named = {machines.get(name, name): weight for name, weight in value.items()}
+                new[key] = self._runs(value, replica) if key == RUNS else named
             elif key == "replicas" and isinstance(value, dict):
                 new[key] = {str(replica(name)): weight for name, weight in value.items()}
             elif key == "gang" and isinstance(value, dict) and isinstance(value.get("name"), str):
@@ -95,6 +99,19 @@ class Renames:
             return settings
         workload, slash, rest = choice.partition("/")
         return {**settings, "choice": f"{self.workloads.get(workload, workload)}{slash}{rest}"}
+
+    def _runs(self, runs: dict[str, JsonValue], replica: Callable[[JsonValue], JsonValue]) -> JsonValue:
+        """What runs in a machine group; its machines have no addresses, and keep their names."""
+        settings, those = runs.get("settings"), runs.get("replicas")
+        return {
+            **runs,
+            "settings": self._settings(settings) if isinstance(settings, dict) else settings,
+            "replicas": [
+                {**one, "name": replica(one.get("name"))} if isinstance(one, dict) else one for one in those
+            ]
+            if isinstance(those, list | tuple)
+            else those,
+        }
 
     def _of_workload(self, name: str) -> str:
         """``chat-3`` and ``chat`` after ``chat`` became another; other names as they are."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from dcplan.plan.select import after, reachable, requirements
 from dcplan.plan.types import ForRoom
 from dcplan.resources import Address
+from dcplan.resources.machines import is_group, machines_in
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -139,6 +140,8 @@ def _frees(whole: _Whole, chosen: set[Address], bound: Bound, missing: int) -> l
 def _takes(resource: Resource | None, bound: Bound) -> int:
     if resource is None or not isinstance(pool := resource.attributes.get("pool"), str):
         return 0
+    if is_group(resource.attributes):
+        return bound.each.get(pool, 0) * machines_in(resource) if bound.rack is None else 0
     rack = resource.attributes.get("rack") or resource.outputs.get("rack")
     return bound.each.get(pool, 0) if bound.rack in {None, rack} else 0
 

@@ -11,6 +11,7 @@ from dcplan.diag import Diagnostic, error
 from dcplan.plan.diff import by_address, differing
 from dcplan.plan.types import ReadEntry
 from dcplan.resources import Action, Address, Change, Reason, Resource, digest_of
+from dcplan.resources.machines import machines_in
 
 if TYPE_CHECKING:
     from dcplan.plan.diff import Diff
@@ -28,7 +29,7 @@ def held_otherwise(refactored: Refactored) -> Counter[str]:
         resource = change.before if gone else change.after if come else None
         pool = None if resource is None else resource.attributes.get("pool")
         if isinstance(pool, str):
-            counts[pool] += -1 if gone else 1
+            counts[pool] += machines_in(resource) * (-1 if gone else 1)
     return counts
 
 

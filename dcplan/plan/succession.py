@@ -17,6 +17,7 @@ from dcplan.plan.lifecycle import Compared, Owners
 from dcplan.plan.renaming import ON_MACHINES, Renames
 from dcplan.plan.types import Overlap
 from dcplan.resources import Action, Address, Change, JsonValue, Resource, ResourceGraph
+from dcplan.resources.machines import machines_in
 from dcplan.resources.seats import seats_of
 
 if TYPE_CHECKING:
@@ -155,9 +156,18 @@ def _fresh(replaced: Collection[Address], compared: Compared) -> dict[Address, A
     return names
 
 
+def _machines(resources: Collection[Resource]) -> Counter[str]:
+    """How many machines of each pool these are."""
+    counts: Counter[str] = Counter()
+    for resource in resources:
+        if isinstance(pool := resource.attributes.get("pool"), str):
+            counts[pool] += machines_in(resource)
+    return counts
+
+
 def _overlaps(twins: Collection[Resource], room: Room) -> tuple[Overlap, ...]:
     """How many machines of each pool stand twice for a while."""
-    counts = Counter(pool for twin in twins if isinstance(pool := twin.attributes.get("pool"), str))
+    counts = _machines(twins)
     return tuple(
         Overlap(
             pool=pool,
@@ -172,7 +182,7 @@ def _overlaps(twins: Collection[Resource], room: Room) -> tuple[Overlap, ...]:
 
 def _too_many(desired: ResourceGraph, overlaps: Collection[Overlap], room: Room) -> Iterator[Diagnostic]:
     """Errors where pools or quotas do not hold predecessors and successors together."""
-    wanted = Counter(str(r.attributes["pool"]) for r in desired.resources.values() if "pool" in r.attributes)
+    wanted = _machines(desired.resources.values())
     extra = {o.pool: o.machines for o in overlaps}
     for overlap in overlaps:
         most = room.pools[overlap.pool].machines

@@ -65,9 +65,9 @@ def lower(
         for resource in _machines(group, provider, kinds[machine_kind]):
             machines[resource.address.name] = resource.address
             resources.append(resource)
-    plain = _Plain()
+    turned = _Plain()
     for workload in placement.workloads:
-        resources += _workload(workload, provider, kinds, machines, plain)
+        resources += _workload(workload, provider, kinds, machines, turned)
     return tuple(resources)
 
 
@@ -99,7 +99,7 @@ def _workload(
     provider: str,
     kinds: Mapping[str, Kind],
     machines: Mapping[str, Address],
-    plain: _Plain,
+    turned: _Plain,
 ) -> Iterator[Resource]:
     """The replicas and the endpoint of a served model, or the one job of a training."""
     runs_as = kinds.get(REPLICA if workload.kind == "serve" else JOB)
@@ -115,7 +115,7 @@ def _workload(
                 "workload": workload.name,
                 "machines": list(spec.machines),
                 "devices": list(spec.devices),
-                "settings": plain.mapping(spec.settings),
+                "settings": turned.mapping(spec.settings),
                 "prefill_machines": list(spec.prefill_machines) or None,
                 "prefill_devices": list(spec.prefill_devices) or None,
                 **({"standby": list(spec.standby)} if spec.standby else {}),
@@ -158,15 +158,15 @@ class _Plain:
         """``value`` with lists for tuples."""
         known = self._done.get(id(value))
         if known is None:
-            known = (value, {key: _plain(item) for key, item in value.items()})
+            known = (value, {key: plain(item) for key, item in value.items()})
             self._done[id(value)] = known
         return known[1]
 
 
-def _plain(value: JsonValue) -> JsonValue:
+def plain(value: JsonValue) -> JsonValue:
     """``value`` with lists for tuples, at any depth."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dcplan.resources.machines import replicas_in
+
 if TYPE_CHECKING:
     from dcplan.resources.types import JsonValue, Resource
 
@@ -23,3 +25,15 @@ def seats_of(resource: Resource | None) -> list[tuple[str, JsonValue, JsonValue]
                 (resource.address.provider, machine, device) for machine in machines for device in devices
             ]
     return seats
+
+
+def seats_in_group(resource: Resource) -> list[tuple[str, JsonValue, JsonValue]]:
+    """The same of what runs in a machine group; nothing waits for these, which come and go with it."""
+    return [
+        (resource.address.provider, machine, device)
+        for replica in replicas_in(resource.attributes)
+        if isinstance(machines := replica.get("machines"), list | tuple)
+        and isinstance(devices := replica.get("devices"), list | tuple)
+        for machine in machines
+        for device in devices
+    ]

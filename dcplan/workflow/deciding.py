@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from dcplan.diag import Diagnostic, Result, has_errors
 from dcplan.placement.left_out import left_out
 from dcplan.plan.lower import lower
+from dcplan.plan.standing import under_standing_names
 from dcplan.resources import Resource, ResourceGraph
 from dcplan.sharding.classes import classes_for
 from dcplan.sharding.search import search_all
@@ -52,7 +53,7 @@ def decide(
             pools={p.id: p for p in placed.value.pools},
             problem=placed.value.problem,
             solution=placed.value.solution,
-            graph=graph.value,
+            graph=under_standing_names(graph.value, state.resources),
             left_out=left_out(placed.value.problem, placed.value.solution),
             ranks=placed.value.ranks,
             placed=placed.value,

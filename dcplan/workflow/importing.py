@@ -10,6 +10,7 @@ from dcplan.diag import Diagnostic, Result, error, has_errors, listed, plural
 from dcplan.plan.renaming import ON_MACHINES
 from dcplan.provider.errors import ProviderError
 from dcplan.resources import Address
+from dcplan.resources.machines import is_group, members_of
 from dcplan.workflow.checking import check
 from dcplan.workflow.planning import read_state
 from dcplan.workflow.refactoring import look_up
@@ -115,7 +116,8 @@ def _about(found: Found) -> str:
     if "machine" in attributes:
         rack = found.outputs.get("rack")
         where = f", rack {rack}" if rack else ""
-        return f"{attributes['machine']} in {attributes.get('zone')}{where}"
+        many = f"{len(members_of(attributes)):,} x " if is_group(attributes) else ""
+        return f"{many}{attributes['machine']} in {attributes.get('zone')}{where}"
     machines = attributes.get("machines")
     if isinstance(machines, list | tuple):
         return f"{attributes.get('workload')} on {listed([str(m) for m in machines[:4]])}"

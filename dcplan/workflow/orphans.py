@@ -114,8 +114,13 @@ def _priced(
             continue  # The price stays unknown, and is told so.
         prices |= {(name, offering.pool): offering.usd_per_h for offering in offered}
     return tuple(
-        replace(o, usd_per_h=prices.get((o.provider, str(o.found.attributes.get("pool"))))) for o in orphans
+        replace(o, usd_per_h=None if (price := prices.get(_pool_of(o))) is None else price * o.machines)
+        for o in orphans
     )
+
+
+def _pool_of(orphan: Orphan) -> tuple[str, str]:
+    return orphan.provider, str(orphan.found.attributes.get("pool"))
 
 
 def adopting(checked: Checked, ids: Sequence[str]) -> Decide:

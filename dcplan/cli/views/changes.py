@@ -10,6 +10,7 @@ from dcplan.cli.views.notes import NOTE_SIGNS, notes_lines
 from dcplan.cli.views.width import marked
 from dcplan.diag import plural
 from dcplan.resources import Action, Change, Reason
+from dcplan.resources.machines import is_group, members_of
 from dcplan.units import format_usd
 
 if TYPE_CHECKING:
@@ -117,7 +118,9 @@ def _detail(change: Change) -> str:
     if shown is None:
         return ""
     if "machine" in shown.attributes and "zone" in shown.attributes:
-        return f"  {shown.attributes['machine']} in {shown.attributes['zone']}"
+        count = len(members_of(shown.attributes))
+        many = f"{count:,} x " if is_group(shown.attributes) else ""
+        return f"  {many}{shown.attributes['machine']} in {shown.attributes['zone']}"
     if isinstance(most_usd := shown.attributes.get("most_usd"), int | float):
         # A purchase: what it may cost stands beside it, and that deleting it gives nothing back.
         buys = change.action in {Action.CREATE, Action.REPLACE}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dcplan.apply import Step, check_fresh, crash_point, order_of
 from dcplan.plan.types import Digests, Plan, ReadEntry
-from dcplan.resources import Action, Address, Change, Resource
+from dcplan.resources import Action, Address, Change, JsonValue, Resource
 from dcplan.resources.digest import digest_of
 from dcplan.state import State
 
@@ -84,6 +84,23 @@ def test_a_device_is_left_before_something_else_comes_to_it() -> None:
 
     assert order[Step(_at("new-0"), Action.CREATE)] == {Step(_at("old-0"), Action.DELETE)}
     assert order[Step(_at("new-1"), Action.CREATE)] == set()
+
+
+def test_a_group_goes_once_its_workload_has_machines_elsewhere() -> None:
+    """New groups of its workload in other pools come first; others, or those in its pool, at any time."""
+
+    def group(name: str, workload: str, pool: str) -> Resource:
+        attributes: dict[str, JsonValue] = {"workload": workload, "pool": pool, "members": ["m"]}
+        return replace(_of(name), attributes=attributes)
+
+    gone = _change(Action.DELETE, group("a-old", "chat", "x"), None)
+    made = [
+        _change(Action.CREATE, None, group(name, workload, pool))
+        for name, workload, pool in (("b", "chat", "y"), ("c", "chat", "x"), ("d", "code", "y"))
+    ]
+    order = order_of([gone, *made])
+
+    assert order[Step(_at("a-old"), Action.DELETE)] == {Step(_at("b"), Action.CREATE)}
 
 
 def test_devices_that_compute_prompts_are_left_first_as_well() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from dcplan.plan.room import Bound, bounds_of, lacking, taking_along
 from dcplan.plan.succession import Room
-from dcplan.resources import Action, Address, Change, Resource
+from dcplan.resources import Action, Address, Change, JsonValue, Resource
 
 POOL = Bound(within="a", each={"a": 1}, at_most=2)
 QUOTA = Bound(within="quota", each={"a": 2, "b": 2}, at_most=6)
@@ -97,3 +97,15 @@ def test_a_rack_that_something_is_bound_to_is_a_bound_of_its_own() -> None:
     assert [(one.within, one.at_most) for one in bounds] == [("rack a/r1", 1)]
     assert [c.address.name for c in part] == ["new", "z-idle"]
     assert [one.within for one in told] == ["rack a/r1"]
+
+
+def test_a_group_takes_all_its_machines() -> None:
+    """A machine group that goes frees as many machines of its pool as it has, and takes as many."""
+    members: dict[str, JsonValue] = {"pool": "a", "members": ["m-0", "m-1"]}
+    here = Resource(address=Address("aws", "group", "old"), attributes=members)
+    there = replace(here, address=Address("aws", "group", "new"))
+    changes = (make(there), drop(here))
+    part, told = taking_along(changes, changes[:1], prior(here), [POOL])
+
+    assert [c.address.name for c in part] == ["new", "old"]
+    assert [one.missing for one in told] == [2]
