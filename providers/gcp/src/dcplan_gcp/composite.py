@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dcplan_gcp.rest import Rest
 
 AT_ONCE = 8
-"""Parts that are made or removed at the same time."""
+"""Parts that are made, removed or changed at the same time."""
 
 SOON_S, AT_ONCE_S = 10.0, 1.0
 """How long a begin looks at the operation of a machine, and of anything else: refusals come by then."""
@@ -96,7 +96,7 @@ def ensure(rest: Rest, token: str, levels: Iterable[Sequence[Part]], stop: Calla
             _made(rest, token, part, stop)
 
     for level in levels:
-        _each(made, level)
+        each(made, level)
 
 
 def _made(rest: Rest, token: str, part: Part, stop: Callable[[], bool]) -> None:
@@ -136,10 +136,10 @@ def remove(rest: Rest, token: str, levels: Iterable[Sequence[str]], stop: Callab
                 return
 
     for level in levels:
-        _each(gone, level)
+        each(gone, level)
 
 
-def _each(act: Callable[[Any], None], level: Sequence[Any]) -> None:
+def each(act: Callable[[Any], None], level: Sequence[Any]) -> None:
     """Do it to all; the first problem is raised once all have ended."""
     if not level:
         return

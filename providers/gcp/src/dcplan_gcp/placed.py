@@ -14,7 +14,7 @@ from dcplan.provider import errors
 from dcplan.provider.lowering import REPLICA
 from dcplan.provider.types import Ack, Found
 from dcplan_gcp.agent import PREFIX
-from dcplan_gcp.composite import Part, ensure, finish, go_on
+from dcplan_gcp.composite import Part, each, ensure, finish, go_on
 from dcplan_gcp.naming import Note, metadata_of, name_of, request_id, tag
 from dcplan_gcp.rest import last, relative, scope_of
 
@@ -120,8 +120,7 @@ class Placed:
         note = Note.read(text)
         if note is None or text is None:
             raise errors.AlreadyGone(f"{request.address} ({ack.object_id}) does not exist.")
-        for other in _There(note).machines[1:]:
-            self._on(other, key, text, stop)
+        each(lambda other: self._on(other, key, text, stop), _There(note).machines[1:])
         if request.address.kind != REPLICA:
             return {"id": ack.object_id}
         address, group = _address(instance, note.attributes), _There(note).group
@@ -133,6 +132,13 @@ class Placed:
         operation = self._machines.edit(machine, lambda items: {**items, key: text})
         if operation is not None:
             self._rest.settled(operation, f"place {key}", within_s=None, stop=stop)
+
+    def _off(self, machine: str, key: str, stop: Callable[[], bool]) -> None:
+        if self._machines.view(machine) is None:
+            return
+        operation = self._machines.edit(machine, lambda items: {k: v for k, v in items.items() if k != key})
+        if operation is not None:
+            self._rest.settled(operation, f"remove {key}", within_s=None, stop=stop)
 
     def _reachable(
         self,
@@ -182,14 +188,8 @@ class Placed:
         """It is gone from all machines; its group as well, unless an endpoint still names it."""
         finish(self._rest, ack, f"remove {request.address}", stop)
         machine, key = _split(ack.object_id)
-        for outputs in request.needs.values():
-            other = str(outputs.get("id"))
-            if other != machine and self._machines.view(other) is not None:
-                operation = self._machines.edit(
-                    other, lambda items: {k: v for k, v in items.items() if k != key}
-                )
-                if operation is not None:
-                    self._rest.settled(operation, f"remove {key}", within_s=None, stop=stop)
+        others = [str(outputs.get("id")) for outputs in request.needs.values()]
+        each(lambda other: self._off(other, key, stop), [other for other in others if other != machine])
         if request.address.kind == REPLICA:
             self._unreachable(request, self._deleted(ack) or self._group(request, machine), stop)
 
@@ -225,8 +225,7 @@ class Placed:
         if note is None:
             raise errors.AlreadyGone(f"{request.address} ({request.object_id}) does not exist.")
         text = note.handed_to(request).text
-        for one in _There(note).machines:
-            self._on(one, key, text, go_on)
+        each(lambda one: self._on(one, key, text, go_on), _There(note).machines)
 
     # Looking
 

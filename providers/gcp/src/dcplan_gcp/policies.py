@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from dcplan.provider import errors
@@ -28,7 +29,9 @@ class Policies:
 
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
-        self._lock = threading.Lock()
+        self._guard = threading.Lock()
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        """One for each policy: the machines of a gang wait for theirs, and no gang for another."""
         self._known: set[str] = set()
 
     def of_machine(self, request: Request) -> list[str]:
@@ -37,7 +40,7 @@ class Policies:
         if part is None:
             return []
         path = self._rest.path(part.scope, part.collection, part.name)
-        with self._lock:
+        with self._lock(path):
             if path not in self._known:
                 ensure(self._rest, request.token, [[part]], go_on)
                 self._known.add(path)
@@ -48,8 +51,9 @@ class Policies:
         part = _part(request)
         if part is None:
             return False
-        with self._lock:
-            self._known.discard(self._rest.path(part.scope, part.collection, part.name))
+        path = self._rest.path(part.scope, part.collection, part.name)
+        with self._lock(path):
+            self._known.discard(path)
         return True
 
     def leave(self, request: Request, stop: Callable[[], bool]) -> None:
@@ -58,13 +62,17 @@ class Policies:
         if part is None:
             return
         path = self._rest.path(part.scope, part.collection, part.name)
-        with self._lock:
+        with self._lock(path):
             self._known.discard(path)
         try:
             operation = self._rest.send("DELETE", path, request_id=request_id(request.token, "policy"))
             self._rest.settled(operation, f"delete {part.name}", within_s=None, stop=stop)
         except (errors.Conflict, errors.AlreadyGone):
             return  # Others of the gang are still in it, or were quicker.
+
+    def _lock(self, path: str) -> threading.Lock:
+        with self._guard:
+            return self._locks[path]
 
 
 def _region(request: Request) -> str:
