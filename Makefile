@@ -11,7 +11,7 @@ DEMO := examples/01-chat-and-pretrain
 export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 
-.PHONY: demo test test-measure test-servers fuzz check format schemas cloud wheel lock bench bench-lifecycle bench-placement soak clean
+.PHONY: demo test test-measure test-servers fuzz check format schemas cloud wheel lock bench bench-lifecycle bench-clouds bench-placement soak clean
 
 # Plan, apply, change and destroy the first example on the local data centre.
 demo: $(READY)
@@ -77,6 +77,10 @@ bench: $(STAMP)
 # Plans, applies and refreshes of 1,000 to 100,000 resources, beside Terraform: half an hour.
 bench-lifecycle: $(STAMP)
 	$(BIN)/python benchmarks/lifecycle.py
+
+# What AWS and Google Cloud add to plans, applies and refreshes, on servers of this machine: three minutes.
+bench-clouds: $(STAMP)
+	$(BIN)/python benchmarks/clouds.py
 
 # What placement finds beside its bounds, on instances that are made or ship with the benchmarks: minutes.
 bench-placement: $(STAMP)
