@@ -39,6 +39,8 @@ class Quota:
     """Accelerators that all of them together may have."""
     origin: ConfigPath
     """The line of the document, or the provider that was asked."""
+    kept: int = 0
+    """What of it is taken by capacity that is ordered, used or not: the rest is for machines."""
     code: str = ""
     """What an increase is asked for by; empty where the document tells the quota."""
     named: str = ""

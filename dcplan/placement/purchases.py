@@ -69,7 +69,7 @@ def _quota_rule(
         law="quota",
         name=f"{quota.provider}/{quota.region}/{quota.name}{spot}/{unit}",
         unit=unit,
-        at_most=(quota.vcpus if by_vcpus else quota.devices) or 0,
+        at_most=max(0, ((quota.vcpus if by_vcpus else quota.devices) or 0) - quota.kept),
         each=tuple(
             (o.pool, machines[o.machine].vcpus if by_vcpus else machines[o.machine].devices)
             for o in offerings
@@ -86,9 +86,10 @@ def _quota_rule(
 
 def _told(quota: Quota, now_s: float) -> str:
     """Who says how much a quota is, and how old that answer is."""
-    if quota.source is None:
-        return ""
-    return f"{quota.source.name}, {quota.source.date}, {age_text(quota.source.date, now_s)}"
+    kept = f"beside {quota.kept:,} that reservations take" if quota.kept else ""
+    source = quota.source
+    said = "" if source is None else f"{source.name}, {source.date}, {age_text(source.date, now_s)}"
+    return "; ".join(filter(None, (kept, said)))
 
 
 def _way_out(quota: Quota, unit: str) -> str:

@@ -49,6 +49,16 @@ def in_the_block(name: str) -> MachineGroup:
     return machines(name, purchase="capacity-block", pool=f"{ZONE}/p4d.24xlarge/capacity-block")
 
 
+RESERVED = {"machine": "g6e.xlarge", "zone": ZONE, "machines": 1, "order": True}
+"""A capacity reservation that dcplan shall order; as settings name it."""
+
+
+def in_the_reservation(*names: str) -> MachineGroup:
+    """Machines of that reservation."""
+    pool = f"{ZONE}/g6e.xlarge/reservation"
+    return machines(*names, purchase="reservation", pool=pool, machine="g6e.xlarge")
+
+
 def gang_and_replicas(*more: MachineGroup) -> Placement:
     """Two replicas of a served model on two machines, and a training on a gang of two; and more machines."""
     return Placement(

@@ -127,6 +127,10 @@ def _detail(change: Change) -> str:
         price = f"  bought for at most {format_usd(most_usd)}, paid at once" if buys else ""
         return "  stays paid for" if change.action is Action.DELETE else price
     machines = shown.attributes.get("machines")
+    if isinstance(machines, int) and isinstance(kept := shown.attributes.get("machine_type"), str):
+        # Capacity that is ordered: what it costs in sum stands under what is paid anyway.
+        paid = "" if change.action is Action.DELETE else ", paid by the hour, used or not"
+        return f"  keeps {machines:,} x {kept} in {shown.attributes.get('zone')}{paid}"
     if isinstance(machines, list | tuple) and machines:
         prompts = shown.attributes.get("prefill_machines")
         beside = f", prompts on {_first(prompts)}" if isinstance(prompts, list | tuple) and prompts else ""

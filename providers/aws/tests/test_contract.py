@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aws_cloud import AwsCloud
-from aws_examples import REGION, adopted, block_for_sale, gang_and_replicas, in_the_block
+from aws_examples import (
+    REGION,
+    RESERVED,
+    adopted,
+    block_for_sale,
+    gang_and_replicas,
+    in_the_block,
+    in_the_reservation,
+)
 from cloud_life import deeds_of_life
 from dcplan.provider import Placement, Provider
 from dcplan.provider.contract import ProviderContract
@@ -28,6 +36,7 @@ class TestAws(ProviderContract):
         "network": {"project": "renamed"},
         "placement_group": {"project": "renamed"},
         "capacity_block": {"project": "renamed"},
+        "capacity_reservation": {"machines": 2},
         "instance": {"pool": "renamed"},
         "replica": {"settings": {"max_batch": 2}},
         "endpoint": {"replicas": {"chat-0": 2, "chat-1": 1}},
@@ -38,7 +47,11 @@ class TestAws(ProviderContract):
     @pytest.fixture(autouse=True)
     def _account(self, cloud: AwsCloud) -> None:
         self.cloud = cloud
-        self.settings = {"regions": [REGION], "capacity_blocks": [block_for_sale()]}
+        self.settings = {
+            "regions": [REGION],
+            "capacity_blocks": [block_for_sale()],
+            "reservations": [RESERVED],
+        }
 
     @pytest.fixture(autouse=True)
     def _only_what_is_allowed(self, _account: None, tmp_path: Path) -> Iterator[None]:
@@ -57,8 +70,8 @@ class TestAws(ProviderContract):
         return provider(self.settings, folder).unwrap()
 
     def placement(self) -> Placement:
-        """A served model, a training on a gang, and a machine in a capacity block."""
-        return gang_and_replicas(in_the_block("block-0"))
+        """A served model, a training on a gang, a machine in a capacity block and one in a reservation."""
+        return gang_and_replicas(in_the_block("block-0"), in_the_reservation("kept-0"))
 
     def sell_out(self, provider: Provider) -> None:
         """No machine is left anywhere."""
@@ -90,5 +103,6 @@ class TestAwsInAdoptedNetwork(TestAws):
         self.settings = {
             "regions": [REGION],
             "networks": [adopted(cloud)],
+            "reservations": [RESERVED],
             "capacity_blocks": [block_for_sale()],
         }

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from aws_cloud import AwsCloud
-from aws_examples import REGION, adopted, gang_and_replicas, machines
+from aws_examples import REGION, RESERVED, adopted, gang_and_replicas, in_the_reservation, machines
 from cloud_life import deeds_of_life, live
 from dcplan.provider import Placement
 from dcplan.provider.permissions import KeyUse, Use
@@ -23,6 +23,7 @@ LINEAGE = "0a1b2c3d"
 UPDATES: dict[str, dict[str, Any]] = {
     "network": {"project": "renamed"},
     "placement_group": {"project": "renamed"},
+    "capacity_reservation": {"machines": 2},
     "instance": {"pool": "renamed"},
     "replica": {"settings": {"max_batch": 2}},
     "endpoint": {"replicas": {"chat-0": 2, "chat-1": 1}},
@@ -61,11 +62,11 @@ def test_what_is_called_is_allowed_and_the_other_way_round(
     tmp_path: Path, cloud: AwsCloud, *, theirs: bool
 ) -> None:
     """Each call of a whole life is in the policy, and each permission of it is one of these calls."""
-    aws = opened(tmp_path, **({"networks": [adopted(cloud)]} if theirs else {}))
-    before = len(cloud.calls())
-    live(aws, aws.resources_for(gang_and_replicas()).unwrap(), LINEAGE, UPDATES)
+    aws = opened(tmp_path, reservations=[RESERVED], **({"networks": [adopted(cloud)]} if theirs else {}))
+    before, placement = len(cloud.calls()), gang_and_replicas(in_the_reservation("kept-0"))
+    live(aws, aws.resources_for(placement).unwrap(), LINEAGE, UPDATES)
     called = {f"{call['service']}:{call['action']}" for call in cloud.calls()[before:]}
-    allowed = actions(policy(aws, whole_life(aws, gang_and_replicas()))["Statement"])
+    allowed = actions(policy(aws, whole_life(aws, placement))["Statement"])
 
     assert called <= allowed
     assert allowed - called <= WITHOUT_A_CALL.keys()

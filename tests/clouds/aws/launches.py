@@ -15,7 +15,8 @@ from moto.ec2.models.instances import InstanceState
 from moto.ec2.responses import EC2Response
 
 from clouds.aws.groups import members
-from clouds.aws.weather import MADE, WEATHER, books_of, refuse, tags_of
+from clouds.aws.stock import check_quota, take_stock
+from clouds.aws.weather import MADE, books_of, refuse, tags_of
 
 IMAGES = ("/aws/service/deeplearning/ami/", "/aws/service/neuron/dlami/", "/aws/service/ami-amazon-linux-")
 """Public parameters that name an image; AWS keeps them, moto has but the last."""
@@ -32,8 +33,10 @@ def run_instances(self: Any) -> ActionResult:
     _check_interfaces(self, machine, nics)
     _check_group(self, group, zone_id)
     reservation = _reserved(self, machine)
-    count = _in_stock(self, machine, zone_id, free=reservation is not None)
-    _check_quota(self, machine, count)
+    least, count = int(self._get_param("MinCount", 1)), int(self._get_param("MaxCount", 1))
+    if reservation is None:
+        count = take_stock(machine, zone_id, count, least)
+        check_quota(self, machine, count)
     self.params["ImageId"] = _image(self)
     self.params["MinCount"] = count
     # moto keeps interfaces by device index, of which each card has its own: numbered here, put back below.
@@ -142,45 +145,6 @@ def _reserved(response: Any, machine: str) -> dict[str, Any] | None:
     if known["AvailableInstanceCount"] < int(response._get_param("MaxCount", 1)):
         refuse("ReservationCapacityExceeded", "The reservation has no more capacity for this request.")
     return known
-
-
-def _in_stock(response: Any, machine: str, zone_id: str, *, free: bool) -> int:
-    """How many of MinCount to MaxCount there are; takes them."""
-    least, most = int(response._get_param("MinCount", 1)), int(response._get_param("MaxCount", 1))
-    name = next((n for n in (f"{zone_id}/{machine}", zone_id, machine, "*") if n in WEATHER.stock), None)
-    if name is None or free:
-        return most
-    if WEATHER.stock[name] < least:
-        refuse(
-            "InsufficientInstanceCapacity",
-            f"We currently do not have sufficient {machine} capacity in the Availability Zone you requested.",
-        )
-    taken = min(most, WEATHER.stock[name])
-    WEATHER.stock = {**WEATHER.stock, name: WEATHER.stock[name] - taken}
-    return taken
-
-
-def _check_quota(response: Any, machine: str, count: int) -> None:
-    """VCPUs of a family of machines, as EC2 counts them."""
-    family = machine[0].upper()
-    if family not in WEATHER.vcpus:
-        return
-    running = [
-        instance.instance_type
-        for reservation in response.ec2_backend.reservations.values()
-        for instance in reservation.instances
-        if instance.state in {"pending", "running"} and instance.instance_type[0].upper() == family
-    ]
-    used = sum(_vcpus(one) for one in running)
-    if used + count * _vcpus(machine) > WEATHER.vcpus[family]:
-        refuse(
-            "VcpuLimitExceeded",
-            f"You have requested more vCPU capacity than your current vCPU limit of {WEATHER.vcpus[family]}.",
-        )
-
-
-def _vcpus(machine: str) -> int:
-    return int(INSTANCE_TYPES.get(machine, {}).get("VCpuInfo", {}).get("DefaultVCpus", 0))
 
 
 def _image(response: Any) -> str:

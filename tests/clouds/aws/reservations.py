@@ -10,29 +10,81 @@ from moto.core.responses import ActionResult
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.responses import EC2Response
 
+from clouds.aws.stock import check_quota, take_stock
 from clouds.aws.weather import WEATHER, books_of, matches, refuse, tags_of
 
 
 def create_capacity_reservation(self: Any) -> ActionResult:
     """Machines that are kept from now on."""
-    count = int(self._get_param("InstanceCount"))
-    made = _reservation(self, self._get_param("InstanceType"), self._get_param("AvailabilityZone"), count)
+    count, machine = int(self._get_param("InstanceCount")), self._get_param("InstanceType")
+    if machine not in INSTANCE_TYPES:
+        refuse("InvalidInstanceType", f"Invalid value '{machine}' for InstanceType.")
+    end = _end(self)
+    zone = _zone(self, self._get_param("AvailabilityZone"))
+    check_quota(self, machine, count)
+    take_stock(machine, zone.zone_id, count)
+    made = _reservation(self, machine, zone.name, count)
     made["InstanceMatchCriteria"] = self._get_param("InstanceMatchCriteria", "open")
+    made |= end
+    books_of(self).born(made["CapacityReservationId"])
+    _mature(self, made)
     return ActionResult({"CapacityReservation": made})
 
 
-def _reservation(response: Any, machine: str, zone: str | None, count: int) -> dict[str, Any]:
-    if zone is None:
-        zone_id = response._get_param("AvailabilityZoneId")
-        zone = next(
-            z.name for z in response.ec2_backend.describe_availability_zones() if z.zone_id == zone_id
-        )
+def _end(response: Any) -> dict[str, Any]:
+    """How it ends: an end date goes with ``limited``, and with nothing else."""
+    kind, date = response._get_param("EndDateType") or "unlimited", response._get_param("EndDate")
+    if (kind == "limited") != (date is not None):
+        refuse("InvalidParameterCombination", "An EndDate goes with the EndDateType limited.")
+    if date is None:
+        return {"EndDateType": kind, "EndDate": None}
+    at = date if isinstance(date, dt.datetime) else dt.datetime.fromisoformat(str(date))
+    at = at if at.tzinfo else at.replace(tzinfo=dt.UTC)
+    if at <= dt.datetime.now(dt.UTC):
+        refuse("InvalidParameterValue", "The EndDate must be in the future.")
+    return {"EndDateType": kind, "EndDate": at}
+
+
+def _zone(response: Any, name: str | None) -> Any:
+    """The zone that is named, or whose id is."""
+    wanted = response._get_param("AvailabilityZoneId")
+    zones = response.ec2_backend.describe_availability_zones()
+    fits = [zone for zone in zones if (zone.name == name if name else zone.zone_id == wanted)]
+    if not fits:
+        refuse("InvalidParameterValue", "The Availability Zone does not exist.")
+    return fits[0]
+
+
+def modify_capacity_reservation(self: Any) -> ActionResult:
+    """Another number of machines, another end."""
+    one = books_of(self).reservations.get(self._get_param("CapacityReservationId"))
+    if one is None:
+        refuse("InvalidCapacityReservationId.NotFound", "The capacity reservation does not exist.")
+        return ActionResult({})
+    if one.get("ReservationType") == "capacity-block":
+        refuse("InvalidParameterValue", "A Capacity Block cannot be modified.")
+    if one["State"] != "active":
+        refuse("InvalidCapacityReservationState", f"The capacity reservation is {one['State']}.")
+    count = self._get_param("InstanceCount")
+    more = 0 if count is None else int(count) - one["TotalInstanceCount"]
+    end = _end(self) if self._get_param("EndDateType") else {}
+    if more > 0:
+        check_quota(self, one["InstanceType"], more)
+    take_stock(one["InstanceType"], _zone(self, one["AvailabilityZone"]).zone_id, more)
+    one["TotalInstanceCount"] += more
+    one["AvailableInstanceCount"] = max(0, one["AvailableInstanceCount"] + more)
+    one |= end
+    return ActionResult({"Return": True})
+
+
+def _reservation(response: Any, machine: str, zone: str, count: int) -> dict[str, Any]:
     made = {
         "CapacityReservationId": "cr-" + os.urandom(9).hex()[:17],
         "OwnerId": response.current_account,
         "InstanceType": machine,
         "InstancePlatform": response._get_param("InstancePlatform"),
         "AvailabilityZone": zone,
+        "AvailabilityZoneId": _zone(response, zone).zone_id,
         "Tenancy": "default",
         "TotalInstanceCount": count,
         "AvailableInstanceCount": count,
@@ -52,17 +104,26 @@ def describe_capacity_reservations(self: Any) -> ActionResult:
     for one in ids:
         if one not in known:
             refuse("InvalidCapacityReservationId.NotFound", f"The capacity reservation {one} does not exist.")
-    shown = [c for i, c in known.items() if (not ids or i in ids) and matches(self, c["Tags"])]
+    shown = [
+        c
+        for i, c in known.items()
+        if (not ids or i in ids) and books_of(self).visible(i) and matches(self, c["Tags"])
+    ]
     for one in shown:
-        _mature(one)
+        _mature(self, one)
     return ActionResult({"CapacityReservations": shown})
 
 
-def _mature(one: dict[str, Any]) -> None:
-    """Let a block that was bought be paid, and begin."""
+def _mature(response: Any, one: dict[str, Any]) -> None:
+    """Let a block that was bought be paid, and begin; let a reservation come to be there, and end."""
     now = dt.datetime.now(dt.UTC)
     paid_at = one.get("_paid_at")
-    if paid_at is None or one["State"] in {"cancelled", "expired"}:
+    if one["State"] in {"cancelled", "expired"}:
+        return
+    if paid_at is None:
+        ended = one.get("EndDate") is not None and one["EndDate"] <= now
+        there = books_of(response).ready(one["CapacityReservationId"])
+        one["State"] = "expired" if ended else "active" if there else "pending"
         return
     if now < paid_at:
         one["State"] = "payment-pending"
@@ -78,7 +139,10 @@ def cancel_capacity_reservation(self: Any) -> ActionResult:
     elif one.get("ReservationType") == "capacity-block":
         refuse("InvalidParameterValue", "A Capacity Block cannot be cancelled.")
     else:
-        one["State"] = "cancelled"
+        if one["State"] != "cancelled":
+            zone_id = _zone(self, one["AvailabilityZone"]).zone_id
+            take_stock(one["InstanceType"], zone_id, -one["AvailableInstanceCount"])
+        one |= {"State": "cancelled", "AvailableInstanceCount": 0}
     return ActionResult({"Return": True})
 
 
@@ -125,7 +189,7 @@ def purchase_capacity_block(self: Any) -> ActionResult:
         "EndDateType": "limited",
         "_paid_at": made["CreateDate"] + dt.timedelta(seconds=WEATHER.payment_s),
     }
-    _mature(made)
+    _mature(self, made)
     return ActionResult({"CapacityReservation": made})
 
 
@@ -133,6 +197,7 @@ def install() -> None:
     """Give EC2 the operations."""
     for operation in (
         create_capacity_reservation,
+        modify_capacity_reservation,
         describe_capacity_reservations,
         cancel_capacity_reservation,
         describe_capacity_block_offerings,

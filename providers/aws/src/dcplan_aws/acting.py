@@ -19,11 +19,12 @@ from dcplan_aws.blocks import Blocks
 from dcplan_aws.endpoints import Endpoints
 from dcplan_aws.groups import PlacementGroups
 from dcplan_aws.instances import Instances
-from dcplan_aws.kinds import BLOCK, CONSISTENCY_WINDOW_S, GROUP, INSTANCE, NETWORK
+from dcplan_aws.kinds import BLOCK, CONSISTENCY_WINDOW_S, GROUP, INSTANCE, NETWORK, RESERVATION
 from dcplan_aws.makers import Ended, Maker, Shared
 from dcplan_aws.network import Networks
 from dcplan_aws.owner import LINEAGE, TOKEN, By
 from dcplan_aws.programs import Programs
+from dcplan_aws.reservations import Reservations
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
@@ -54,6 +55,7 @@ class Acting:
         self._makers = {
             NETWORK: Networks(shared),
             BLOCK: Blocks(shared),
+            RESERVATION: Reservations(shared),
             GROUP: PlacementGroups(shared),
             INSTANCE: Instances(shared),
             REPLICA: Programs(shared, REPLICA),
@@ -174,7 +176,7 @@ class Acting:
 
 def _could_be(kind: str, object_id: str) -> bool:
     """Whether AWS may have given this id: what has another form will never be seen."""
-    starts = {INSTANCE: "i-", NETWORK: "vpc-", GROUP: "dcplan-", BLOCK: "cr-"}
+    starts = {INSTANCE: "i-", NETWORK: "vpc-", GROUP: "dcplan-", BLOCK: "cr-", RESERVATION: "cr-"}
     return object_id.startswith(starts[kind]) if kind in starts else ":/dcplan/" in object_id
 
 

@@ -15,6 +15,8 @@ from typing import Any
 from dcplan.provider.errors import AlreadyGone, CapacityUnavailable, Invalid
 from dcplan.provider.types import Ack, Found, Request
 from dcplan.resources import JsonValue
+from dcplan_aws.api import Api
+from dcplan_aws.kinds import BLOCK
 from dcplan_aws.makers import Ended, Outputs, Shared, gone, object_id_of, ours, text_of
 from dcplan_aws.owner import (
     ADDRESS,
@@ -92,7 +94,7 @@ class Blocks:
 
     def settle(self, request: Request, object_id: str) -> Outputs | None:
         """Ready once it is paid for; its machines can be started when it begins."""
-        shown = self._described(self.region(request), By("id", (object_id,)))
+        shown = described(self.shared.api, self.region(request), By("id", (object_id,)))
         if not shown:
             raise AlreadyGone(f"{request.address} ({object_id}) is not there.")
         state = shown[0]["State"]
@@ -114,22 +116,10 @@ class Blocks:
                 outputs={"id": block["CapacityReservationId"]},
                 made_at_s=block["CreateDate"].timestamp(),
             )
-            for block in self._described(region, by)
+            for block in described(self.shared.api, region, by)
             if block["State"] not in OVER
         )
-        return [one for one in shown if one is not None]
-
-    def _described(self, region: str, by: By) -> list[dict[str, Any]]:
-        # A look by id fails for all when one is unknown, so all that carry an owner are shown.
-        key, values = (LINEAGE, ("*",)) if by.key == "id" else (by.key, by.values)
-        shown = self.shared.api.pages(
-            "ec2",
-            region,
-            "describe_capacity_reservations",
-            "CapacityReservations",
-            Filters=[{"Name": f"tag:{key}", "Values": list(values)}],
-        )
-        return [one for one in shown if by.key != "id" or one["CapacityReservationId"] in by.values]
+        return [one for one in shown if one is not None and one.address.kind == BLOCK]
 
     def _offering(self, request: Request, region: str) -> str:
         """The cheapest block that is as it was agreed; ``CapacityUnavailable`` where there is none."""
@@ -174,3 +164,17 @@ class Blocks:
         if not shown:
             raise Invalid(f"This account has no zone {zone_id} in {region}.")
         return str(shown[0]["ZoneName"])
+
+
+def described(api: Api, region: str, by: By) -> list[dict[str, Any]]:
+    """Capacity reservations, blocks among them, that carry an owner, whatever became of them."""
+    # A look by id fails for all when one is unknown, so all that carry an owner are shown.
+    key, values = (LINEAGE, ("*",)) if by.key == "id" else (by.key, by.values)
+    shown = api.pages(
+        "ec2",
+        region,
+        "describe_capacity_reservations",
+        "CapacityReservations",
+        Filters=[{"Name": f"tag:{key}", "Values": list(values)}],
+    )
+    return [one for one in shown if by.key != "id" or one["CapacityReservationId"] in by.values]

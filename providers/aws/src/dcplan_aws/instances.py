@@ -13,7 +13,7 @@ from dcplan.provider.types import Ack, Found, Request
 from dcplan.resources import JsonValue
 from dcplan_aws.agent import user_data
 from dcplan_aws.interfaces import interfaces
-from dcplan_aws.kinds import BLOCK, GROUP, NETWORK
+from dcplan_aws.kinds import BLOCK, GROUP, NETWORK, RESERVATION
 from dcplan_aws.makers import Ended, Outputs, Shared, gone, need, object_id_of, text_of
 from dcplan_aws.owner import (
     ADDRESS,
@@ -232,8 +232,9 @@ class Instances:
 
 def _bought(request: Request) -> dict[str, Any]:
     """How the machine is paid for."""
-    purchase, bought = request.attributes.get("purchase"), need(request, BLOCK, "id")
-    reservation = request.attributes.get("reservation") if bought is None else bought
+    purchase = request.attributes.get("purchase")
+    ordered = (need(request, kind, "id") for kind in (BLOCK, RESERVATION))
+    reservation = next((one for one in ordered if one is not None), request.attributes.get("reservation"))
     said: dict[str, Any] = {}
     if purchase == Purchase.SPOT.value:
         said["InstanceMarketOptions"] = {

@@ -13,6 +13,8 @@ INSTANCE = "instance"
 """What AWS calls a machine."""
 NETWORK = "network"
 """A VPC with a subnet in each zone, a security group and a way out: one for each region."""
+RESERVATION = "capacity_reservation"
+"""Machines kept in a zone, paid by the hour while it is there."""
 BLOCK = "capacity_block"
 """Machines for a time window, paid at once."""
 GROUP = "placement_group"
@@ -54,6 +56,10 @@ KINDS: Mapping[str, Kind] = {
     ),
     GROUP: replace(
         _MACHINE, name=GROUP, outputs=("id",), replace_on=("region", "strategy"), token_ttl_s=FOR_EVER_S
+    ),
+    # It is given back by cancelling it, so that a lost one costs hours and no more.
+    RESERVATION: replace(
+        _MACHINE, name=RESERVATION, outputs=("id",), replace_on=("region", "zone", "machine_type")
     ),
     # PurchaseCapacityBlock takes no token, and what is spent is spent: nothing is bought twice unasked.
     BLOCK: replace(

@@ -17,7 +17,7 @@ from dcplan.provider.lowering import ENDPOINT, lower
 from dcplan.provider.start_up import KEY
 from dcplan.provider.types import Kind, Placement
 from dcplan.resources import Address, JsonValue, Resource
-from dcplan_aws.kinds import BLOCK, GROUP, INSTANCE, NETWORK
+from dcplan_aws.kinds import BLOCK, GROUP, INSTANCE, NETWORK, RESERVATION
 from dcplan_aws.settings import (
     GPU_IMAGE,
     NEURON_IMAGE,
@@ -35,14 +35,14 @@ _NEURON = frozenset({"trn", "inf"})
 
 
 def resources_of(
-    placement: Placement, settings: AwsSettings, kinds: Mapping[str, Kind]
+    placement: Placement, settings: AwsSettings, kinds: Mapping[str, Kind], regions: Mapping[str, str]
 ) -> Result[tuple[Resource, ...]]:
-    """The resources of a placement, what is needed first.  Pure.
+    """The resources of a placement, what is needed first; ``regions`` are those of zones.  Pure.
 
     A warning for each machine in a capacity block of which nothing says which it is: it can be planned.
     """
     plain = lower(placement, provider=NAME, machine_kind=INSTANCE, kinds=kinds)
-    lowering = _Lowering(placement, settings, kinds)
+    lowering = _Lowering(placement, settings, kinds, regions)
     return Result(tuple(lowering.resources(plain)), tuple(lowering.unnamed_blocks(plain)))
 
 
@@ -54,6 +54,7 @@ class _Lowering:
         placement: Placement,
         settings: AwsSettings,
         kinds: Mapping[str, Kind],
+        zones: Mapping[str, str],
     ) -> None:
         self._project = placement.project
         self._settings = settings
@@ -63,6 +64,12 @@ class _Lowering:
         self._bought = {
             _pool(Purchase.CAPACITY_BLOCK, spec): spec for spec in settings.capacity_blocks if spec.buy
         }
+        self._ordered = {
+            _pool(Purchase.RESERVATION, spec): self._reservation(spec, zones[spec.zone])
+            for spec in settings.reservations
+            if spec.order and spec.zone in zones
+        }
+        """Kept as long as they stand in the document, used or not."""
         regions = {group.region for group in placement.machines}
         self._made = sorted(regions - self._adopted.keys())
         """Regions in which dcplan makes a network."""
@@ -89,6 +96,7 @@ class _Lowering:
         """Networks, groups, and the others with what they need of these."""
         for region in self._made:
             yield self._network(region)
+        yield from self._ordered.values()
         groups: set[Address] = set()
         for pool, block in self._bought.items():
             within = {str(r.attributes["region"]) for r in plain if r.attributes.get("pool") == pool}
@@ -130,7 +138,18 @@ class _Lowering:
             "end": _moment(spec.end),
             "most_usd": spec.price,
         }
-        return self._resource(BLOCK, _block_name(spec), attributes)
+        return self._resource(BLOCK, _lot_name(spec), attributes)
+
+    def _reservation(self, spec: AwsReservationSpec, region: str) -> Resource:
+        attributes: dict[str, JsonValue] = {
+            "project": self._project,
+            "region": region,
+            "zone": spec.zone,
+            "machine_type": spec.machine,
+            "machines": spec.machines,
+            "end": None if spec.until is None else _moment(spec.until),
+        }
+        return self._resource(RESERVATION, _lot_name(spec), attributes)
 
     def _group(self, machine: Resource) -> Resource | None:
         """The placement group of a gang.
@@ -152,9 +171,11 @@ class _Lowering:
     def _instance(self, plain: Resource, group: Resource | None) -> Resource:
         settings, region = self._settings, str(plain.attributes["region"])
         block = self._bought.get(str(plain.attributes["pool"]))
+        ordered = self._ordered.get(str(plain.attributes["pool"]))
         needs = (
             *self._network_of(region),
-            *(() if block is None else (Address(NAME, BLOCK, _block_name(block)),)),
+            *(() if block is None else (Address(NAME, BLOCK, _lot_name(block)),)),
+            *(() if ordered is None else (ordered.address,)),
             *(() if group is None else (group.address,)),
         )
         attributes = {
@@ -233,7 +254,7 @@ def _pool(purchase: Purchase, spec: AwsReservationSpec | AwsCapacityBlockSpec) -
     return f"{spec.zone}/{spec.machine}/{'-'.join(filter(None, (purchase.value, spec.name)))}"
 
 
-def _block_name(spec: AwsCapacityBlockSpec) -> str:
+def _lot_name(spec: AwsCapacityBlockSpec | AwsReservationSpec) -> str:
     return spec.name or f"{spec.zone}-{spec.machine}".replace(".", "-")
 
 

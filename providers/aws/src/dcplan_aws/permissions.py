@@ -15,7 +15,7 @@ from enum import Enum
 
 from dcplan.provider.lowering import ENDPOINT, JOB, REPLICA
 from dcplan.resources import Action
-from dcplan_aws.kinds import BLOCK, GROUP, INSTANCE, NETWORK
+from dcplan_aws.kinds import BLOCK, GROUP, INSTANCE, NETWORK, RESERVATION
 
 
 class When(Enum):
@@ -91,6 +91,10 @@ CALLS: tuple[tuple[str, str, str], ...] = (
     (BLOCK, Action.CREATE, "ec2:DescribeAvailabilityZones"),
     (BLOCK, Action.UPDATE, "ec2:CreateTags"),
     (BLOCK, Action.DELETE, "ec2:DeleteTags"),
+    (RESERVATION, LOOK, "ec2:DescribeCapacityReservations"),
+    (RESERVATION, Action.CREATE, "ec2:CreateCapacityReservation"),
+    (RESERVATION, Action.UPDATE, "ec2:ModifyCapacityReservation ec2:CreateTags"),
+    (RESERVATION, Action.DELETE, "ec2:CancelCapacityReservation"),
     (INSTANCE, LOOK, "ec2:DescribeInstances"),
     (INSTANCE, Action.CREATE, "ec2:RunInstances"),
     (f"{INSTANCE}/{ADOPTED}", Action.CREATE, "ec2:DescribeSubnets"),
@@ -173,6 +177,9 @@ NEEDS: Mapping[str, tuple[Need, ...]] = {
         *_made("RunInstances", "ec2:volume/* ec2:network-interface/*"),
         Need("ec2:CreateTags", "ec2:instance/*", When.BORN, "RunInstances"),
     ),
+    "ec2:CreateCapacityReservation": _made("CreateCapacityReservation", "ec2:capacity-reservation/*"),
+    "ec2:ModifyCapacityReservation": _ours("ec2:ModifyCapacityReservation", "ec2:capacity-reservation/*"),
+    "ec2:CancelCapacityReservation": _ours("ec2:CancelCapacityReservation", "ec2:capacity-reservation/*"),
     # What is bought is a reservation; which is on offer has no tags (sar).
     "ec2:PurchaseCapacityBlock": (
         *_made("PurchaseCapacityBlock", "ec2:capacity-reservation/*"),
@@ -227,6 +234,7 @@ TAGGED: Mapping[str, str] = {
     NETWORK: "ec2:vpc/*",
     GROUP: "ec2:placement-group/dcplan-*",
     BLOCK: "ec2:capacity-reservation/*",
+    RESERVATION: "ec2:capacity-reservation/*",
 }
 """What has other tags put on and taken away, where that is no machine."""
 

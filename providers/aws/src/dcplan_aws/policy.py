@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dcplan.catalog import Purchase
 from dcplan.provider.permissions import Allowance
 from dcplan.resources import Action
-from dcplan_aws.kinds import BLOCK, GROUP, INSTANCE
+from dcplan_aws.kinds import BLOCK, GROUP, INSTANCE, RESERVATION
 from dcplan_aws.owner import LINEAGE
 from dcplan_aws.permissions import ADOPTED, CALLS, EVERYWHERE, LOOK, MADE_HERE, NEEDS, TAGGED, Need, When
 from dcplan_aws.server_permissions import of_keys, of_state
@@ -135,7 +135,7 @@ def launches(machine: Resource, adopted: Mapping[str, JsonValue] | None) -> Iter
                 yield Need(run, f"ec2:{kind}/{name}")
     if any(need.kind == GROUP for need in machine.needs):
         yield Need(run, "ec2:placement-group/dcplan-*", When.OURS)
-    if any(need.kind == BLOCK for need in machine.needs):
+    if any(need.kind in {BLOCK, RESERVATION} for need in machine.needs):
         yield Need(run, "ec2:capacity-reservation/*", When.OURS)
     if asked.get("reservation"):
         yield Need(run, f"ec2:capacity-reservation/{asked['reservation']}")

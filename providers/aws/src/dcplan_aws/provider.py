@@ -16,11 +16,13 @@ from dcplan.resources import JsonValue, Resource
 from dcplan_aws.agent import MOST_BYTES, user_data
 from dcplan_aws.kinds import INSTANCE, KINDS
 from dcplan_aws.lowering import resources_of
+from dcplan_aws.order_quotas import with_orders
 from dcplan_aws.settings import AwsSettings, problems_of
 
 if TYPE_CHECKING:
     from dcplan.catalog import Offering
     from dcplan.catalog.live_types import LiveCatalog
+    from dcplan.catalog.purchase import Quota
     from dcplan.provider.permissions import Allowance, Use
     from dcplan_aws.acting import Acting
 
@@ -40,6 +42,7 @@ class AwsProvider(CataloguedProvider):
         self._aws = settings
         regions = settings.regions or sorted({offering.region for offering in offerings})
         self._regions = tuple(dict.fromkeys((*regions, *(network.region for network in settings.networks))))
+        self._zones = {o.zone: o.region for o in offerings if o.region in self._regions}
         self._acting: Acting | None = None
 
     @classmethod
@@ -57,9 +60,16 @@ class AwsProvider(CataloguedProvider):
         """What this provider is."""
         return ProviderInfo(name=self.cloud.name, api_version=API_VERSION, kinds=self.cloud.kinds)
 
+    def quotas(self) -> Result[tuple[Quota, ...]]:
+        """As every cloud's, less what reservations take that are to be ordered."""
+        told = super().quotas()
+        found = told.value or ()
+        left = with_orders(found, self._aws.reservations, self._zones, self._facts.machines)
+        return Result(left.value, (*told.diagnostics, *left.diagnostics))
+
     def resources_for(self, placement: Placement) -> Result[tuple[Resource, ...]]:
         """Machines and what runs on them, networks and placement groups."""
-        return resources_of(placement, self._aws, self.cloud.kinds)
+        return resources_of(placement, self._aws, self.cloud.kinds, self._zones)
 
     def begin(self, request: Request) -> Ack:
         """Make the one mutating call."""

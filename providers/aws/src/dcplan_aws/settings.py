@@ -47,6 +47,9 @@ class AwsReservationSpec(ReservationSpec):
 
     id: _RESERVATION | None = None
     """Of the capacity reservation; without it, EC2 picks one that is open and matches."""
+    order: bool = False
+    """Order it when a plan is applied, and cancel it when it is taken out; it is paid by the hour while it is
+    there, used or not."""
 
 
 class AwsCapacityBlockSpec(CapacityBlockSpec):
@@ -84,6 +87,11 @@ class AwsSettings(CataloguedSettings, StartUpSettings):
 
 def problems_of(settings: AwsSettings, regions: Collection[str]) -> Iterator[Diagnostic]:
     """What cannot be; ``regions`` are those that the catalogue knows."""
+    for i, kept in enumerate(settings.reservations):
+        if kept.order and kept.id is not None:
+            detail = f"The reservation is there already ({kept.id}). Keep one of id and order."
+            path = ("providers", "aws", "reservations", i, "order")
+            yield error("reservation-there", "A reservation is ordered twice", detail, path=path)
     for i, block in enumerate(settings.capacity_blocks):
         if block.buy and block.id is not None:
             detail = f"The block is there already ({block.id}) and is to be bought. Keep one of id and buy."
