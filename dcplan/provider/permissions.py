@@ -13,7 +13,8 @@ class Deed:
     """One thing that is, or may have to be, done to one resource."""
 
     action: Action
-    """CREATE, UPDATE or DELETE; a replace is a delete and a create."""
+    """CREATE, UPDATE or DELETE; a replace is a delete and a create.  FORGET and IMPORT, which put on another
+    owner's tag or none, come beside an UPDATE."""
     resource: Resource
 
 

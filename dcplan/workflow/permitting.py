@@ -98,6 +98,7 @@ def deeds_of(plan: Plan) -> Iterator[Deed]:
         resource = change.before or change.after
         if change.action in {Action.FORGET, Action.IMPORT} and resource is not None:
             yield Deed(action=Action.UPDATE, resource=resource)
+            yield Deed(action=change.action, resource=resource)
     made = {c.address: c.after for c in plan.changes if c.action in _MAKES and c.after is not None}
     if plan.apply.on_error == "rollback-new":
         yield from (Deed(action=Action.DELETE, resource=resource) for resource in made.values())

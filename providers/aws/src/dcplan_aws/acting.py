@@ -18,6 +18,7 @@ from dcplan_aws.api import Api
 from dcplan_aws.blocks import Blocks
 from dcplan_aws.endpoints import Endpoints
 from dcplan_aws.groups import PlacementGroups
+from dcplan_aws.hands import set_owner
 from dcplan_aws.instances import Instances
 from dcplan_aws.kinds import BLOCK, CONSISTENCY_WINDOW_S, GROUP, INSTANCE, NETWORK, RESERVATION
 from dcplan_aws.makers import Ended, Maker, Shared
@@ -95,15 +96,23 @@ class Acting:
         """What a create may have made, by its token; else the object with the id."""
         maker = self._maker(request)
         if request.action is Action.CREATE:
-            by = By(TOKEN, (request.token,), request.lineage)
+            by, regions = By(TOKEN, (request.token,), request.lineage), [maker.region(request)]
         elif request.object_id:
             by = By("id", (request.object_id,))
+            known = maker.region_of(request.object_id, request.attributes)
+            # Of an import only the id is known.
+            regions = [known] if known else [*self._usable()]
         else:
             return ()
         try:
-            return tuple(maker.seen(maker.region(request), by))
+            looks = [(region, request.address.kind, by) for region in regions]
+            return tuple(one for there in self._side_by_side(looks) for one in there)
         except AlreadyGone:
             return ()
+
+    def set_owner(self, request: Request) -> None:
+        """Another owner's tag, or none, on an object and its parts."""
+        set_owner(self._shared, self._maker(request), request, [*self._usable()])
 
     def refresh(self, resources: Sequence[Resource]) -> Refreshed:
         """All of one kind in one region together."""

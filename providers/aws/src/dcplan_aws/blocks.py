@@ -106,6 +106,10 @@ class Blocks:
         """Once it carries no owner."""
         return not self.seen(self.region(request), By("id", (object_id,)))
 
+    def parts(self, region: str, object_id: str) -> Sequence[str]:
+        """The reservation alone."""
+        return [one.object_id for one in self.seen(region, By("id", (object_id,)))]
+
     def seen(self, region: str, by: By) -> Sequence[Found]:
         """Blocks that are ours and not over."""
         shown = (
@@ -167,9 +171,9 @@ class Blocks:
 
 
 def described(api: Api, region: str, by: By) -> list[dict[str, Any]]:
-    """Capacity reservations, blocks among them, that carry an owner, whatever became of them."""
-    # A look by id fails for all when one is unknown, so all that carry an owner are shown.
-    key, values = (LINEAGE, ("*",)) if by.key == "id" else (by.key, by.values)
+    """Capacity reservations, blocks among them, of dcplan, whatever became of them."""
+    # A look by id fails for all when one is unknown, so all that carry a name of dcplan's are shown.
+    key, values = (ADDRESS, ("*",)) if by.key == "id" else (by.key, by.values)
     shown = api.pages(
         "ec2",
         region,

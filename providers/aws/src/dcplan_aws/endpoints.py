@@ -92,7 +92,7 @@ class Endpoints:
             return None
         return {"id": object_id, "url": _url(balancer)}
 
-    def gone(self, request: Request, object_id: str) -> bool:  # noqa: ARG002 - as the protocol has it
+    def gone(self, request: Request, object_id: str) -> bool:
         """Deletes target groups once the load balancer lets go of them, and the parameter last."""
         region, name = split(object_id)
         there = next(iter(self.kept.named(region, [name])), None)
@@ -106,6 +106,7 @@ class Endpoints:
                 do("elbv2", region, "delete_target_group", TargetGroupArn=group["TargetGroupArn"])
             for front in self._fronts(region, token):
                 do("ec2", region, "delete_security_group", GroupId=front["GroupId"])
+            self.kept.forget(region, name, request.lineage)
             do("ssm", region, "delete_parameter", Name=name)
         except (Conflict, AlreadyGone):
             return False
@@ -125,6 +126,19 @@ class Endpoints:
                 outputs: dict[str, JsonValue] = {"id": one.id, "url": _url(balancer)}
                 shown.append(one.found(ready=balancer["State"]["Code"] == "active", outputs=outputs))
         return shown
+
+    def parts(self, region: str, object_id: str) -> Sequence[str]:  # noqa: ARG002 - as the protocol has it
+        """Nothing that has its id: see ``balanced``."""
+        return ()
+
+    def balanced(self, there: Parameter) -> tuple[list[str], list[str]]:
+        """Load balancer and target groups by ARN, and security groups by id."""
+        token = there.says["token"]
+        balancer = self._balancers(there.region).get(balancer_name(token))
+        groups = groups_of(self.shared, there.region, token).values()
+        arns = [] if balancer is None else [str(balancer["LoadBalancerArn"])]
+        arns += [str(group["TargetGroupArn"]) for group in groups]
+        return arns, [str(front["GroupId"]) for front in self._fronts(there.region, token)]
 
     def _balancers(self, region: str) -> dict[str, dict[str, Any]]:
         """All load balancers there, by name: a look by name fails where there is none."""

@@ -110,6 +110,10 @@ class PlacementGroups:
         )
         return [one for one in shown if one is not None]
 
+    def parts(self, region: str, object_id: str) -> Sequence[str]:
+        """The group, by the id that EC2 gave it."""
+        return [str(one["GroupId"]) for one in self._described(region, By("id", (object_id,)))]
+
     def _described(self, region: str, by: By) -> list[dict[str, Any]]:
         return list(
             self.shared.api.pages(

@@ -129,6 +129,19 @@ class Instances:
         )
         return [one for one in shown if one is not None]
 
+    def parts(self, region: str, object_id: str) -> Sequence[str]:
+        """Volumes and interfaces that came with it, and the instance."""
+        return [
+            part
+            for instance in self._described(region, By("id", (object_id,)))
+            if instance["State"]["Name"] not in LEFT
+            for part in (
+                *(one["Ebs"]["VolumeId"] for one in instance.get("BlockDeviceMappings", ()) if "Ebs" in one),
+                *(one["NetworkInterfaceId"] for one in instance.get("NetworkInterfaces", ())),
+                instance["InstanceId"],
+            )
+        ]
+
     def _described(self, region: str, by: By) -> list[dict[str, Any]]:
         # A filter leaves out ids that it does not know; the parameter InstanceIds would fail for all.
         parts = [

@@ -49,6 +49,9 @@ class Maker(Protocol):
     def seen(self, region: str, by: By) -> Sequence[Found]:
         """The objects there that a look is for."""
 
+    def parts(self, region: str, object_id: str) -> Sequence[str]:
+        """What of EC2 there carries the owner's tag, by id, the object itself last; nothing where none is."""
+
     def region_of(self, object_id: str, attributes: Mapping[str, JsonValue]) -> str | None:
         """Where an object is that was made; None where nobody can tell."""
 

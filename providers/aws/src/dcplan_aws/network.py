@@ -166,6 +166,23 @@ class Networks:
                 shown.append(there)
         return shown
 
+    def parts(self, region: str, object_id: str) -> Sequence[str]:
+        """Gateway, subnets and security group, and the VPC."""
+        there = self._parts(region, By("id", (object_id,))).get(object_id)
+        if there is None:
+            return ()
+        token = as_mapping(there.vpc.get("Tags")).get(TOKEN, "")
+        gateways = self._gateways(region, token)
+        group = [] if there.group is None else [str(there.group["GroupId"])]
+        ways_out = [str(one["InternetGatewayId"]) for one in gateways]
+        return [*ways_out, *there.subnets.values(), *group, object_id]
+
+    def _gateways(self, region: str, part: str) -> list[dict[str, Any]]:
+        """Those that were made as a part of this."""
+        mine: dict[str, Any] = {"Filters": [{"Name": f"tag:{PART}", "Values": [part]}]}
+        shown = self.shared.api.pages("ec2", region, "describe_internet_gateways", "InternetGateways", **mine)
+        return list(shown)
+
     def _parts(self, region: str, by: By) -> dict[str, _Parts]:
         """What there is of these networks, by VPC: three looks, however many they are."""
         api = self.shared.api
@@ -232,10 +249,7 @@ class Networks:
             api.pages("ec2", region, "describe_internet_gateways", "InternetGateways", **attached)
         )
         if not gateways:
-            loose: dict[str, Any] = {"Filters": [{"Name": f"tag:{PART}", "Values": [tags[PART]]}]}
-            gateways = list(
-                api.pages("ec2", region, "describe_internet_gateways", "InternetGateways", **loose)
-            )
+            gateways = self._gateways(region, tags[PART])
             if not gateways:
                 made = api.do(
                     "ec2",
@@ -266,10 +280,7 @@ class Networks:
     def _close(self, region: str, vpc: str, part: str) -> None:
         """Take the way out away, and one that was made and never attached; ``Conflict``: it is in use."""
         api = self.shared.api
-        mine = {"Name": f"tag:{PART}", "Values": [part]}
-        for gateway in api.pages(
-            "ec2", region, "describe_internet_gateways", "InternetGateways", Filters=[mine]
-        ):
+        for gateway in self._gateways(region, part):
             name = gateway["InternetGatewayId"]
             if any(one.get("VpcId") == vpc for one in gateway.get("Attachments", ())):
                 api.do("ec2", region, "detach_internet_gateway", InternetGatewayId=name, VpcId=vpc)

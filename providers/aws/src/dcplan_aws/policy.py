@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dcplan.catalog import Purchase
 from dcplan.provider.permissions import Allowance
 from dcplan.resources import Action
+from dcplan_aws.hand_permissions import elsewhere, handed
 from dcplan_aws.kinds import BLOCK, GROUP, INSTANCE, RESERVATION
 from dcplan_aws.owner import LINEAGE
 from dcplan_aws.permissions import ADOPTED, CALLS, EVERYWHERE, LOOK, MADE_HERE, NEEDS, TAGGED, Need, When
@@ -68,7 +69,7 @@ def allowances(use: Use, regions: Sequence[str]) -> tuple[Allowance, ...]:
     if use.machines:
         statements += rendered(_looks(regions), Scope(looked, lineage))
         types = {str(d.resource.attributes["machine"]) for d in use.deeds if _launched(d)}
-        statements += rendered(_acts(use.deeds), Scope(acted, lineage, tuple(sorted(types))))
+        statements += rendered(_acts(use.deeds, lineage), Scope(acted, lineage, tuple(sorted(types))))
     statements += [*of_state(use.state), *of_keys(use.keys, Scope(acted, lineage).partition)]
     if not statements:
         return ()
@@ -90,9 +91,10 @@ def _looks(regions: Sequence[str]) -> set[Need]:
     return {need for call in calls for need in NEEDS[call]}
 
 
-def _acts(deeds: Iterable[Deed]) -> set[Need]:
+def _acts(deeds: Iterable[Deed], lineage: str) -> set[Need]:
     needs: set[Need] = set()
     for deed in deeds:
+        needs.update(handed(deed))
         kind, adopted = deed.resource.address.kind, _adopted(deed.resource)
         also = f"{kind}/{MADE_HERE if adopted is None else ADOPTED}"
         calls = [
@@ -103,6 +105,10 @@ def _acts(deeds: Iterable[Deed]) -> set[Need]:
         ]
         for call in calls:
             needs.update(_needs(call, kind))
+        if lineage != "*" and (name := elsewhere(deed.resource, lineage)):
+            kept = [need for need in needs if need.on == "ssm:parameter/dcplan/LINEAGE/*"]
+            needs.update(replace(need, on=f"ssm:parameter{name}") for need in kept)
+            needs.add(Need("ssm:GetParameters", f"ssm:parameter{name}"))
         if _launched(deed):
             needs.update(launches(deed.resource, adopted))
     return needs

@@ -7,8 +7,9 @@ PutParameter is refused instead of obeyed.  An id is ``region:name``.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from dcplan.provider.errors import AlreadyGone, Conflict, Invalid, NotReady
@@ -18,7 +19,7 @@ from dcplan.resources import Address, JsonValue
 from dcplan_aws.agent import RUNS
 from dcplan_aws.kinds import INSTANCE
 from dcplan_aws.makers import Outputs, Shared, gone, needs, object_id_of, ours
-from dcplan_aws.owner import LINEAGE, By, as_list, owner_tags
+from dcplan_aws.owner import ADDRESS, LINEAGE, By, as_list, owner_tags
 
 FIRST_PORT = 8000
 """On which a replica answers whose first device is number 0; each further device has its own."""
@@ -62,7 +63,7 @@ class Parameter:
             attributes=says["attributes"] if attributes is None else attributes,
             outputs=({"id": self.id, **says["outputs"]} if outputs is None else outputs) if ready else {},
             token=says["token"],
-            lineage=says["lineage"],
+            lineage=says["lineage"] or None,
             made_at_s=self.made_at_s,
         )
 
@@ -124,6 +125,7 @@ class Parameters:
     def drop(self, request: Request) -> Ack:
         """Delete it."""
         region, name = split(object_id_of(request))
+        self.forget(region, name, request.lineage)
         try:
             self.shared.api.do("ssm", region, "delete_parameter", Name=name)
         except AlreadyGone:
@@ -164,7 +166,70 @@ class Parameters:
             Path=folder_of(lineage, self.kind),
             MaxResults=10,
         )
-        return [one for each in shown if (one := _parameter(each, region)) is not None]
+        rows = list(shown)
+        taken = [name for each in rows if (name := _pointed(each)) is not None]
+        own = [one for each in rows if (one := _parameter(each, region)) is not None]
+        return [one for one in (*own, *self.named(region, taken)) if one.says["lineage"] == lineage]
+
+    def handing(self, request: Request, there: Parameter) -> Iterator[Callable[[], object]]:
+        """The calls that give one another owner and name, or no owner.
+
+        Its name stays, with the first owner in it: what runs on machines reads it there.  In the folder of
+        any other owner stands a parameter that points to it; one that points to what is another's says
+        nothing.
+        """
+        do, before = partial(self.shared.api.do, "ssm", there.region), str(there.says["lineage"] or "")
+        if request.lineage and request.lineage != home_of(there.name):
+            yield partial(
+                do,
+                "put_parameter",
+                Name=self._pointer(there.name, request.lineage),
+                Value=json.dumps({_POINTS: there.name}),
+                Type="String",
+                Overwrite=True,
+            )
+        about = {"ResourceType": "Parameter", "ResourceId": there.name}
+        if request.lineage:
+            tags = as_list({LINEAGE: request.lineage, ADDRESS: str(request.address)})
+            yield partial(do, "add_tags_to_resource", **about, Tags=tags)
+        else:
+            yield partial(do, "remove_tags_from_resource", **about, TagKeys=[LINEAGE])
+        handed = replace(request, attributes=there.says["attributes"])
+        value = _value(handed, there.says["outputs"], request.lineage, there.says["token"])
+        yield partial(do, "put_parameter", Name=there.name, Overwrite=True, **value)
+        if before != request.lineage:
+            yield partial(self.forget, there.region, there.name, before)
+
+    def forget(self, region: str, name: str, lineage: str) -> None:
+        """Delete what points to a parameter in the folder of an owner, if it is not the parameter itself."""
+        if not lineage or lineage == home_of(name):
+            return
+        try:
+            self.shared.api.do("ssm", region, "delete_parameter", Name=self._pointer(name, lineage))
+        except AlreadyGone:
+            return
+
+    def _pointer(self, name: str, lineage: str) -> str:
+        return f"{folder_of(lineage, self.kind)}/{name.rpartition('/')[2]}"
+
+
+_POINTS = "see"
+"""The one key of a parameter that names another one."""
+
+
+def home_of(name: str) -> str:
+    """The owner whose folder a parameter is in: the first that it had."""
+    return name.removeprefix("/dcplan/").partition("/")[0]
+
+
+def _pointed(shown: Mapping[str, Any]) -> str | None:
+    """The name in a parameter that points to another one."""
+    try:
+        says = json.loads(shown["Value"])
+    except ValueError:
+        return None
+    name = says.get(_POINTS) if isinstance(says, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def _parameter(shown: Mapping[str, Any], region: str) -> Parameter | None:
@@ -260,6 +325,10 @@ class Programs:
     def seen(self, region: str, by: By) -> Sequence[Found]:
         """Replicas or jobs that are ours."""
         return [one.found() for one in self.kept.by(region, by)]
+
+    def parts(self, region: str, object_id: str) -> Sequence[str]:  # noqa: ARG002 - as the protocol has it
+        """Nothing of EC2's."""
+        return ()
 
     def _tell(self, request: Request, object_id: str, *, runs: bool = True) -> None:
         """Name the parameter in a tag of each of its machines, which read it there; or take that tag away."""

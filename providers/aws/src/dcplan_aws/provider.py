@@ -91,6 +91,10 @@ class AwsProvider(CataloguedProvider):
         """Every object of this owner."""
         return self._act.owned(lineage)
 
+    def set_owner(self, request: Request) -> None:
+        """Another owner's tag, or none."""
+        self._act.set_owner(request)
+
     def permissions(self, use: Use) -> tuple[Allowance, ...]:
         """The smallest IAM policy."""
         from dcplan_aws.policy import allowances  # noqa: PLC0415 - only for whoever asks

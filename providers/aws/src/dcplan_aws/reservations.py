@@ -113,6 +113,10 @@ class Reservations:
         """Once it keeps nothing."""
         return not self._live(self.region(request), By("id", (object_id,)))
 
+    def parts(self, region: str, object_id: str) -> Sequence[str]:
+        """The reservation alone."""
+        return [one.object_id for one in self.seen(region, By("id", (object_id,)))]
+
     def seen(self, region: str, by: By) -> Sequence[Found]:
         """Reservations that are ours and not over; blocks are of another kind."""
         shown = (_found(one) for one in self._live(region, by))
