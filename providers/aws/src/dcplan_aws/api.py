@@ -44,11 +44,12 @@ class Api:
     """Clients of AWS's services, made when they are first asked for; safe for threads."""
 
     profile: str | None = None
+    session: Any = None
+    """Botocore's; opened when it is needed, where nobody has."""
     calls: int = 0
     """Looks so far, pages counted."""
     _clients: dict[tuple[str, str, bool], Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _session: Any = None
 
     def do(self, service: str, region: str, operation: str, **parameters: object) -> dict[str, Any]:
         """One call that changes something, sent once; raises ``ProviderError``."""
@@ -62,7 +63,7 @@ class Api:
 
     def pages(
         self, service: str, region: str, operation: str, items: str, **parameters: object
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterator[Any]:
         """All ``items`` of a list, page after page; raises ``ProviderError``."""
         asked, given = ("Marker", "NextMarker") if service == "elbv2" else ("NextToken", "NextToken")
         while True:
@@ -71,6 +72,11 @@ class Api:
             if not page.get(given):
                 return
             parameters = {**parameters, asked: page[given]}
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        for client in self._clients.values():
+            client.close()
 
     def _sent(
         self, service: str, region: str, operation: str, parameters: dict[str, object], *, mutating: bool
@@ -98,14 +104,14 @@ class Api:
         from botocore.config import Config  # noqa: PLC0415 - slow, only for whoever acts or looks
 
         with self._lock:
-            if self._session is None:
+            if self.session is None:
                 opened = session_of(self.profile, ("providers", "aws"), "Acting on AWS")
                 if opened.value is None:
                     raise Denied(" ".join(problem.detail for problem in opened.diagnostics))
-                self._session = opened.value
+                self.session = opened.value
             if key not in self._clients:
                 retries = {"total_max_attempts": 1 if mutating else LOOKS, "mode": "standard"}
-                self._clients[key] = self._session.create_client(
+                self._clients[key] = self.session.create_client(
                     service,
                     region_name=region,
                     config=Config(

@@ -12,19 +12,22 @@ import threading
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dcplan.catalog.dates import DAY_S, day_of
 from dcplan.catalog.live_types import Doubt, LiveCatalog, LiveMachine, LivePrice, LiveQuota, LiveRegion, Part
 from dcplan.catalog.types import Purchase, Source
 from dcplan.diag import Result, has_errors, listed, warning
+from dcplan.provider.errors import ProviderError
+from dcplan_aws.api import Api
 from dcplan_aws.catalog_prices import filters, on_demand_prices
 from dcplan_aws.catalog_quotas import quotas
 from dcplan_aws.catalog_words import PATH, nothing, refusals, short, unanswered
 from dcplan_aws.session import session_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Sequence
 
 PRICING_REGION = "us-east-1"
 """One of the few regions that answer for the price list; it holds all regions' prices."""
@@ -35,68 +38,27 @@ HOME_REGION = "us-east-1"
 SIDE_BY_SIDE = 8
 """Regions, and machine types of the price list, that are asked at the same time."""
 
-READS = 4
-"""Attempts of a question."""
-
-CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S = 5, 60
-
 OLDEST_SPOT_S = 90 * DAY_S
 """EC2 keeps 90 days of them (EC2 User Guide, "Spot Instance pricing history"); an older row is none."""
 
 ACCELERATED = re.compile(r"(p|g|gr|trn|inf|dl|vt)\d.*")
 """Names of machine types with accelerators (EC2 instance type naming conventions)."""
 
-OFFERED = "describe_instance_type_offerings"
-
 SPOT_SOURCE, FACTS_SOURCE = "EC2 spot price history", "EC2 DescribeInstanceTypes"
 
 
 @dataclass(slots=True, kw_only=True)
 class Asking:
-    """One refresh.  Clients are made one at a time, because botocore's session is not safe for threads."""
+    """One refresh."""
 
-    session: Any
+    api: Api
     machines: Collection[str]
     """Machine types of the catalogue."""
     at_s: float
     denied: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     """What was refused, and in which regions."""
     doubts: list[Doubt] = field(default_factory=list)
-    _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def client(self, service: str, region: str) -> Any:
-        """botocore's, with retries: questions change nothing."""
-        from botocore.config import Config  # noqa: PLC0415 - slow, and only a refresh asks
-
-        with self._lock:
-            if (service, region) not in self._clients:
-                config = Config(
-                    connect_timeout=CONNECT_TIMEOUT_S,
-                    read_timeout=ANSWER_TIMEOUT_S,
-                    retries={"total_max_attempts": READS, "mode": "standard"},
-                    max_pool_connections=SIDE_BY_SIDE,
-                    user_agent_extra="dcplan",
-                )
-                self._clients[service, region] = self.session.create_client(
-                    service, region_name=region, config=config
-                )
-            return self._clients[service, region]
-
-    def pages(self, service: str, region: str, operation: str, **asked: object) -> Iterator[dict[str, Any]]:
-        """All pages of an answer."""
-        token: dict[str, object] = {}
-        while True:
-            page = getattr(self.client(service, region), operation)(**asked, **token)
-            yield page
-            if not page.get("NextToken"):
-                return
-            token = {"NextToken": page["NextToken"]}
-
-    def close(self) -> None:
-        """Let go of the connections."""
-        for client in self._clients.values():
-            client.close()
 
     def refused(self, what: str, region: str, problem: Exception) -> None:
         """Note that a question was not answered, to be told once for all regions."""
@@ -111,11 +73,11 @@ def live(
     session = session_of(profile, PATH, "Asking AWS for prices")
     if session.value is None:
         return Result(None, session.diagnostics)
-    asking = Asking(session=session.value, machines=frozenset(machines), at_s=at_s)
+    api = Api(session=session.value)
     try:
-        return _asked(asking, regions)
+        return _asked(Asking(api=api, machines=frozenset(machines), at_s=at_s), regions)
     finally:
-        asking.close()
+        api.close()
 
 
 def _asked(asking: Asking, regions: Sequence[str]) -> Result[LiveCatalog]:
@@ -148,11 +110,9 @@ def _asked(asking: Asking, regions: Sequence[str]) -> Result[LiveCatalog]:
 
 def _enabled(asking: Asking, regions: Sequence[str]) -> Result[tuple[str, ...]]:
     """Those of the regions that the account may use; an error where AWS does not answer at all."""
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - as above
-
     try:
-        answer = asking.client("ec2", HOME_REGION).describe_regions(AllRegions=False)
-    except (BotoCoreError, ClientError) as problem:
+        answer = asking.api.look("ec2", HOME_REGION, "describe_regions", AllRegions=False)
+    except ProviderError as problem:
         return Result(None, (unanswered(problem),))
     names = {region["RegionName"] for region in answer["Regions"]}
     absent = [region for region in regions if region not in names]
@@ -168,12 +128,10 @@ def _enabled(asking: Asking, regions: Sequence[str]) -> Result[tuple[str, ...]]:
 
 def _region(asking: Asking, region: str) -> tuple[LiveRegion, set[str]] | None:
     """What one region says, without list prices, and accelerated machine types that are not known."""
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - as above
-
     try:
         named = _zone_ids(asking, region)
         zones, others = _offered(asking, region, {zone.id for zone in named.values() if zone.usable})
-    except (BotoCoreError, ClientError) as problem:
+    except ProviderError as problem:
         asking.refused("zones and machine types", region, problem)
         return None
     told = {Part.ZONES}
@@ -183,13 +141,13 @@ def _region(asking: Asking, region: str) -> tuple[LiveRegion, set[str]] | None:
         if zones:
             prices, no_spot = _spot(asking, region, zones, {name: z.id for name, z in named.items()})
         told.add(Part.SPOT)
-    except (BotoCoreError, ClientError) as problem:
+    except ProviderError as problem:
         asking.refused("spot prices", region, problem)
     allowed: tuple[LiveQuota, ...] = ()
     try:
         allowed = quotas(asking, region, asking.machines)
         told.add(Part.QUOTAS)
-    except (BotoCoreError, ClientError) as problem:
+    except ProviderError as problem:
         asking.refused("quotas", region, problem)
     answer = LiveRegion(
         name=region,
@@ -214,7 +172,7 @@ class _Zone:
 
 def _zone_ids(asking: Asking, region: str) -> dict[str, _Zone]:
     """Zones by the name that this account has for them; names of one zone differ from account to account."""
-    answer = asking.client("ec2", region).describe_availability_zones(AllAvailabilityZones=True)
+    answer = asking.api.look("ec2", region, "describe_availability_zones", AllAvailabilityZones=True)
     return {
         zone["ZoneName"]: _Zone(
             zone["ZoneId"],
@@ -230,13 +188,13 @@ def _offered(
 ) -> tuple[dict[str, tuple[str, ...]], set[str]]:
     """Zone ids by machine type of the catalogue, and other machine types with accelerators."""
     zones: dict[str, list[str]] = defaultdict(list)
-    asked = {"LocationType": "availability-zone-id", "Filters": [_named(asking.machines)]}
-    for page in asking.pages("ec2", region, OFFERED, **asked):
-        for row in page["InstanceTypeOfferings"]:
-            if row["Location"] in usable:
-                zones[row["InstanceType"]].append(row["Location"])
-    pages = asking.pages("ec2", region, OFFERED, LocationType="region")
-    all_names = {row["InstanceType"] for page in pages for row in page["InstanceTypeOfferings"]}
+    rows = partial(
+        asking.api.pages, "ec2", region, "describe_instance_type_offerings", "InstanceTypeOfferings"
+    )
+    for row in rows(LocationType="availability-zone-id", Filters=[_named(asking.machines)]):
+        if row["Location"] in usable:
+            zones[row["InstanceType"]].append(row["Location"])
+    all_names = {row["InstanceType"] for row in rows(LocationType="region")}
     others = {name for name in all_names - set(asking.machines) if ACCELERATED.fullmatch(name)}
     return {name: tuple(sorted(found)) for name, found in sorted(zones.items())}, others
 
@@ -253,22 +211,25 @@ def _spot(
     from datetime import UTC, datetime  # noqa: PLC0415 - as above
 
     newest: dict[tuple[str, str], tuple[float, float]] = {}
-    asked = {
-        "StartTime": datetime.fromtimestamp(asking.at_s, UTC),
-        "InstanceTypes": list(zones),
-        "ProductDescriptions": ["Linux/UNIX"],
-    }
-    for page in asking.pages("ec2", region, "describe_spot_price_history", **asked):
-        for row in page["SpotPriceHistory"]:
-            name = row.get("AvailabilityZone", "")
-            zone = row.get("AvailabilityZoneId") or ids.get(name)
-            if zone is None:
-                detail = "spot prices are told of zones whose ids the account is not told; left out."
-                asking.doubts.append(_doubt("zone", row["InstanceType"], region, name, detail))
-                continue
-            told = (row["Timestamp"].timestamp(), float(row["SpotPrice"]))
-            key = (row["InstanceType"], zone)
-            newest[key] = max(told, newest.get(key, told))
+    rows = asking.api.pages(
+        "ec2",
+        region,
+        "describe_spot_price_history",
+        "SpotPriceHistory",
+        StartTime=datetime.fromtimestamp(asking.at_s, UTC),
+        InstanceTypes=list(zones),
+        ProductDescriptions=["Linux/UNIX"],
+    )
+    for row in rows:
+        name = row.get("AvailabilityZone", "")
+        zone = row.get("AvailabilityZoneId") or ids.get(name)
+        if zone is None:
+            detail = "spot prices are told of zones whose ids the account is not told; left out."
+            asking.doubts.append(_doubt("zone", row["InstanceType"], region, name, detail))
+            continue
+        told = (row["Timestamp"].timestamp(), float(row["SpotPrice"]))
+        key = (row["InstanceType"], zone)
+        newest[key] = max(told, newest.get(key, told))
     prices = []
     for (machine, zone), (since_s, usd_per_h) in sorted(newest.items()):
         if asking.at_s - since_s > OLDEST_SPOT_S:
@@ -286,25 +247,24 @@ def _spot(
 
 def _list_prices(asking: Asking, machines: Sequence[str]) -> dict[str, dict[str, LivePrice]] | None:
     """The list price by machine type and region; None where the price list does not answer."""
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - as above
-
     day = day_of(asking.at_s)
 
     def one(machine: str) -> tuple[dict[str, LivePrice], tuple[Doubt, ...]]:
-        pages = asking.pages(
+        texts = asking.api.pages(
             "pricing",
             PRICING_REGION,
             "get_products",
+            "PriceList",
             ServiceCode="AmazonEC2",
             FormatVersion="aws_v1",
             Filters=filters(machine),
         )
-        return on_demand_prices(machine, (text for page in pages for text in page["PriceList"]), day)
+        return on_demand_prices(machine, texts, day)
 
     try:
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             answers = list(pool.map(one, machines))
-    except (BotoCoreError, ClientError) as problem:
+    except ProviderError as problem:
         asking.refused("list prices", PRICING_REGION, problem)
         return None
     if machines and not any(prices for prices, _doubts in answers):
@@ -336,8 +296,6 @@ def _with_list_prices(region: LiveRegion, prices: dict[str, dict[str, LivePrice]
 
 def _facts(asking: Asking, regions: Sequence[LiveRegion]) -> tuple[LiveMachine, ...]:
     """What EC2 says of each machine type, asked in one region that has it."""
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - as above
-
     where: dict[str, list[str]] = defaultdict(list)
     placed: set[str] = set()
     for region in regions:
@@ -348,9 +306,11 @@ def _facts(asking: Asking, regions: Sequence[LiveRegion]) -> tuple[LiveMachine, 
         if not names:
             continue
         try:
-            for page in asking.pages("ec2", region_name, "describe_instance_types", InstanceTypes=names):
-                found += [machine(entry, day_of(asking.at_s)) for entry in page["InstanceTypes"]]
-        except (BotoCoreError, ClientError) as problem:
+            entries = asking.api.pages(
+                "ec2", region_name, "describe_instance_types", "InstanceTypes", InstanceTypes=names
+            )
+            found += [machine(entry, day_of(asking.at_s)) for entry in entries]
+        except ProviderError as problem:
             asking.refused("facts of machine types", region_name, problem)
     return tuple(sorted(found, key=lambda one: one.name))
 

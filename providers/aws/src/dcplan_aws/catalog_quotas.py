@@ -37,7 +37,7 @@ _FAMILY = re.compile(r"[A-Za-z]+\d*")
 
 
 def quotas(asking: Asking, region: str, machines: Collection[str]) -> tuple[LiveQuota, ...]:
-    """The quotas of one region that are about ``machines``; raises botocore's errors.
+    """The quotas of one region that are about ``machines``; raises ``ProviderError``.
 
     The account's own values are asked for, and those that AWS gives everybody where it has none of its own:
     the first list leaves such quotas out (ListServiceQuotas).
@@ -49,8 +49,10 @@ def quotas(asking: Asking, region: str, machines: Collection[str]) -> tuple[Live
 
 def _listed(asking: Asking, region: str, operation: str) -> dict[str, dict[str, Any]]:
     """All of a list, by code."""
-    pages = asking.pages("service-quotas", region, operation, ServiceCode=SERVICE, MaxResults=ON_A_PAGE)
-    return {row["QuotaCode"]: row for page in pages for row in page["Quotas"]}
+    rows = asking.api.pages(
+        "service-quotas", region, operation, "Quotas", ServiceCode=SERVICE, MaxResults=ON_A_PAGE
+    )
+    return {row["QuotaCode"]: row for row in rows}
 
 
 def told(rows: Iterable[dict[str, Any]], machines: Collection[str], day: str) -> Iterator[LiveQuota]:

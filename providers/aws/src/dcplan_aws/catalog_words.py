@@ -14,10 +14,11 @@ PATH = ("providers", "aws")
 
 def short(problem: Exception) -> str:
     """What was refused: the service's code and the operation, or what came instead of an answer."""
-    answer = getattr(problem, "response", None)
+    cause = problem.__cause__ or problem
+    answer = getattr(cause, "response", None)
     if answer is None:
-        return f"{type(problem).__name__}: {problem}".rstrip(".")
-    return f"{answer.get('Error', {}).get('Code', 'unknown')} on {getattr(problem, 'operation_name', '?')}"
+        return f"{type(cause).__name__}: {cause}".rstrip(".")
+    return f"{answer.get('Error', {}).get('Code', 'unknown')} on {getattr(cause, 'operation_name', '?')}"
 
 
 def refusals(denied: Mapping[str, Sequence[str]]) -> Iterator[Diagnostic]:
@@ -34,7 +35,7 @@ def unanswered(problem: Exception) -> Diagnostic:
     """AWS cannot be asked at all."""
     from botocore.exceptions import NoCredentialsError  # noqa: PLC0415 - slow, and only a refresh asks
 
-    if isinstance(problem, NoCredentialsError):
+    if isinstance(problem.__cause__, NoCredentialsError):
         detail = (
             "AWS was not asked, because there are no credentials. Set AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY, run `aws sso login`, or name a profile in AWS_PROFILE."
