@@ -9,16 +9,16 @@ many small objects at once.
 from __future__ import annotations
 
 import json
-import sys
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
+
+from moto_served import App, moto, serve
 
 CONDITIONS = ("HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH")
 ACCOUNT = "123456789012"
 
 Environ = dict[str, Any]
-App = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 
 def one_at_a_time(app: App) -> App:
@@ -47,28 +47,5 @@ def fill(bucket: str, names: list[str]) -> None:
         s3_backends[ACCOUNT]["aws"].put_object(bucket, name, b"1")
 
 
-def main() -> None:
-    """Serve on a free port of this machine."""
-    from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 - as above
-        DomainDispatcherApplication,
-        create_backend_app,
-    )
-    from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: PLC0415 - as above
-
-    class Handler(WSGIRequestHandler):
-        """Keeps connections and keeps quiet."""
-
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def log(self, *_args: object) -> None: ...
-
-    app = one_at_a_time(DomainDispatcherApplication(create_backend_app))
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(server.server_port, flush=True)  # noqa: T201 - its way to tell who started it
-    sys.stdin.read()
-
-
 if __name__ == "__main__":
-    main()
+    serve(one_at_a_time(moto()))

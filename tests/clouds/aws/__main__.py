@@ -8,6 +8,11 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "support"))  # for ``moto_served``
+
+from moto_served import moto, serve, started
 
 VARIABLES = {
     "AWS_ACCESS_KEY_ID": "nobody",
@@ -24,38 +29,21 @@ def main() -> None:
     from moto.moto_api._internal.models import (  # noqa: PLC0415 - it takes seconds, and reads the environment
         moto_api_backend,
     )
-    from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 - as above
-        DomainDispatcherApplication,
-        MotoRequestHandler,
-        create_backend_app,
-    )
-    from werkzeug.serving import make_server  # noqa: PLC0415 - as above
 
     from clouds.aws import groups, launches, lifecycles, quotas, reservations, tokens  # noqa: PLC0415 - as above
     from clouds.aws.faults import Faults  # noqa: PLC0415 - as above
     from clouds.aws.pricing import Pricing, sold  # noqa: PLC0415 - as above
 
-    class Handler(MotoRequestHandler):
-        """Keeps connections and keeps quiet."""
-
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def log(self, *_args: object) -> None: ...
-
     for layer in (groups, quotas, reservations, launches, lifecycles, tokens):
         layer.install()
     by_hand = "--variables" in sys.argv
-    everything = DomainDispatcherApplication(create_backend_app)
+    everything = moto()
     app = Faults(Pricing(everything, sold()) if by_hand else everything, moto_api_backend.reset)
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
     if by_hand:
-        named = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}", **VARIABLES}
+        named = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{started(app)}", **VARIABLES}
         print(*(f"export {name}={value}" for name, value in named.items()), sep="\n", flush=True)  # noqa: T201 - what it is for
         threading.Event().wait()
-    print(server.server_port, flush=True)  # noqa: T201 - its way to tell who started it
-    sys.stdin.read()
+    serve(app)
 
 
 if __name__ == "__main__":

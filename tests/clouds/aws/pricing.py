@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
-sys.path[:0] = [str(Path(__file__).parents[2] / "support"), str(Path(__file__).parents[2])]
+sys.path.extend(str(Path(__file__).parents[2] / folder) for folder in ("", "support"))
+
+from moto_served import App, moto, serve
 
 Environ = dict[str, Any]
-App = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 TARGET = "AWSPriceListService.GetProducts"
 QUOTAS = "ServiceQuotasV20190624."
@@ -164,29 +164,11 @@ def _answer(start: Callable[..., Any], status: int, body: bytes, kind: str) -> I
 
 
 def main() -> None:
-    """Serve it before moto on a free port of this machine, until standard input ends."""
-    from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 - it takes seconds
-        DomainDispatcherApplication,
-        create_backend_app,
-    )
-    from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: PLC0415 - as above
-
-    from clouds.aws import quotas  # noqa: PLC0415 - as above
-
-    class Handler(WSGIRequestHandler):
-        """Keeps connections and keeps quiet."""
-
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def log(self, *_args: object) -> None: ...
+    """Serve it before moto, with quotas, on a free port of this machine, until standard input ends."""
+    from clouds.aws import quotas  # noqa: PLC0415 - imports moto
 
     quotas.install()
-    app = Pricing(DomainDispatcherApplication(create_backend_app))
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(server.server_port, flush=True)  # noqa: T201 - its way to tell who started it
-    sys.stdin.read()
+    serve(Pricing(moto()))
 
 
 if __name__ == "__main__":
