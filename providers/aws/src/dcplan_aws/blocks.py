@@ -8,16 +8,15 @@ and the machines stay paid for.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dcplan.provider.errors import AlreadyGone, CapacityUnavailable, Invalid
 from dcplan.provider.types import Ack, Found, Request
-from dcplan.resources import JsonValue
 from dcplan_aws.api import Api
 from dcplan_aws.kinds import BLOCK
-from dcplan_aws.makers import Ended, Outputs, Shared, gone, object_id_of, ours, text_of
+from dcplan_aws.makers import Ended, Outputs, Regional, gone, object_id_of, ours, text_of
 from dcplan_aws.owner import (
     ADDRESS,
     LINEAGE,
@@ -40,19 +39,8 @@ SLACK = dt.timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Blocks:
+class Blocks(Regional):
     """Capacity blocks that dcplan buys; the id is that of the capacity reservation."""
-
-    shared: Shared
-
-    def region(self, request: Request) -> str:
-        """As its attributes say."""
-        return text_of(request, "region")
-
-    def region_of(self, object_id: str, attributes: Mapping[str, JsonValue]) -> str | None:  # noqa: ARG002 - as the protocol has it
-        """As its attributes say."""
-        region = attributes.get("region")
-        return region if isinstance(region, str) else None
 
     def create(self, request: Request) -> Ack:
         """Buy the cheapest that is on offer for no more than was agreed."""

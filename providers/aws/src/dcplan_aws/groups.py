@@ -5,14 +5,13 @@ The name is made from the token, so that a second CreatePlacementGroup is refuse
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dcplan.provider.errors import AlreadyGone, Conflict, NotReady
 from dcplan.provider.types import Ack, Found, Request
-from dcplan.resources import JsonValue
-from dcplan_aws.makers import Outputs, Shared, gone, object_id_of, ours, text_of
+from dcplan_aws.makers import Outputs, Regional, gone, object_id_of, ours, text_of
 from dcplan_aws.owner import (
     ADDRESS,
     By,
@@ -32,19 +31,8 @@ def group_name(token: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class PlacementGroups:
+class PlacementGroups(Regional):
     """Groups that dcplan makes; the name is the id."""
-
-    shared: Shared
-
-    def region(self, request: Request) -> str:
-        """As its attributes say."""
-        return text_of(request, "region")
-
-    def region_of(self, object_id: str, attributes: Mapping[str, JsonValue]) -> str | None:  # noqa: ARG002 - as the protocol has it
-        """As its attributes say."""
-        region = attributes.get("region")
-        return region if isinstance(region, str) else None
 
     def create(self, request: Request) -> Ack:
         """A name that is taken is that of this very request, or of another one with its token."""

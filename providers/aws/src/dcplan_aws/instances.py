@@ -14,7 +14,7 @@ from dcplan.resources import JsonValue
 from dcplan_aws.agent import user_data
 from dcplan_aws.interfaces import interfaces
 from dcplan_aws.kinds import BLOCK, GROUP, NETWORK, RESERVATION
-from dcplan_aws.makers import Ended, Outputs, Shared, gone, need, object_id_of, text_of
+from dcplan_aws.makers import Ended, Outputs, Regional, gone, need, object_id_of, text_of
 from dcplan_aws.owner import (
     ADDRESS,
     By,
@@ -38,23 +38,13 @@ IDS_OF_ONE_LOOK = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Instances:
+class Instances(Regional):
     """Machines that dcplan makes."""
 
-    shared: Shared
     _watches: dict[str, Watch] = field(default_factory=dict)
     """By region."""
     _zones: dict[tuple[str, ...], dict[str, str]] = field(default_factory=dict)
     """Adopted subnets to those of each zone; a subnet stays in its zone."""
-
-    def region(self, request: Request) -> str:
-        """As its attributes say."""
-        return text_of(request, "region")
-
-    def region_of(self, object_id: str, attributes: Mapping[str, JsonValue]) -> str | None:  # noqa: ARG002 - as the protocol has it
-        """As its attributes say."""
-        region = attributes.get("region")
-        return region if isinstance(region, str) else None
 
     def create(self, request: Request) -> Ack:
         """The one call that costs money; its ClientToken makes a repetition harmless."""

@@ -83,6 +83,22 @@ class Shared:
         return request.token in self._deletes
 
 
+@dataclass(frozen=True, slots=True)
+class Regional:
+    """What is common to makers of objects whose attributes say in which region they are."""
+
+    shared: Shared
+
+    def region(self, request: Request) -> str:
+        """As its attributes say."""
+        return text_of(request, "region")
+
+    def region_of(self, object_id: str, attributes: Mapping[str, JsonValue]) -> str | None:  # noqa: ARG002 - as the protocol has it
+        """As its attributes say."""
+        region = attributes.get("region")
+        return region if isinstance(region, str) else None
+
+
 def text_of(request: Request, name: str) -> str:
     """An attribute that must be there; ``Invalid`` where it is not."""
     value = request.attributes.get(name)

@@ -14,7 +14,7 @@ from typing import Any
 from dcplan.provider.errors import Conflict, Invalid, NotReady, ProviderError
 from dcplan.provider.types import Ack, Found, Request
 from dcplan.resources import JsonValue
-from dcplan_aws.makers import Outputs, Shared, gone, object_id_of, ours, text_of
+from dcplan_aws.makers import Outputs, Regional, gone, object_id_of, ours, text_of
 from dcplan_aws.owner import (
     ADDRESS,
     PART,
@@ -71,19 +71,8 @@ class _Parts:
 
 
 @dataclass(frozen=True, slots=True)
-class Networks:
+class Networks(Regional):
     """VPCs that dcplan makes."""
-
-    shared: Shared
-
-    def region(self, request: Request) -> str:
-        """As its attributes say."""
-        return text_of(request, "region")
-
-    def region_of(self, object_id: str, attributes: Mapping[str, JsonValue]) -> str | None:  # noqa: ARG002 - as the protocol has it
-        """As its attributes say."""
-        region = attributes.get("region")
-        return region if isinstance(region, str) else None
 
     def create(self, request: Request) -> Ack:
         """CreateVpc takes no token, so what the token's tag is on is looked for first."""

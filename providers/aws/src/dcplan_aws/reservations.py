@@ -13,10 +13,9 @@ from typing import Any
 
 from dcplan.provider.errors import AlreadyGone, CapacityUnavailable, Invalid, NotReady
 from dcplan.provider.types import Ack, Found, Request
-from dcplan.resources import JsonValue
 from dcplan_aws.blocks import PLATFORM, described
 from dcplan_aws.kinds import RESERVATION
-from dcplan_aws.makers import Ended, Outputs, Shared, gone, object_id_of, text_of
+from dcplan_aws.makers import Ended, Outputs, Regional, gone, object_id_of, text_of
 from dcplan_aws.owner import (
     ADDRESS,
     By,
@@ -34,19 +33,8 @@ OVER = frozenset({"expired", "cancelled", "cancelling", "failed", "unsupported"}
 
 
 @dataclass(frozen=True, slots=True)
-class Reservations:
+class Reservations(Regional):
     """Capacity reservations that dcplan orders."""
-
-    shared: Shared
-
-    def region(self, request: Request) -> str:
-        """As its attributes say."""
-        return text_of(request, "region")
-
-    def region_of(self, object_id: str, attributes: Mapping[str, JsonValue]) -> str | None:  # noqa: ARG002 - as the protocol has it
-        """As its attributes say."""
-        region = attributes.get("region")
-        return region if isinstance(region, str) else None
 
     def create(self, request: Request) -> Ack:
         """Order it; only machines that name it may use it, so that no others take it."""
