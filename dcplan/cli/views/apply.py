@@ -210,15 +210,23 @@ def outcome_text(applied: Applied) -> str:  # noqa: PLR0911 - one sentence a way
 
 
 def _still_paid(plan: Plan) -> str:
-    """What a plan lets go of and cannot give back: it was paid for when it was bought."""
-    bought = [
+    """What a plan lets go of and cannot give back, or not always: it was paid for when it was bought."""
+    bought, ordered = _let_go(plan, "most_usd"), _let_go(plan, "expected_usd")
+    kept = f" What was bought stays yours and paid for: {listed(bought)}." if bought else ""
+    if ordered:
+        kept += f" If its cloud had locked it, this stays yours and paid for: {listed(ordered)}."
+    return kept
+
+
+def _let_go(plan: Plan, attribute: str) -> list[str]:
+    """What a plan deletes that has this attribute, with its id."""
+    return [
         f"{change.address} ({change.before.outputs.get('id')})"
         for change in plan.changes
         if change.action is Action.DELETE
         and change.before is not None
-        and "most_usd" in change.before.attributes
+        and attribute in change.before.attributes
     ]
-    return f" What was bought stays yours and paid for: {listed(bought)}." if bought else ""
 
 
 def _done(report: ApplyReport) -> str:

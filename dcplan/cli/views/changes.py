@@ -126,6 +126,13 @@ def _detail(change: Change) -> str:
         buys = change.action in {Action.CREATE, Action.REPLACE}
         price = f"  bought for at most {format_usd(most_usd)}, paid at once" if buys else ""
         return "  stays paid for" if change.action is Action.DELETE else price
+    if isinstance(usd := shown.attributes.get("expected_usd"), int | float):
+        # Ordered at a price that its cloud does not name, and given back only as long as the cloud lets one.
+        buys = change.action in {Action.CREATE, Action.REPLACE}
+        price = (
+            f"  ordered for {format_usd(usd)}, says the document: its cloud names no price" if buys else ""
+        )
+        return "  stays paid for, if it is locked" if change.action is Action.DELETE else price
     machines = shown.attributes.get("machines")
     if isinstance(machines, int) and isinstance(kept := shown.attributes.get("machine_type"), str):
         # Capacity that is ordered: what it costs in sum stands under what is paid anyway.

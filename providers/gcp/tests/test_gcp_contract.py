@@ -8,22 +8,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloud_life import deeds_of_life
-from dcplan.provider import MachineGroup, Placement, Provider, ReplicaSpec, WorkloadSpec
+from dcplan.provider import Placement, Provider
 from dcplan.provider.contract import ProviderContract
 from dcplan.provider.permissions import Use
 from dcplan_gcp import GcpProvider, provider
 from gcp_allowed import not_allowed, permissions_in
 from gcp_cloud import GcpCloud, gcp_cloud
+from gcp_examples import THEIRS, ZONE, bought_machines, gang_and_replicas, in_the_block, in_the_reservation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from dcplan.resources import JsonValue
-
-ZONE = "us-central1-a"
-
-OWN = {"network": {"subnets": {"us-central1": "ours"}}}
-"""Settings with a network that is there already."""
 
 
 @pytest.fixture(scope="module")
@@ -40,22 +36,9 @@ def cloud(server: GcpCloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[GcpClou
         monkeypatch.setenv(name, value)
     server.reset()
     server.put_network("ours", "us-central1")
+    server.weather(early=True)
     yield server
     assert server.violations == []
-
-
-def machines(machine: str, *names: str, gang: bool = False) -> MachineGroup:
-    """Machines of one pool."""
-    return MachineGroup(
-        pool=f"{ZONE}/{machine}",
-        machine=machine,
-        region="us-central1",
-        zone=ZONE,
-        block=None,
-        purchase="on-demand",
-        names=names,
-        gang=gang,
-    )
 
 
 class OfGcp(ProviderContract):
@@ -63,19 +46,26 @@ class OfGcp(ProviderContract):
 
     updates: Mapping[str, Mapping[str, JsonValue]] = {
         "instance": {"pool": "renamed"},
+        "reservation": {"machines": 3},
+        "capacity_block": {"expected_usd": 25_000.0},
         "replica": {"settings": {"max_batch": 2}},
         "endpoint": {"replicas": {"chat-0": 2, "chat-1": 1}},
     }
-    settings: Mapping[str, object] = {}
+    own: Mapping[str, object] = {}
 
     server: GcpCloud
+    settings: Mapping[str, object]
+
+    @pytest.fixture(autouse=True)
+    def _settled(self) -> None:
+        self.settings = {**self.own, **bought_machines()}
 
     @pytest.fixture(autouse=True)
     def _served(self, cloud: GcpCloud) -> None:
         self.server = cloud
 
     @pytest.fixture(autouse=True)
-    def _only_what_is_allowed(self, _served: None, tmp_path: Path) -> Iterator[None]:
+    def _only_what_is_allowed(self, _served: None, _settled: None, tmp_path: Path) -> Iterator[None]:
         """Whatever a test of the suite calls, ``dcplan iam`` has the permissions of in its role."""
         before = len(self.server.seen)
         yield
@@ -91,28 +81,8 @@ class OfGcp(ProviderContract):
         return provider(self.settings, folder).unwrap()
 
     def placement(self) -> Placement:
-        """A served model on two machines and a training on a gang of two."""
-        served = [
-            ReplicaSpec(name=f"chat-{n}", machines=(f"serve-{n}",), devices=(0,), settings={"max_batch": 1})
-            for n in range(2)
-        ]
-        tuned = ReplicaSpec(
-            name="tune",
-            machines=("train-0", "train-1"),
-            devices=tuple(range(8)),
-            settings={"layout": {"tensor": 8}},
-        )
-        return Placement(
-            project="example",
-            machines=(
-                machines("g2-standard-48", "serve-0", "serve-1"),
-                machines("a2-highgpu-8g", "train-0", "train-1", gang=True),
-            ),
-            workloads=(
-                WorkloadSpec(name="chat", kind="serve", replicas=tuple(served)),
-                WorkloadSpec(name="tune", kind="train", replicas=(tuned,)),
-            ),
-        )
+        """A served model, a training on a gang, and machines in a reservation and a block."""
+        return gang_and_replicas(in_the_reservation("kept-0"), in_the_block("block-0"))
 
     def sell_out(self, provider: Provider) -> None:
         """No zone has any machine."""
@@ -126,7 +96,7 @@ class OfGcp(ProviderContract):
 class TestInANetworkOfTheirs(OfGcp):
     """The conformance tests on machines alone, in a network that settings name."""
 
-    settings = OWN
+    own = THEIRS
 
 
 class TestInANetworkOfTheirOwn(OfGcp):

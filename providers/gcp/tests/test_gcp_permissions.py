@@ -9,27 +9,35 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cloud_life import deeds_of_life, live
-from dcplan.provider import MachineGroup, Placement, ReplicaSpec, WorkloadSpec
+from dcplan.provider import Placement
 from dcplan.provider.permissions import KeyUse, Use
 from dcplan.resources import Action
 from dcplan_gcp import GcpProvider, provider
 from dcplan_gcp.permissions import ALSO, AS_SOMEBODY, CALLS, permissions_of
 from gcp_allowed import method_of, not_allowed, permissions_in
 from gcp_cloud import GcpCloud, gcp_cloud
+from gcp_examples import (
+    THEIRS,
+    bought_machines,
+    gang_and_replicas,
+    in_the_block,
+    in_the_reservation,
+    machines,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ZONE = "us-central1-a"
 LINEAGE = "0a1b2c3d"
 UPDATES: dict[str, dict[str, Any]] = {
     "network": {"mtu": 8896},
     "instance": {"pool": "renamed"},
+    "reservation": {"machines": 3},
+    "capacity_block": {"expected_usd": 25_000.0},
     "replica": {"settings": {"max_batch": 2}},
     "endpoint": {"replicas": {"chat-0": 2, "chat-1": 1}},
     "job": {"settings": {"max_batch": 2}},
 }
-THEIRS = {"network": {"subnets": {"us-central1": "ours"}}}
 
 
 @pytest.fixture(scope="module")
@@ -46,46 +54,18 @@ def cloud(server: GcpCloud, monkeypatch: pytest.MonkeyPatch) -> GcpCloud:
         monkeypatch.setenv(name, value)
     server.reset()
     server.put_network("ours", "us-central1")
+    server.weather(early=True)
     return server
 
 
-def machines(machine: str, *names: str, gang: bool = False) -> MachineGroup:
-    """Machines of one pool."""
-    return MachineGroup(
-        pool=f"{ZONE}/{machine}",
-        machine=machine,
-        region="us-central1",
-        zone=ZONE,
-        block=None,
-        purchase="on-demand",
-        names=names,
-        gang=gang,
-    )
-
-
 def placement() -> Placement:
-    """Two replicas of a served model, and a job on a gang of two."""
-    served = [
-        ReplicaSpec(name=f"chat-{n}", machines=(f"serve-{n}",), devices=(0,), settings={"max_batch": 1})
-        for n in range(2)
-    ]
-    tuned = ReplicaSpec(name="tune", machines=("train-0", "train-1"), devices=tuple(range(8)), settings={})
-    return Placement(
-        project="example",
-        machines=(
-            machines("g2-standard-48", "serve-0", "serve-1"),
-            machines("a2-highgpu-8g", "train-0", "train-1", gang=True),
-        ),
-        workloads=(
-            WorkloadSpec(name="chat", kind="serve", replicas=tuple(served)),
-            WorkloadSpec(name="tune", kind="train", replicas=(tuned,)),
-        ),
-    )
+    """Two replicas of a served model, a job on a gang of two, and machines that are reserved."""
+    return gang_and_replicas(in_the_reservation("kept-0"), in_the_block("block-0"))
 
 
 def opened(tmp_path: Path, **settings: Any) -> GcpProvider:
     """A provider with these settings."""
-    made = provider(settings, tmp_path).unwrap()
+    made = provider({**bought_machines(), **settings}, tmp_path).unwrap()
     assert isinstance(made, GcpProvider)
     return made
 
@@ -114,8 +94,8 @@ def test_what_is_called_is_allowed_and_the_other_way_round(
     )
 
 
-RARE: set[str] = set()
-"""Methods of repairs, which a life without trouble does not call."""
+RARE = {"futureReservations.cancel", "futureReservations.delete"}
+"""Methods of repairs, and of giving back what is not locked yet, which this life does not call."""
 BESIDES = {"compute.resourcePolicies.use", "iam.serviceAccounts.actAs"}
 """Permissions that are checked within another call."""
 

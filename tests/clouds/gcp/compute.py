@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from clouds.gcp import rules
+from clouds.gcp import reservations, rules
 from clouds.gcp.judge import Judge, Method
 from clouds.gcp.world import Key, RefusedError, Thing, World, fingerprint, now, replayed
 
@@ -85,10 +85,10 @@ class Compute:
         if call.method.name == "list" or (call.method.verb == "GET" and not call.key.name):
             found = self.world.in_collection(call.key.collection, call.key.project, call.key.scope)
             return self._page(call, self._wanted(call, found))
-        return self._shown(self.world.there(call.key))
+        return self._shown(call.key, self.world.there(call.key))
 
     def _wanted(self, call: Call, found: list[tuple[Key, Thing]]) -> list[Any]:
-        shown = (self._shown(thing) for _, thing in found)
+        shown = (self._shown(key, thing) for key, thing in found)
         return [body for body in shown if rules.fits(body, call.query.get("filter", ""))]
 
     def _page(self, call: Call, items: list[Any]) -> dict[str, Any]:
@@ -107,23 +107,27 @@ class Compute:
         fitting = [
             (key, thing)
             for key, thing in found
-            if rules.fits(self._shown(thing), call.query.get("filter", ""))
+            if rules.fits(self._shown(key, thing), call.query.get("filter", ""))
         ]
         size = min(int(call.query.get("maxResults", 500)), self.world.weather.page)
         start = int(call.query.get("pageToken") or 0)
         scopes: dict[str, Any] = {}
         for key, thing in fitting[start : start + size]:
-            scopes.setdefault(key.scope, {}).setdefault(call.key.collection, []).append(self._shown(thing))
+            scopes.setdefault(key.scope, {}).setdefault(call.key.collection, []).append(
+                self._shown(key, thing)
+            )
         page: dict[str, Any] = {"id": "list", "items": scopes, "kind": "compute#aggregatedList"}
         if start + size < len(fitting):
             page["nextPageToken"] = str(start + size)
         return page
 
-    def _shown(self, thing: Thing) -> dict[str, Any]:
+    def _shown(self, key: Key, thing: Thing) -> dict[str, Any]:
         """As it is now, without our own notes."""
         body = {name: value for name, value in thing.body.items() if not name.startswith("-")}
         if body.get("kind") == "compute#instance" and body["status"] != "TERMINATED":
             body["status"] = rules.status_of(thing, time.monotonic())
+        if key.collection in rules.RESERVED:
+            reservations.shown(self.world, key, thing, body)
         return body
 
     # Operations
@@ -231,6 +235,11 @@ class Compute:
         if "fingerprint" in known:
             body["fingerprint"] = fingerprint(body)
         rules.complete(self.world, key, body)
+        if key.collection in rules.RESERVED:
+            fits = rules.room(self.world, key, reservations.machine_of(key, body), own=False)
+            wanted = int(body.get("specificSkuProperties", {}).get("totalCount", 0))
+            enough = fits is None or wanted <= fits
+            reservations.complete(self.world, key, body, call.root, fits=enough)
         return {name: value for name, value in body.items() if name in known or name.startswith("-")}
 
     def delete(self, call: Call) -> dict[str, Any]:
@@ -238,6 +247,8 @@ class Compute:
         key = rules.resolved(self.world, call.key)
         thing = self.world.there(key, unseen=True)
         users = [] if key.collection == "instances" else self.world.users_of(key)
+        if key.collection in rules.RESERVED:
+            reservations.refuses_delete(self.world, key, thing)
         if users:
             raise RefusedError(
                 400,
@@ -309,6 +320,21 @@ class Compute:
         thing.body["targetSize"] = int(call.query["size"])
         return self.started(call, "compute.instanceGroupManagers.resize", thing.body)
 
+    def resize_reservation(self, call: Call) -> dict[str, Any]:
+        """Another number of machines kept."""
+        thing = self.world.there(call.key, unseen=True)
+        machine = reservations.machine_of(call.key, thing.body)
+        room = rules.room(self.world, call.key, machine, own=True)
+        count = int(call.body["specificSkuCount"])
+        failed = reservations.resized(self.world, call.key, thing, count, room)
+        return self.started(call, "resize", thing.body, error=failed)
+
+    def cancel(self, call: Call) -> dict[str, Any]:
+        """A future reservation is not wanted any more."""
+        thing = self.world.there(call.key, unseen=True)
+        reservations.cancelled(self.world, call.key, thing)
+        return self.started(call, "cancel", thing.body)
+
     @staticmethod
     def _newest(told: object, wanted: object) -> None:
         if told != wanted:
@@ -330,6 +356,8 @@ _GENERAL: Mapping[str, Act] = {
 
 _SPECIAL: Mapping[tuple[str, str], Act] = {
     ("instances", "setMetadata"): Compute.set_metadata,
+    ("reservations", "resize"): Compute.resize_reservation,
+    ("futureReservations", "cancel"): Compute.cancel,
     ("networkEndpointGroups", "attachNetworkEndpoints"): Compute.attach,
     ("networkEndpointGroups", "detachNetworkEndpoints"): Compute.detach,
 }

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from clouds.gcp import reservations
 from clouds.gcp.judge import Method
 from clouds.gcp.world import Key, RefusedError, Thing, World, fingerprint, texts
 
@@ -30,6 +31,9 @@ LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
 DESCRIPTION = 2048
 METADATA_KEY = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 METADATA_VALUE_BYTES, METADATA_BYTES = 256 * 1024, 512 * 1024
+
+RESERVED = frozenset({"reservations", "futureReservations"})
+"""Collections of machines that are kept for somebody."""
 
 HOSTS = itertools.count(2)
 
@@ -77,33 +81,43 @@ def refuses(world: World, method: Method, key: Key, body: Any) -> tuple[str, str
     check_description(body)
     if key.collection == "subnetworks":
         _check_range(world, key, body)
+    if key.collection in RESERVED:
+        machine = reservations.machine_of(key, body)
+        _check_machine(machine, key)
+        return reservations.refuses(world, key, body, room(world, key, machine, own=True))
     if key.collection != "instances":
         return None
     check_metadata(body.get("metadata", {}))
-    machine, zone = body["machineType"].rpartition("/")[2], key.scope.partition("/")[2]
-    if (machine, zone) not in machine_types():
-        raise RefusedError(
-            400,
-            "invalid",
-            f"Invalid value for field 'resource.machineType': '{body['machineType']}': there is none.",
-        )
+    machine = body["machineType"].rpartition("/")[2]
+    _check_machine(machine, key)
     if not body.get("networkInterfaces") or not body.get("disks"):
         raise RefusedError(
             400, "invalid", "Invalid value for field 'resource.disks': at least one is needed."
         )
-    room = world.weather.capacity.get(f"{zone}/{machine}")
+    if reservations.reservation_of(body) is not None:
+        return reservations.refuses_instance(world, key, body)
+    left = room(world, key, machine, own=True)
+    return reservations.sold_out(key) if left is not None and left <= 0 else None
+
+
+def _check_machine(machine: str, key: Key) -> None:
+    """The zone has the machine type."""
+    if (machine, key.scope.partition("/")[2]) not in machine_types():
+        said = f"Invalid value for field 'resource.machineType': '{machine}': there is none."
+        raise RefusedError(400, "invalid", said)
+
+
+def room(world: World, key: Key, machine: str, *, own: bool) -> int | None:
+    """How many of a machine type a zone has left; None: any number.  ``own``: without those that run."""
+    whole: int | None = world.weather.capacity.get(f"{key.scope.partition('/')[2]}/{machine}")
+    if whole is None or not own:
+        return whole
     used = sum(
         other.scope == key.scope and thing.body["machineType"].endswith(f"/{machine}")
         for other, thing in world.things.items()
         if other.collection == "instances" and other.project == key.project
     )
-    if room is not None and used >= room:
-        said = (
-            f"The zone 'projects/{key.project}/{key.scope}' does not have enough resources available to "
-            "fulfill the request. Try a different zone, or try again later."
-        )
-        return "ZONE_RESOURCE_POOL_EXHAUSTED", said, 503, "SERVICE UNAVAILABLE"
-    return None
+    return whole - used
 
 
 def _check_range(world: World, key: Key, body: Mapping[str, Any]) -> None:
@@ -139,8 +153,6 @@ def complete(world: World, key: Key, body: dict[str, Any]) -> None:
     if key.collection == "instanceGroupManagers":
         body["status"] = {"isStable": True}
         body["instanceGroup"] = body["selfLink"].replace("instanceGroupManagers", "instanceGroups")
-    if key.collection == "reservations":
-        body["status"] = "READY"
 
 
 def after_insert(world: World, method: Method, key: Key, body: Mapping[str, Any]) -> None:

@@ -118,6 +118,14 @@ class Weather:
     latency_s: float = 0.0
     page: int = 500
     """Most objects on one page."""
+    approval_s: float = 0.02
+    """Until a future reservation is approved, or declined."""
+    lock_s: float = 1e9
+    """From then on until nobody can cancel it."""
+    early: bool = False
+    """Whether future reservations begin once they are approved."""
+    ahead_s: float = 0.0
+    """How far its clock is ahead of this machine's, so that what is ordered ahead can begin."""
     capacity: dict[str, int] = field(default_factory=dict)
     """Machines by ``zone/machine type``; what is not named has no limit."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,16 +15,18 @@ from dcplan.resources import Action
 from dcplan_gcp import placed
 from dcplan_gcp.endpoints import Endpoints
 from dcplan_gcp.instances import Instances
-from dcplan_gcp.kinds import INSTANCE, KINDS, NETWORK
+from dcplan_gcp.kinds import BLOCK, INSTANCE, KINDS, NETWORK, RESERVATION
 from dcplan_gcp.machines import Machines
 from dcplan_gcp.naming import EVERYTHING, prefix_of, tag, tag_in
 from dcplan_gcp.networks import Networks
 from dcplan_gcp.placed import Placed
 from dcplan_gcp.places import Places
 from dcplan_gcp.policies import Policies
+from dcplan_gcp.reservations import Reservations, keeps_its_owner
 from dcplan_gcp.rest import Rest
 from dcplan_gcp.settings import endpoint, project_of
 from dcplan_gcp.slices import Slices
+from dcplan_gcp.windows import Windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,6 +36,9 @@ if TYPE_CHECKING:
     from dcplan.resources import JsonValue, Resource
     from dcplan_gcp.machines import Maker
     from dcplan_gcp.settings import GcpSettings
+
+_UNKEPT = frozenset({"project", "expected_usd"})
+"""Attributes of what is reserved that are the document's alone."""
 
 ON_INSTANCES = frozenset({INSTANCE, REPLICA, JOB})
 """Kinds that one list of instances shows."""
@@ -47,12 +53,15 @@ class Acting:
         places = Places(rest, settings.zones)
         self.rest = rest
         self._networks = Networks(rest)
-        singles = Instances(rest, settings, self._networks, Policies(rest), places)
+        self._reservations, self._windows = Reservations(rest), Windows(rest)
+        singles = Instances(rest, settings, self._networks, Policies(rest), places, self._windows)
         self._machines = Machines(rest, singles, Slices(rest, settings, singles, places))
         self._endpoints = Endpoints(rest, self._networks, self._machines)
         self._placed = Placed(rest, self._machines)
         self._makers: Mapping[str, Maker] = {
             NETWORK: self._networks,
+            RESERVATION: self._reservations,
+            BLOCK: self._windows,
             REPLICA: self._placed,
             JOB: self._placed,
             ENDPOINT: self._endpoints,
@@ -112,12 +121,15 @@ class Acting:
         for named, kinds in wanted.items():
             of = named if slices else None
             there.update({f.object_id: f for f in self._surveyed(kinds, prefix_of(named), slices_of=of)})
-        found = {address: there.get(object_id) for address, object_id in ids.items()}
+        found = {r.address: _as_kept(there.get(ids[r.address]), r) for r in resources}
         return Refreshed(found=found, calls=self.rest.calls - before)
 
     def owned(self, lineage: str) -> tuple[Found, ...]:
-        """Everything with the owner's tag: whoever had it when it was made, so all of dcplan's is listed."""
-        found = self._surveyed(set(KINDS), EVERYTHING, slices_of=tag(lineage))
+        """Everything with the owner's tag: whoever had it when it was made, so all of dcplan's is listed.
+
+        But for capacity blocks that are locked: of those that were let go of, nobody can take the tag away.
+        """
+        found = self._surveyed(set(KINDS), EVERYTHING, slices_of=tag(lineage), locked=False)
         return tuple(f for f in found if f.lineage == lineage)
 
     def set_owner(self, request: Request) -> None:
@@ -131,12 +143,16 @@ class Acting:
             raise errors.Conflict(f"There is a {request.address} already.")
         owners: dict[str, Callable[[Request], None]] = {
             NETWORK: self._networks.set_owner,
+            RESERVATION: keeps_its_owner,
+            BLOCK: keeps_its_owner,
             INSTANCE: self._machines.set_owner,
             ENDPOINT: self._endpoints.set_owner,
         }
         owners.get(request.address.kind, self._placed.set_owner)(request)
 
-    def _surveyed(self, kinds: set[str], wanted: str, *, slices_of: str | None = None) -> list[Found]:
+    def _surveyed(
+        self, kinds: set[str], wanted: str, *, slices_of: str | None = None, locked: bool = True
+    ) -> list[Found]:
         """All of these kinds that a filter of names shows, by lists side by side."""
 
         def on_instances() -> Iterator[Found]:
@@ -150,6 +166,8 @@ class Acting:
         for kind, survey in (
             (NETWORK, self._networks.survey),
             (ENDPOINT, self._endpoints.survey),
+            (RESERVATION, self._reservations.survey),
+            (BLOCK, partial(self._windows.survey, locked=locked)),
         ):
             if kind in kinds:
                 looks.append(partial(survey, wanted))
@@ -165,6 +183,14 @@ class Acting:
             msg = f'dcplan-gcp makes no "{request.address.kind}"; it makes {listed(sorted(KINDS))}.'
             raise errors.Invalid(msg)
         return maker
+
+
+def _as_kept(found: Found | None, resource: Resource) -> Found | None:
+    """What Google cannot keep of what is reserved, because descriptions are fixed, is as the state has it."""
+    if found is None or found.address.kind not in {RESERVATION, BLOCK}:
+        return found
+    own = {name: resource.attributes[name] for name in _UNKEPT & resource.attributes.keys()}
+    return replace(found, attributes={**found.attributes, **own})
 
 
 def _all_of(look: Callable[[], Iterator[Found]]) -> list[Found]:

@@ -63,6 +63,16 @@ CODES: Mapping[str, Meaning] = {
 }
 """By the ``code`` of an operation's error."""
 
+RESERVED: tuple[tuple[str, Meaning], ...] = (
+    ("does not have available resources", errors.CapacityUnavailable),
+    ("requires reservation to be in READY state", errors.NotReady),
+    ("do not exist", errors.Invalid),
+    ("does not exist", errors.Invalid),
+    ("No available resources in specified reservations", errors.Invalid),
+)
+"""What CONDITION_NOT_MET means where it says so of a reservation, by what its message holds.  Source: cluster
+autoscaler of Kubernetes, which tells them apart in this way."""
+
 
 def refusal(status: int, body: Any, what: str, *, changes: bool) -> ProviderError:
     """The error that an answer is.  ``what`` was asked; ``changes``: it would have changed something."""
@@ -88,7 +98,10 @@ def failure(operation: Mapping[str, Any], what: str) -> ProviderError | None:
         return None
     code, message = str(told[0].get("code", "")), str(told[0].get("message", "")).rstrip(".")
     said = f"Google Cloud could not {what} ({code}): {message}."
-    return CODES.get(code, errors.Ambiguous)(said)
+    meaning = CODES.get(code, errors.Ambiguous)
+    if code == "CONDITION_NOT_MET":
+        meaning = next((known for words, known in RESERVED if words in message), meaning)
+    return meaning(said)
 
 
 STATUSES: Mapping[str, Meaning] = {

@@ -14,6 +14,7 @@ from dcplan_gcp.composite import SOON_S, Part, begin_insert, finish, go_on
 from dcplan_gcp.families import family_of
 from dcplan_gcp.kinds import NETWORK
 from dcplan_gcp.launch import adopted_nics, body_of
+from dcplan_gcp.lots import lot_in
 from dcplan_gcp.naming import (
     ADDRESS,
     LINEAGE,
@@ -26,7 +27,7 @@ from dcplan_gcp.naming import (
     request_id,
     tag,
 )
-from dcplan_gcp.rest import FIRST_LOOK_S, LONGEST_PAUSE_S, last, pause, relative
+from dcplan_gcp.rest import FIRST_LOOK_S, LONGEST_PAUSE_S, last, pause, relative, scope_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from dcplan_gcp.policies import Policies
     from dcplan_gcp.rest import Rest
     from dcplan_gcp.settings import GcpSettings
+    from dcplan_gcp.windows import Windows
 
 COMING = frozenset({"PENDING", "PROVISIONING", "STAGING", "REPAIRING"})
 """Where an instance is on its way to running; PENDING is in the queue of flex-start."""
@@ -49,14 +51,21 @@ TRIES = 5
 class Instances:
     """Makes and finds instances."""
 
-    def __init__(
-        self, rest: Rest, settings: GcpSettings, networks: Networks, policies: Policies, places: Places
+    def __init__(  # noqa: PLR0913, PLR0917 - what a machine stands in
+        self,
+        rest: Rest,
+        settings: GcpSettings,
+        networks: Networks,
+        policies: Policies,
+        places: Places,
+        windows: Windows,
     ) -> None:
         self._rest = rest
         self._settings = settings
         self._networks = networks
         self._policies = policies
         self._places = places
+        self._windows = windows
 
     def begin_create(self, request: Request) -> Ack:
         """Insert it; where only the region is known, in the first of its zones that has one.
@@ -66,7 +75,7 @@ class Instances:
         family = family_of(str(request.attributes.get("machine") or ""))
         if family.only_reserved and request.attributes.get("purchase") in {"on-demand", "spot", "queued"}:
             raise errors.Invalid(f"{request.attributes['machine']} is had by reservation only.")
-        zones = self._places.zones(request.attributes)
+        zones = self._zones(request)
         sold_out: errors.CapacityUnavailable | None = None
         for zone in zones:
             try:
@@ -74,6 +83,15 @@ class Instances:
             except errors.CapacityUnavailable as refused:
                 sold_out = refused
         raise sold_out or errors.Invalid(f"There is no zone for {request.address}.")
+
+    def _zones(self, request: Request) -> tuple[str, ...]:
+        """Where to try; what is reserved is in one zone, and of no use before it begins."""
+        kept = lot_in(request)
+        if kept is None:
+            return self._places.zones(request.attributes)
+        if "/futureReservations/" in kept:
+            self._windows.begun(kept)
+        return (last(scope_of(kept)),)
 
     def _begin_in(self, request: Request, zone: str) -> Ack:
         try:

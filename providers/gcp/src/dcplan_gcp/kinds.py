@@ -17,6 +17,12 @@ INSTANCE = "instance"
 
 NETWORK = "network"
 
+RESERVATION = "reservation"
+"""Machines of one type that a zone keeps, paid for by the hour until it is deleted."""
+
+BLOCK = "capacity_block"
+"""Machines for a time window: a future reservation in calendar mode, paid for as a whole."""
+
 CONSISTENCY_WINDOW_S = 5.0
 """Allowed for a new object to show in lists: they are consistent once its create is answered (assumed)."""
 
@@ -39,7 +45,7 @@ def _kind(
 _MACHINE = _kind(
     INSTANCE,
     ("id", "address", "zone"),
-    ("machine", "region", "zone", "block", "purchase", "gang", "slice"),
+    ("machine", "region", "zone", "block", "purchase", "reservation", "gang", "slice"),
     kept=(KEY,),
 )
 
@@ -47,6 +53,12 @@ _ON_MACHINES = kinds_on(_MACHINE)
 
 KINDS: Mapping[str, Kind] = {
     NETWORK: _kind(NETWORK, ("id",), ("mtu", "routing")),
+    RESERVATION: _kind(RESERVATION, ("id",), ("region", "zone", "machine_type", "until")),
+    # Once it is locked, what is spent is spent: nothing is ordered twice unasked.
+    BLOCK: replace(
+        _kind(BLOCK, ("id",), ("region", "zone", "machine_type", "machines", "start", "end")),
+        spends_money=True,
+    ),
     **_ON_MACHINES,
     REPLICA: replace(_ON_MACHINES[REPLICA], outputs=("id", "address", "group")),
 }

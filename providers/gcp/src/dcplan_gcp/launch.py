@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from dcplan.provider.errors import Invalid
 from dcplan.provider.purchases import QueueSpec
 from dcplan_gcp.families import family_of
+from dcplan_gcp.lots import lot_in
 from dcplan_gcp.naming import OWNER, Note, labels_of, name_of
+from dcplan_gcp.rest import last
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,7 +70,7 @@ def body_of(  # noqa: PLR0913 - everything that a machine is made of
                 "scopes": ["https://www.googleapis.com/auth/cloud-platform"],
             }
         ],
-        **bought_as(str(ask.get("purchase")), lot_of(ask), project, settings),
+        **bought_as(str(ask.get("purchase")), _lot(request), project, settings),
     }
     if policies:
         body["resourcePolicies"] = list(policies)
@@ -78,6 +80,12 @@ def body_of(  # noqa: PLR0913 - everything that a machine is made of
 def _metadata(request: Request, settings: GcpSettings) -> list[dict[str, str]]:
     own = {**settings.boot_metadata, OWNER: Note.of(request).text}
     return [{"key": key, "value": value} for key, value in sorted(own.items())]
+
+
+def _lot(request: Request) -> str | None:
+    """The name of the reservation that a machine stands in."""
+    ordered = lot_in(request)
+    return lot_of(request.attributes) if ordered is None else last(ordered)
 
 
 def lot_of(ask: Mapping[str, Any]) -> str | None:
@@ -121,7 +129,8 @@ def _reserved(
     if lot is None:
         if block:
             raise Invalid(
-                "A capacity block on Google Cloud is a reservation: say its name as the block's `name`."
+                "A capacity block on Google Cloud is a reservation: say its name as the block's `name`, or "
+                "let dcplan `buy` it."
             )
         affinity: dict[str, Any] = {"consumeReservationType": "ANY_RESERVATION"}
     else:

@@ -5,38 +5,52 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from dcplan.catalog import Purchase
 from dcplan.provider.lowering import lower
 from dcplan.provider.start_up import KEY
 from dcplan.resources import Address, Resource
 from dcplan_gcp.families import SYSTEM_MTU, family_of
 from dcplan_gcp.kinds import INSTANCE, KINDS, NETWORK
+from dcplan_gcp.lots import address_of, named_in, ordered, resource_of
 
 if TYPE_CHECKING:
     from dcplan.provider.types import MachineGroup, Placement
     from dcplan.resources import JsonValue
+    from dcplan_gcp.settings import GcpSettings
 
 CLOUD = "gcp"
+
+_KEPT = frozenset({Purchase.RESERVATION.value, Purchase.CAPACITY_BLOCK.value})
 
 MAIN = "main"
 """The name of the one network: a VPC of Google Cloud spans all regions."""
 
 
-def resources_of(
-    placement: Placement, *, own_network: bool, start_up: str | None = None
-) -> tuple[Resource, ...]:
-    """The resources of a placement; ``own_network``: dcplan makes the network as well.
-
-    ``start_up`` says with which of the user's files machines boot.
-    """
+def resources_of(placement: Placement, settings: GcpSettings) -> tuple[Resource, ...]:
+    """The resources of a placement; where the settings name no network, dcplan makes it as well."""
     plain = lower(placement, provider=CLOUD, machine_kind=INSTANCE, kinds=KINDS)
-    networks = (_network(),) if own_network and placement.machines else ()
+    networks = (_network(),) if settings.network is None and placement.machines else ()
     needs = tuple(network.address for network in networks)
+    lots = ordered(settings)
+    used = {group.pool: group.region for group in placement.machines if group.pool in lots}
+    kept = [
+        resource_of(lots[pool], region, placement.project, settings) for pool, region in sorted(used.items())
+    ]
     slices = {name: list(g.names) for g in placement.machines if _is_slice(g) for name in g.names}
-    grounded = (
-        _machine(r, needs, slices.get(r.address.name), start_up) if r.address.kind == INSTANCE else r
-        for r in plain
-    )
-    return (*networks, *grounded)
+
+    def grounded(plain: Resource) -> Resource:
+        if plain.address.kind != INSTANCE:
+            return plain
+        pool, way = str(plain.attributes["pool"]), str(plain.attributes["purchase"])
+        stands_in = (*needs, *((address_of(lots[pool]),) if pool in lots else ()))
+        more: dict[str, JsonValue] = {
+            KEY: settings.start_up_attribute,
+            "project": placement.project,
+            "reservation": named_in(pool, way, lots) if way in _KEPT else None,
+        }
+        return _machine(plain, stands_in, slices.get(plain.address.name), more)
+
+    return (*networks, *kept, *map(grounded, plain))
 
 
 def _network() -> Resource:
@@ -54,9 +68,9 @@ def _is_slice(group: MachineGroup) -> bool:
 
 
 def _machine(
-    machine: Resource, needs: tuple[Address, ...], hosts: list[str] | None, start_up: str | None
+    machine: Resource, needs: tuple[Address, ...], hosts: list[str] | None, more: dict[str, JsonValue]
 ) -> Resource:
-    """A machine in its network; a host of a slice knows the others."""
+    """A machine in its network and reservation; a host of a slice knows the others."""
     told: JsonValue = None if hosts is None else {"hosts": list(hosts)}
-    attributes = {**machine.attributes, "slice": told, KEY: start_up}
+    attributes = {**machine.attributes, **more, "slice": told}
     return replace(machine, attributes=attributes, needs=(*machine.needs, *needs))

@@ -14,13 +14,14 @@ from collections.abc import Mapping
 
 from dcplan.provider.lowering import ENDPOINT, JOB, REPLICA
 from dcplan.resources import Action
-from dcplan_gcp.kinds import INSTANCE, NETWORK
+from dcplan_gcp.kinds import BLOCK, INSTANCE, NETWORK, RESERVATION
 
 LOOK = "look"
 """Refreshing, looking up and listing what the owner has: nothing is changed."""
 
-MADE_HERE, GANG, SLICE, ANY_ZONE = "made-here", "gang", "slice", "any-zone"
-"""Parts of kinds: where dcplan makes the network, machines of a gang, TPU hosts, only a region is known."""
+MADE_HERE, GANG, SLICE, ANY_ZONE, IN_BLOCK = "made-here", "gang", "slice", "any-zone", "in-block"
+"""Parts of kinds: where dcplan makes the network, machines of a gang, TPU hosts, only a region is known, in a
+block that dcplan buys."""
 
 _ZONE_OPS, _REGION_OPS, _GLOBAL_OPS = "zoneOperations.get", "regionOperations.get", "globalOperations.get"
 
@@ -54,6 +55,17 @@ CALLS: tuple[tuple[str, str, str], ...] = (
     (NETWORK, Action.DELETE, "networkEndpointGroups.aggregatedList networkEndpointGroups.delete"),
     (NETWORK, Action.DELETE, "resourcePolicies.aggregatedList resourcePolicies.delete"),
     (NETWORK, Action.DELETE, f"{_ZONE_OPS} {_REGION_OPS} {_GLOBAL_OPS}"),
+    (RESERVATION, LOOK, "reservations.aggregatedList"),
+    (RESERVATION, Action.CREATE, f"reservations.insert reservations.get {_ZONE_OPS}"),
+    (RESERVATION, Action.UPDATE, f"reservations.get reservations.resize {_ZONE_OPS}"),
+    (RESERVATION, Action.DELETE, f"reservations.get reservations.delete {_ZONE_OPS}"),
+    (BLOCK, LOOK, "futureReservations.aggregatedList"),
+    (BLOCK, Action.CREATE, f"futureReservations.insert futureReservations.get {_ZONE_OPS}"),
+    (BLOCK, Action.CREATE, "futureReservations.delete"),
+    (BLOCK, Action.UPDATE, "futureReservations.get"),
+    (BLOCK, Action.DELETE, f"futureReservations.get futureReservations.cancel {_ZONE_OPS}"),
+    (BLOCK, Action.DELETE, "futureReservations.delete"),
+    (f"{INSTANCE}/{IN_BLOCK}", Action.CREATE, "futureReservations.get"),
     (INSTANCE, LOOK, f"instances.aggregatedList instances.get {_QUEUED}.list"),
     (INSTANCE, Action.CREATE, f"instances.insert instances.get instances.setLabels {_ZONE_OPS}"),
     (f"{INSTANCE}/{MADE_HERE}", Action.CREATE, _GROUND),

@@ -15,6 +15,7 @@ from dcplan.provider import errors
 from dcplan.resources import Address
 from dcplan_gcp.composite import Part, ensure, go_on
 from dcplan_gcp.families import family_of
+from dcplan_gcp.lots import is_ordered
 from dcplan_gcp.naming import name_of, request_id
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ def _part(request: Request) -> Part | None:
     gang, machine = request.attributes.get("gang"), str(request.attributes.get("machine") or "")
     if not isinstance(gang, dict) or not machine:
         return None
+    if is_ordered(request.attributes):
+        return None  # A reservation made without a policy takes no machines that have one.
     family, size = family_of(machine), gang.get("size")
     if not isinstance(size, int) or size < 2:  # noqa: PLR2004 - one is close to itself
         return None

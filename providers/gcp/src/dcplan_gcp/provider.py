@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from dcplan.catalog import load_machines
+from dcplan.catalog import load_machines, load_offerings
 from dcplan.diag import Result
 from dcplan.provider.catalogued import CataloguedProvider, Cloud
 from dcplan.provider.protocol import API_VERSION
@@ -13,6 +13,7 @@ from dcplan.provider.start_up import KEY
 from dcplan.provider.types import ProviderInfo, Refreshed
 from dcplan_gcp.agent import MOST_BYTES, OURS_BYTES
 from dcplan_gcp.kinds import INSTANCE, KINDS, NETWORK
+from dcplan_gcp.lots import lot_problems
 from dcplan_gcp.lowered import CLOUD, resources_of
 from dcplan_gcp.settings import GcpSettings, endpoint_problems, startup_problems
 
@@ -55,8 +56,7 @@ class GcpProvider(CataloguedProvider):
 
     def resources_for(self, placement: Placement) -> Result[tuple[Resource, ...]]:
         """Machines with what they stand in, and what runs on them."""
-        own_network, start_up = self._settings.network is None, self._settings.start_up_attribute
-        return Result(resources_of(placement, own_network=own_network, start_up=start_up))
+        return Result(resources_of(placement, self._settings))
 
     def begin(self, request: Request) -> Ack:
         """The one call."""
@@ -112,4 +112,6 @@ def provider(settings: Mapping[str, object], folder: Path) -> Result[Provider]:
     if isinstance(made.value, GcpProvider):
         wrong += made.value.settings.read_start_up(folder, ("providers", CLOUD, KEY), MOST_BYTES - OURS_BYTES)
         wrong += startup_problems(made.value.settings)
+        regions = {offering.region for offering in load_offerings(CLOUD)}
+        wrong += lot_problems(made.value.settings, regions)
     return Result(None if wrong else made.value, (*made.diagnostics, *wrong))

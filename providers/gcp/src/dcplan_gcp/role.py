@@ -6,15 +6,18 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from dcplan.catalog import Purchase
 from dcplan.provider.permissions import Allowance
 from dcplan.resources import Action
 from dcplan_gcp.kinds import INSTANCE
+from dcplan_gcp.lots import is_ordered
 from dcplan_gcp.permissions import (
     ANY_ZONE,
     AS_SOMEBODY,
     CALLS,
     GANG,
     IN_A_GANG,
+    IN_BLOCK,
     LOOK,
     MADE_HERE,
     OWN_IMAGE,
@@ -123,8 +126,10 @@ def _parts(resource: Resource, settings: GcpSettings) -> Iterator[str]:
     asked = resource.attributes
     if settings.network is None:
         yield MADE_HERE
-    if asked.get("gang"):
+    if asked.get("gang") and not is_ordered(asked):
         yield GANG
+    if is_ordered(asked) and asked.get("purchase") == Purchase.CAPACITY_BLOCK:
+        yield IN_BLOCK
     if asked.get("zone") == asked.get("region") and not settings.zones.get(str(asked.get("region"))):
         yield ANY_ZONE
 
@@ -132,7 +137,7 @@ def _parts(resource: Resource, settings: GcpSettings) -> Iterator[str]:
 def _besides(deeds: Iterable[Deed], settings: GcpSettings) -> Iterator[str]:
     """What instances need by how they are made."""
     made = [d.resource for d in deeds if d.action is Action.CREATE and _kind(d.resource) == INSTANCE]
-    if any(machine.attributes.get("gang") for machine in made):
+    if any(m.attributes.get("gang") and not is_ordered(m.attributes) for m in made):
         yield IN_A_GANG
     if made and settings.public_addresses:
         yield PUBLIC

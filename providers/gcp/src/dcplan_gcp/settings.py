@@ -13,6 +13,7 @@ from dcplan.config.values import Many
 from dcplan.diag import Diagnostic, error
 from dcplan.provider.catalogued import CataloguedSettings
 from dcplan.provider.errors import Invalid
+from dcplan.provider.purchases import CapacityBlockSpec, ReservationSpec
 from dcplan.provider.start_up import StartUpSettings
 from dcplan.state.server import LOOPBACK
 from dcplan_gcp.agent import STARTUP, startup_script
@@ -40,9 +41,26 @@ class NetworkSettings(Strict):
     """By zone, the subnets of a network with its RoCE profile: 8 for A3 Ultra and A4, 4 for A4X."""
 
 
+class GcpReservationSpec(ReservationSpec):
+    """As every cloud's; ``name`` is the reservation's own, unless it is ordered."""
+
+    order: bool = False
+    """Make it when a plan that uses it is applied, and delete it when no plan does any more."""
+
+
+class GcpCapacityBlockSpec(CapacityBlockSpec):
+    """As every cloud's; ``name`` is that of the reservation made for it, unless it is bought."""
+
+    buy: bool = False
+    """Order it in calendar mode when a plan that uses it is applied.  Google names no price then; once it is
+    locked it is paid for, used or not."""
+
+
 class GcpSettings(CataloguedSettings, StartUpSettings):
     """Where to plan, what the account has there, and how machines are launched."""
 
+    reservations: Many[GcpReservationSpec] = ()
+    capacity_blocks: Many[GcpCapacityBlockSpec] = ()
     project: str | None = None
     """Default: GOOGLE_CLOUD_PROJECT, then the project of the credentials."""
     network: NetworkSettings | None = None
