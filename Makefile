@@ -11,7 +11,7 @@ DEMO := examples/01-chat-and-pretrain
 export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 
-.PHONY: demo test test-measure test-servers fuzz check format schemas cloud wheel lock bench bench-lifecycle bench-clouds bench-placement soak clean
+.PHONY: demo test test-measure test-servers test-clients fuzz check format schemas cloud wheel lock bench bench-lifecycle bench-clouds bench-placement soak clean
 
 # Plan, apply, change and destroy the first example on the local data centre.
 demo: $(READY)
@@ -28,6 +28,10 @@ test-measure: $(STAMP)
 # The tests of remote state against a second S3 server, where it can be had.
 test-servers: $(STAMP)
 	@bash .ci/servers $(abspath $(BIN))/python
+
+# dcplan-gcp against Google's own clients, where they can be had.
+test-clients: $(STAMP)
+	@bash .ci/clients $(abspath $(BIN))/python
 
 # Generated tests with new examples, ROUNDS times; the first that fails ends it and says how to see it again.
 fuzz: $(STAMP)

@@ -19,6 +19,7 @@ from dcplan_gcp.naming import (
     ADDRESS,
     LINEAGE,
     OWNER,
+    PROJECT,
     TOKEN,
     Note,
     labels_of,
@@ -187,7 +188,7 @@ class Instances:
         """Its labels name the address by which the state knows it."""
         labels = there.get("labels", {})
         wanted = labels_of(request)
-        if all(labels.get(key) == wanted[key] for key in (LINEAGE, ADDRESS)):
+        if all(labels.get(key) == wanted[key] for key in wanted.keys() & {LINEAGE, ADDRESS, PROJECT}):
             return
         body = {"labels": {**labels, **wanted}, "labelFingerprint": there["labelFingerprint"]}
         operation = self._rest.send(

@@ -28,6 +28,11 @@ OWNER = "dcplan-owner"
 LINEAGE, ADDRESS, TOKEN = "dcplan-lineage", "dcplan-address", "dcplan-token"
 """Labels: hashes of lineage and address, and the token of the last request."""
 
+PROJECT = "dcplan-project"
+"""The label that bills are told apart by: the document's project, as far as a label can hold its name."""
+
+_NOT_IN_LABELS = re.compile(r"[^a-z0-9_-]")
+
 _SLUG = 24
 """Characters of an address's name that stay readable in names; the rest of 63 is for hashes and parts."""
 
@@ -67,11 +72,18 @@ def request_id(token: str, part: str = "") -> str:
 
 def labels_of(request: Request) -> dict[str, str]:
     """The labels of an object of this request."""
+    project = request.attributes.get("project")
     return {
         LINEAGE: tag(request.lineage),
         ADDRESS: tag(str(request.address)),
-        TOKEN: re.sub(r"[^a-z0-9_-]", "-", request.token.lower())[:63],
+        TOKEN: _as_label(request.token),
+        **({PROJECT: _as_label(project)} if isinstance(project, str) else {}),
     }
+
+
+def _as_label(text: str) -> str:
+    """A text in the narrow alphabet of labels."""
+    return _NOT_IN_LABELS.sub("-", text.lower())[:63]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
