@@ -47,7 +47,6 @@ class OfGcp(ProviderContract):
     updates: Mapping[str, Mapping[str, JsonValue]] = {
         "instance": {"pool": "renamed"},
         "reservation": {"machines": 3},
-        "capacity_block": {"expected_usd": 25_000.0},
         "replica": {"settings": {"max_batch": 2}},
         "endpoint": {"replicas": {"chat-0": 2, "chat-1": 1}},
     }

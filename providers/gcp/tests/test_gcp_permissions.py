@@ -33,7 +33,6 @@ UPDATES: dict[str, dict[str, Any]] = {
     "network": {"mtu": 8896},
     "instance": {"pool": "renamed"},
     "reservation": {"machines": 3},
-    "capacity_block": {"expected_usd": 25_000.0},
     "replica": {"settings": {"max_batch": 2}},
     "endpoint": {"replicas": {"chat-0": 2, "chat-1": 1}},
     "job": {"settings": {"max_batch": 2}},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -36,9 +35,6 @@ if TYPE_CHECKING:
     from dcplan.resources import JsonValue, Resource
     from dcplan_gcp.machines import Maker
     from dcplan_gcp.settings import GcpSettings
-
-_UNKEPT = frozenset({"project", "expected_usd"})
-"""Attributes of what is reserved that are the document's alone."""
 
 ON_INSTANCES = frozenset({INSTANCE, REPLICA, JOB})
 """Kinds that one list of instances shows."""
@@ -121,7 +117,7 @@ class Acting:
         for named, kinds in wanted.items():
             of = named if slices else None
             there.update({f.object_id: f for f in self._surveyed(kinds, prefix_of(named), slices_of=of)})
-        found = {r.address: _as_kept(there.get(ids[r.address]), r) for r in resources}
+        found = {address: there.get(object_id) for address, object_id in ids.items()}
         return Refreshed(found=found, calls=self.rest.calls - before)
 
     def owned(self, lineage: str) -> tuple[Found, ...]:
@@ -183,14 +179,6 @@ class Acting:
             msg = f'dcplan-gcp makes no "{request.address.kind}"; it makes {listed(sorted(KINDS))}.'
             raise errors.Invalid(msg)
         return maker
-
-
-def _as_kept(found: Found | None, resource: Resource) -> Found | None:
-    """What Google cannot keep of what is reserved, because descriptions are fixed, is as the state has it."""
-    if found is None or found.address.kind not in {RESERVATION, BLOCK}:
-        return found
-    own = {name: resource.attributes[name] for name in _UNKEPT & resource.attributes.keys()}
-    return replace(found, attributes={**found.attributes, **own})
 
 
 def _all_of(look: Callable[[], Iterator[Found]]) -> list[Found]:

@@ -53,10 +53,16 @@ _ON_MACHINES = kinds_on(_MACHINE)
 
 KINDS: Mapping[str, Kind] = {
     NETWORK: _kind(NETWORK, ("id",), ("mtu", "routing")),
-    RESERVATION: _kind(RESERVATION, ("id",), ("region", "zone", "machine_type", "until")),
+    # Their descriptions are fixed, so what only the document knows stays as it was when they were made.
+    RESERVATION: _kind(RESERVATION, ("id",), ("region", "zone", "machine_type", "until"), kept=("project",)),
     # Once it is locked, what is spent is spent: nothing is ordered twice unasked.
     BLOCK: replace(
-        _kind(BLOCK, ("id",), ("region", "zone", "machine_type", "machines", "start", "end")),
+        _kind(
+            BLOCK,
+            ("id",),
+            ("region", "zone", "machine_type", "machines", "start", "end"),
+            kept=("project", "expected_usd"),
+        ),
         spends_money=True,
     ),
     **_ON_MACHINES,

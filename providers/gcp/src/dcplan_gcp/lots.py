@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import TYPE_CHECKING
 
 from dcplan.catalog import Purchase
@@ -30,6 +31,9 @@ LONGEST_S = 90 * 86_400.0
 MOST = 1000
 """Machines of a reservation (Compute Engine API, ``ReservationsResizeRequest``)."""
 
+_ZONE = re.compile(r"-[a-z]$")
+"""What a zone's name has behind that of its region."""
+
 _MARK = "gcp."
 """How an instance's ``reservation`` begins where dcplan orders it: its address."""
 
@@ -46,9 +50,20 @@ def address_of(lot: Lot) -> Address:
     return Address("gcp", kind, lot.name or f"{lot.zone}-{lot.machine}")
 
 
-def resource_of(lot: Lot, region: str, project: str, settings: GcpSettings) -> Resource:
+def is_always(lot: Lot, settings: GcpSettings) -> bool:
+    """Whether it is there used or not, as long as it stands in the document: a reservation of its regions."""
+    here = settings.regions is None or region_of(lot.zone) in settings.regions
+    return isinstance(lot, GcpReservationSpec) and here
+
+
+def region_of(zone: str) -> str:
+    """``us-central1`` of ``us-central1-a``, and of itself."""
+    return _ZONE.sub("", zone)
+
+
+def resource_of(lot: Lot, project: str, settings: GcpSettings) -> Resource:
     """What is ordered."""
-    address = address_of(lot)
+    address, region = address_of(lot), region_of(lot.zone)
     attributes: dict[str, JsonValue] = {
         "project": project,
         "region": region,

@@ -11,7 +11,7 @@ from dcplan.provider.start_up import KEY
 from dcplan.resources import Address, Resource
 from dcplan_gcp.families import SYSTEM_MTU, family_of
 from dcplan_gcp.kinds import INSTANCE, KINDS, NETWORK
-from dcplan_gcp.lots import address_of, named_in, ordered, resource_of
+from dcplan_gcp.lots import address_of, is_always, named_in, ordered, resource_of
 
 if TYPE_CHECKING:
     from dcplan.provider.types import MachineGroup, Placement
@@ -32,9 +32,11 @@ def resources_of(placement: Placement, settings: GcpSettings) -> tuple[Resource,
     networks = (_network(),) if settings.network is None and placement.machines else ()
     needs = tuple(network.address for network in networks)
     lots = ordered(settings)
-    used = {group.pool: group.region for group in placement.machines if group.pool in lots}
+    used = {group.pool for group in placement.machines}
     kept = [
-        resource_of(lots[pool], region, placement.project, settings) for pool, region in sorted(used.items())
+        resource_of(lot, placement.project, settings)
+        for pool, lot in lots.items()
+        if placement.machines and (pool in used or is_always(lot, settings))
     ]
     slices = {name: list(g.names) for g in placement.machines if _is_slice(g) for name in g.names}
 

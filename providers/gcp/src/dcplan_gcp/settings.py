@@ -45,7 +45,7 @@ class GcpReservationSpec(ReservationSpec):
     """As every cloud's; ``name`` is the reservation's own, unless it is ordered."""
 
     order: bool = False
-    """Make it when a plan that uses it is applied, and delete it when no plan does any more."""
+    """Make it with the first plan that is applied, and delete it when it stands here no more."""
 
 
 class GcpCapacityBlockSpec(CapacityBlockSpec):

@@ -71,7 +71,7 @@ class Windows:
             raise
 
     def begin_update(self, request: Request) -> Ack:
-        """Nothing of it can be changed; what the document expects to pay is the document's alone."""
+        """Nothing of it can be changed, and nothing is."""
         owned(self._rest, request)
         return Ack(object_id=str(request.object_id))
 
