@@ -14,6 +14,8 @@ from dcplan.resources.machines import is_group, members_of
 from dcplan.units import format_usd
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from dcplan.plan.types import Plan
     from dcplan.resources import JsonValue, Resource
 
@@ -121,18 +123,8 @@ def _detail(change: Change) -> str:
         count = len(members_of(shown.attributes))
         many = f"{count:,} x " if is_group(shown.attributes) else ""
         return f"  {many}{shown.attributes['machine']} in {shown.attributes['zone']}"
-    if isinstance(most_usd := shown.attributes.get("most_usd"), int | float):
-        # A purchase: what it may cost stands beside it, and that deleting it gives nothing back.
-        buys = change.action in {Action.CREATE, Action.REPLACE}
-        price = f"  bought for at most {format_usd(most_usd)}, paid at once" if buys else ""
-        return "  stays paid for" if change.action is Action.DELETE else price
-    if isinstance(usd := shown.attributes.get("expected_usd"), int | float):
-        # Ordered at a price that its cloud does not name, and given back only as long as the cloud lets one.
-        buys = change.action in {Action.CREATE, Action.REPLACE}
-        price = (
-            f"  ordered for {format_usd(usd)}, says the document: its cloud names no price" if buys else ""
-        )
-        return "  stays paid for, if it is locked" if change.action is Action.DELETE else price
+    if (bought := _purchase(change, shown.attributes)) is not None:
+        return bought
     machines = shown.attributes.get("machines")
     if isinstance(machines, int) and isinstance(kept := shown.attributes.get("machine_type"), str):
         # Capacity that is ordered: what it costs in sum stands under what is paid anyway.
@@ -143,6 +135,19 @@ def _detail(change: Change) -> str:
         beside = f", prompts on {_first(prompts)}" if isinstance(prompts, list | tuple) and prompts else ""
         return f"  on {_first(machines)}{beside}"
     return ""
+
+
+def _purchase(change: Change, about: Mapping[str, JsonValue]) -> str | None:
+    """What a purchase costs, and what deleting it gives back; None for what is none."""
+    buys, gone = change.action in {Action.CREATE, Action.REPLACE}, change.action is Action.DELETE
+    if isinstance(usd := about.get("most_usd"), int | float):
+        price = f"  bought for at most {format_usd(usd)}, paid at once" if buys else ""
+        return "  stays paid for" if gone else price
+    if isinstance(usd := about.get("expected_usd"), int | float):
+        # Ordered at a price that its cloud does not name, and given back only as long as the cloud lets one.
+        price = f"  for {format_usd(usd)}, says the document: its cloud names no price" if buys else ""
+        return "  stays paid for, if it is locked" if gone else price
+    return None
 
 
 def _first(machines: list[JsonValue] | tuple[JsonValue, ...]) -> str:

@@ -130,6 +130,36 @@ def test_a_reservation_holds_its_machines(cloud: GcpCloud) -> None:
     assert cloud.things("reservations") == cloud.things("instances") == {}
 
 
+def test_a_reservation_is_ordered_used_or_not(cloud: GcpCloud) -> None:
+    """As long as it stands in the document and machines are planned; a block only where it is used."""
+    gcp = opened(to_order(), to_order(name="other"), blocks=(block_for_sale(),))
+    machines = (some("g2-standard-4", "m-0"),)
+    kept = gcp.resources_for(Placement(project="p", machines=machines, workloads=())).unwrap()
+    nothing = gcp.resources_for(Placement(project="p", machines=(), workloads=())).unwrap()
+
+    assert [r.address.name for r in kept if r.address.kind == "reservation"] == [
+        f"{ZONE}-{KEPT}",
+        "other",
+    ]
+    assert [r for r in kept if r.address.kind == "capacity_block"] == []
+    assert nothing == ()
+    assert cloud.things("reservations") == {}
+
+
+def test_a_reservation_takes_its_part_of_a_quota() -> None:
+    """What is left is for other machines; orders beyond it are an error at their line."""
+    quota = {"of": "A100-40", "region": REGION, "devices": 8}
+    settings = {"reservations": [to_order(machines=6)], "quotas": [quota]}
+    (left,) = provider(settings, Path()).unwrap().quotas().unwrap()
+    beyond = {"reservations": [to_order(machines=9)], "quotas": [quota]}
+    told = provider(beyond, Path()).unwrap().quotas().diagnostics
+
+    assert (left.devices, left.kept) == (8, 6)
+    assert [(one.code, one.path) for one in told] == [
+        ("reservation-quota", ("providers", "gcp", "reservations", 0, "machines"))
+    ]
+
+
 def test_a_gang_in_a_reservation_has_no_policy(cloud: GcpCloud) -> None:
     """A reservation without a placement policy takes no machines that have one."""
     gcp = opened(to_order())
@@ -331,6 +361,6 @@ def test_killed_after_the_purchase_it_is_found(on_gcp: Project) -> None:
     destroyed = on_gcp.run("destroy", "-auto-approve")
 
     assert (planned, died, again, settled, destroyed) == (0, KILLED, 0, 0, 0), told_again
-    assert "ordered for $20,000, says the document: its cloud names no price" in told
+    assert "for $20,000, says the document: its cloud names no price" in told
     assert len([one for one in on_gcp.cloud.seen if "futureReservations.insert" in one]) == 1
     assert "this stays yours and paid for: gcp.capacity_block." in on_gcp.said

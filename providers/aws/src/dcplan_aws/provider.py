@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from dcplan.catalog import load_machines, load_offerings
 from dcplan.diag import Diagnostics, Result
 from dcplan.provider.catalogued import CataloguedProvider, Cloud
+from dcplan.provider.orders import with_orders
 from dcplan.provider.protocol import API_VERSION, Provider, Stop
 from dcplan.provider.start_up import KEY, too_large
 from dcplan.provider.types import Ack, Found, Placement, ProviderInfo, Refreshed, Request
@@ -16,7 +17,6 @@ from dcplan.resources import JsonValue, Resource
 from dcplan_aws.agent import MOST_BYTES, user_data
 from dcplan_aws.kinds import INSTANCE, KINDS
 from dcplan_aws.lowering import resources_of
-from dcplan_aws.order_quotas import with_orders
 from dcplan_aws.settings import AwsSettings, problems_of
 
 if TYPE_CHECKING:
@@ -64,7 +64,9 @@ class AwsProvider(CataloguedProvider):
         """As every cloud's, less what reservations take that are to be ordered."""
         told = super().quotas()
         found = told.value or ()
-        left = with_orders(found, self._aws.reservations, self._zones, self._facts.machines)
+        specs = {i: spec for i, spec in enumerate(self._aws.reservations) if spec.order}
+        path = (*self._path, "reservations")
+        left = with_orders(found, specs, self._zones.get, self._facts.machines, path)
         return Result(left.value, (*told.diagnostics, *left.diagnostics))
 
     def resources_for(self, placement: Placement) -> Result[tuple[Resource, ...]]:

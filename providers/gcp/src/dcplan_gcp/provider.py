@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from dcplan.catalog import load_machines, load_offerings
 from dcplan.diag import Result
 from dcplan.provider.catalogued import CataloguedProvider, Cloud
+from dcplan.provider.orders import with_orders
 from dcplan.provider.protocol import API_VERSION
 from dcplan.provider.start_up import KEY
 from dcplan.provider.types import ProviderInfo, Refreshed
 from dcplan_gcp.agent import MOST_BYTES, OURS_BYTES
 from dcplan_gcp.kinds import INSTANCE, KINDS, NETWORK
-from dcplan_gcp.lots import lot_problems
+from dcplan_gcp.lots import is_always, lot_problems, region_of
 from dcplan_gcp.lowered import CLOUD, resources_of
 from dcplan_gcp.settings import GcpSettings, endpoint_problems, startup_problems
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dcplan.catalog.live_types import LiveCatalog
+    from dcplan.catalog.purchase import Quota
     from dcplan.provider.permissions import Allowance, Use
     from dcplan.provider.protocol import Provider, Stop
     from dcplan.provider.types import Ack, Found, Placement, Request
@@ -53,6 +55,14 @@ class GcpProvider(CataloguedProvider):
         adopted = self._settings.network is not None
         kinds = {name: kind for name, kind in self.cloud.kinds.items() if not (adopted and name == NETWORK)}
         return ProviderInfo(name=self.cloud.name, api_version=API_VERSION, kinds=kinds)
+
+    def quotas(self) -> Result[tuple[Quota, ...]]:
+        """As every cloud's, less what reservations take that are to be ordered."""
+        told, settings = super().quotas(), self._settings
+        specs = {i: s for i, s in enumerate(settings.reservations) if s.order and is_always(s, settings)}
+        path = (*self._path, "reservations")
+        left = with_orders(told.value or (), specs, region_of, self._facts.machines, path)
+        return Result(left.value, (*told.diagnostics, *left.diagnostics))
 
     def resources_for(self, placement: Placement) -> Result[tuple[Resource, ...]]:
         """Machines with what they stand in, and what runs on them."""
