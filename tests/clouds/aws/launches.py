@@ -139,7 +139,8 @@ def _reserved(response: Any, machine: str) -> dict[str, Any] | None:
         refuse("InvalidCapacityReservationId.NotFound", f"The capacity reservation {wanted} does not exist.")
         return None
     if known["State"] != "active":
-        refuse("InvalidCapacityReservationState", f"The capacity reservation is {known['State']}.")
+        later = ".PendingActivation" if known["State"] in {"scheduled", "payment-pending"} else ""
+        refuse(f"InvalidCapacityReservationState{later}", f"The capacity reservation is {known['State']}.")
     if known["InstanceType"] != machine:
         refuse("InvalidParameterValue", "The capacity reservation is of another instance type.")
     if known["AvailableInstanceCount"] < int(response._get_param("MaxCount", 1)):

@@ -1,8 +1,10 @@
 """What AWS's errors mean to dcplan, as data.
 
-Sources: (ec2) Amazon EC2 API Reference, "Error codes for the Amazon EC2 API"; (elb) Elastic Load Balancing
-API Reference 2015-12-01, the actions' errors; (ssm) Systems Manager API Reference, the actions' errors;
-(common) the "Common Errors" of each of these.
+Each row names where its codes stand, looked up and not remembered: (ec2) Amazon EC2 Developer Guide,
+"Error codes for the Amazon EC2 API"; (common) "Common Errors" of AWS's API references; (model) the error
+shapes of botocore's service models; (retry) what botocore takes for throttling (``retries/standard.py``);
+(karpenter) what Karpenter's provider for AWS goes by (``pkg/errors/errors.go`` and its tests); (s3) Amazon S3
+API Reference, "Error responses".  (unverified) stands in none of them.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from dcplan.provider.errors import (
     Throttled,
 )
 
-_MEANS: tuple[tuple[type[ProviderError], str, str], ...] = (
+ROWS: tuple[tuple[type[ProviderError], str, str], ...] = (
     # Nothing of this kind is free there now.  EC2 answers the first with status 500.
     (
         CapacityUnavailable,
@@ -33,46 +35,63 @@ _MEANS: tuple[tuple[type[ProviderError], str, str], ...] = (
     (CapacityUnavailable, "ec2", "InsufficientReservedInstanceCapacity ReservationCapacityExceeded"),
     (CapacityUnavailable, "ec2", "UnfulfillableCapacity InsufficientCapacityOnHost Unsupported"),
     (CapacityUnavailable, "ec2", "InsufficientFreeAddressesInSubnet SpotMaxPriceTooLow"),
-    # The account may not have more.
+    (CapacityUnavailable, "ec2", "InsufficientVolumeCapacity InvalidCapacityBlockOfferingIdExpired"),
+    (CapacityUnavailable, "karpenter", "InvalidCapacityReservationState.Unavailable"),
+    # The account may not have more.  Any other code that ends like these is judged alike.
     (QuotaExceeded, "ec2", "VcpuLimitExceeded InstanceLimitExceeded MaxSpotInstanceCountExceeded"),
     (QuotaExceeded, "ec2", "VpcLimitExceeded InternetGatewayLimitExceeded AddressLimitExceeded"),
     (QuotaExceeded, "ec2", "SubnetLimitExceeded SecurityGroupLimitExceeded VolumeLimitExceeded"),
     (QuotaExceeded, "ec2", "PlacementGroupLimitExceeded NetworkInterfaceLimitExceeded TagLimitExceeded"),
-    (QuotaExceeded, "ec2", "RulesPerSecurityGroupLimitExceeded CapacityReservationLimitExceeded"),
-    (QuotaExceeded, "elb", "TooManyLoadBalancers TooManyTargetGroups TooManyTargets TooManyListeners"),
-    (QuotaExceeded, "elb", "TooManyRegistrationsForTargetId TooManyActions TooManyTags"),
-    (QuotaExceeded, "ssm", "ParameterLimitExceeded TooManyTagsError ParameterMaxVersionLimitExceeded"),
+    (QuotaExceeded, "ec2", "RulesPerSecurityGroupLimitExceeded ResourceCountExceeded"),
+    (QuotaExceeded, "karpenter", "MaxFleetCountExceeded"),
+    (QuotaExceeded, "model", "TooManyLoadBalancers TooManyTargetGroups TooManyTargets TooManyListeners"),
+    (QuotaExceeded, "model", "TooManyRegistrationsForTargetId TooManyActions TooManyTags"),
+    (QuotaExceeded, "model", "ParameterLimitExceeded TooManyTagsError ParameterMaxVersionLimitExceeded"),
     # Not with these credentials.
     (Denied, "ec2", "UnauthorizedOperation AuthFailure Blocked OptInRequired PendingVerification"),
-    (Denied, "common", "AccessDenied AccessDeniedException InvalidClientTokenId UnrecognizedClientException"),
-    (Denied, "common", "ExpiredToken ExpiredTokenException SignatureDoesNotMatch MissingAuthenticationToken"),
-    (Denied, "common", "NotAuthorized IncompleteSignature RequestExpired InvalidAccessKeyId"),
+    (Denied, "ec2", "SignatureDoesNotMatch MissingAuthenticationToken InvalidSecurity.RequestHasExpired"),
+    (Denied, "common", "AccessDeniedException InvalidClientTokenId UnrecognizedClientException"),
+    (Denied, "common", "ExpiredTokenException NotAuthorized IncompleteSignature RequestExpired"),
+    (Denied, "s3", "AccessDenied ExpiredToken InvalidAccessKeyId"),
+    (Denied, "karpenter", "AuthFailure.ServiceLinkedRoleCreationNotPermitted"),
     # Something else is there, or it is in use.
     (Conflict, "ec2", "IdempotentParameterMismatch InvalidPlacementGroup.Duplicate InvalidGroup.Duplicate"),
-    (Conflict, "ec2", "InvalidPlacementGroup.InUse DependencyViolation InvalidGroup.InUse"),
-    (Conflict, "ec2", "InvalidSubnet.Conflict InvalidPermission.Duplicate Resource.AlreadyAssociated"),
-    (Conflict, "elb", "DuplicateLoadBalancerName DuplicateTargetGroupName DuplicateListener ResourceInUse"),
-    (Conflict, "elb", "OperationNotPermitted"),
-    (Conflict, "ssm", "ParameterAlreadyExists"),
+    (Conflict, "ec2", "IdempotentInstanceTerminated RouteAlreadyExists InvalidGroup.InUse"),
+    (Conflict, "ec2", "InvalidPlacementGroup.InUse DependencyViolation InvalidSubnet.Conflict"),
+    (Conflict, "ec2", "InvalidPermission.Duplicate Resource.AlreadyAssociated"),
+    (Conflict, "model", "DuplicateLoadBalancerName DuplicateTargetGroupName DuplicateListener ResourceInUse"),
+    (Conflict, "model", "OperationNotPermitted ParameterAlreadyExists"),
     # There is no such thing.
     (AlreadyGone, "ec2", "InvalidInstanceID.NotFound InvalidVpcID.NotFound InvalidSubnetID.NotFound"),
-    (AlreadyGone, "ec2", "InvalidGroup.NotFound InvalidPlacementGroup.Unknown Gateway.NotAttached"),
+    (AlreadyGone, "ec2", "InvalidGroup.NotFound InvalidSecurityGroupID.NotFound Gateway.NotAttached"),
+    (AlreadyGone, "ec2", "InvalidPlacementGroup.Unknown InvalidPermission.NotFound"),
     (AlreadyGone, "ec2", "InvalidInternetGatewayID.NotFound InvalidRouteTableID.NotFound"),
-    (AlreadyGone, "ec2", "InvalidCapacityReservationId.NotFound InvalidPermission.NotFound"),
-    (AlreadyGone, "elb", "LoadBalancerNotFound TargetGroupNotFound ListenerNotFound"),
-    (AlreadyGone, "ssm", "ParameterNotFound ParameterVersionNotFound"),
+    # The reservation's code has changed its form.
+    (
+        AlreadyGone,
+        "ec2",
+        "InvalidCapacityReservationId.NotFound InvalidCapacityReservationIdNotFoundException",
+    ),
+    (AlreadyGone, "model", "LoadBalancerNotFound TargetGroupNotFound ListenerNotFound"),
+    (AlreadyGone, "model", "ParameterNotFound ParameterVersionNotFound"),
     # Too many calls.
-    (Throttled, "ec2", "RequestLimitExceeded EC2ThrottledException"),
-    (Throttled, "common", "Throttling ThrottlingException ThrottledException RequestThrottled"),
-    (Throttled, "common", "TooManyRequestsException RequestThrottledException SlowDown"),
-    (Throttled, "ssm", "TooManyUpdates"),
+    (Throttled, "ec2", "RequestLimitExceeded"),
+    (Throttled, "retry", "Throttling ThrottlingException ThrottledException RequestThrottled SlowDown"),
+    (Throttled, "retry", "TooManyRequestsException RequestThrottledException EC2ThrottledException"),
+    (Throttled, "model", "TooManyUpdates"),
     # Later.
-    (NotReady, "ec2", "IncorrectState IncorrectInstanceState InvalidCapacityReservationState"),
-    (NotReady, "ec2", "InsufficientAddressCapacity OperationInProgress"),
+    (
+        NotReady,
+        "ec2",
+        "IncorrectState IncorrectInstanceState InsufficientAddressCapacity ConcurrentTagAccess",
+    ),
+    (NotReady, "ec2", "InvalidCapacityReservationState.PendingActivation"),
+    (NotReady, "unverified", "InvalidCapacityReservationState OperationInProgress"),
 )
+"""What it means, where the codes are from, codes."""
 
 MEANS: dict[str, type[ProviderError]] = {
-    code: meaning for meaning, _, codes in _MEANS for code in codes.split()
+    code: meaning for meaning, _, codes in ROWS for code in codes.split()
 }
 """Error code to the error of the protocol."""
 
