@@ -184,3 +184,13 @@ def test_a_quota_of_calls_is_no_quota_of_machines() -> None:
     said = "Quota exceeded for quota metric 'Queries' and limit 'Queries per minute'"
 
     assert type(answered(403, "quotaExceeded", said)) is errors.Throttled
+
+
+def test_of_several_codes_the_one_that_says_why_counts() -> None:
+    """Google puts a summary beside the cause, in either order."""
+    summary = {"code": "VM_MIN_COUNT_NOT_REACHED", "message": "Requested minimum count of 4 VMs."}
+    quota = {"code": "QUOTA_EXCEEDED", "message": "Quota 'GPUS' exceeded."}
+    told = {"error": {"errors": [summary, quota]}}
+
+    assert type(failure(told, "make m")) is errors.QuotaExceeded
+    assert type(failure({"error": {"errors": [summary]}}, "make m")) is errors.CapacityUnavailable

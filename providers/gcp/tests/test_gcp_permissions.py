@@ -107,6 +107,14 @@ def test_every_method_beside_the_table_is_in_it() -> None:
     assert AS_SOMEBODY.keys() <= named
 
 
+def test_queued_resources_are_asked_for_as_nodes() -> None:
+    """``roles/tpu.admin`` has no permission of queued resources: a role that names one is refused."""
+    queued = "tpu.projects.locations.queuedResources"
+    asked = {verb: permissions_of(f"{queued}.{verb}") for verb in ("create", "delete", "get", "list")}
+
+    assert asked == {verb: {f"tpu.nodes.{verb}"} for verb in asked}
+
+
 def test_a_plan_is_allowed_only_what_it_does(tmp_path: Path) -> None:
     """One machine in a network of theirs: no network may be made, and nothing be deleted."""
     gcp = opened(tmp_path, **THEIRS)

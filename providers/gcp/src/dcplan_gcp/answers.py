@@ -1,7 +1,9 @@
 """What Google's answers and ends of operations mean to the core: data, each row with its source.
 
-Sources: (C) Compute Engine documentation, "Troubleshooting resource errors" and "Error codes"; (D) Google
-APIs, "Global domain errors"; (S) codes that SkyPilot 0.14 and other clients report to have met.
+Sources, looked up and not remembered: (E) Compute Engine API, "Error codes" (reference/rest/v1/errors), as
+far as a copy was at hand; (T) Compute Engine documentation, "Troubleshoot resource availability errors"; (B)
+the same, "Troubleshooting bulk VM creation"; (D) Google APIs, "Global domain errors"; (A) Compute Engine's
+discovery document; (S) what SkyPilot 0.14 and other clients act on.  (unverified): in none of these.
 """
 
 from __future__ import annotations
@@ -21,16 +23,16 @@ REASONS: Mapping[str, Meaning] = {
     "notFound": errors.AlreadyGone,  # D
     "alreadyExists": errors.Conflict,  # D
     "conflict": errors.Conflict,  # D
-    "resourceInUseByAnotherResource": errors.Conflict,  # C
-    "resourceNotReady": errors.NotReady,  # C
-    "operationInProgress": errors.NotReady,  # C
-    "rateLimitExceeded": errors.Throttled,  # D
+    "resourceInUseByAnotherResource": errors.Conflict,  # (unverified)
+    "resourceNotReady": errors.NotReady,  # (unverified)
+    "operationInProgress": errors.NotReady,  # (unverified)
+    "rateLimitExceeded": errors.Throttled,  # D, B
     "userRateLimitExceeded": errors.Throttled,  # D
-    "resourceOperationRateExceeded": errors.Throttled,  # C
-    "quotaExceeded": errors.QuotaExceeded,  # D
+    "resourceOperationRateExceeded": errors.Throttled,  # (unverified)
+    "quotaExceeded": errors.QuotaExceeded,  # D, B
     "limitExceeded": errors.QuotaExceeded,  # D
-    "insufficientCapacity": errors.CapacityUnavailable,  # S
-    "conditionNotMet": errors.NotReady,  # D: somebody else was quicker
+    "insufficientCapacity": errors.CapacityUnavailable,  # B: with status 503
+    "conditionNotMet": errors.NotReady,  # D, A: somebody else was quicker
     "forbidden": errors.Denied,  # D
     "accessNotConfigured": errors.Denied,  # D
     "authError": errors.Denied,  # D
@@ -40,28 +42,32 @@ REASONS: Mapping[str, Meaning] = {
 """By the ``reason`` of an answer that refuses."""
 
 CODES: Mapping[str, Meaning] = {
-    "ZONE_RESOURCE_POOL_EXHAUSTED": errors.CapacityUnavailable,  # C
-    "ZONE_RESOURCE_POOL_EXHAUSTED_WITH_DETAILS": errors.CapacityUnavailable,  # C
+    "ZONE_RESOURCE_POOL_EXHAUSTED": errors.CapacityUnavailable,  # E, T
+    "ZONE_RESOURCE_POOL_EXHAUSTED_WITH_DETAILS": errors.CapacityUnavailable,  # E, T
     "REGION_RESOURCE_POOL_EXHAUSTED": errors.CapacityUnavailable,  # S
-    "RESOURCE_POOL_EXHAUSTED": errors.CapacityUnavailable,  # S
-    "GPU_STOCKOUT": errors.CapacityUnavailable,  # S
-    "VM_MIN_COUNT_NOT_REACHED": errors.CapacityUnavailable,  # S
-    "UNSUPPORTED_OPERATION": errors.CapacityUnavailable,  # S: the zone has the type no more
-    "QUOTA_EXCEEDED": errors.QuotaExceeded,  # C
-    "RESOURCE_ALREADY_EXISTS": errors.Conflict,  # C
-    "RESOURCE_IN_USE_BY_ANOTHER_RESOURCE": errors.Conflict,  # C
-    "RESOURCE_NOT_FOUND": errors.AlreadyGone,  # C
-    "RESOURCE_NOT_READY": errors.NotReady,  # C
-    "RATE_LIMIT_EXCEEDED": errors.Throttled,  # C
-    "RESOURCE_OPERATION_RATE_EXCEEDED": errors.Throttled,  # C
-    "PERMISSIONS_ERROR": errors.Denied,  # C
-    "CONDITION_NOT_MET": errors.NotReady,  # D
-    "INVALID_USAGE": errors.Invalid,  # C
-    "INVALID_FIELD_VALUE": errors.Invalid,  # S
-    "IP_SPACE_EXHAUSTED": errors.QuotaExceeded,  # C
-    "INTERNAL_ERROR": errors.Ambiguous,  # C
+    "REGION_RESOURCE_POOL_EXHAUSTED_WITH_DETAILS": errors.CapacityUnavailable,  # E
+    "RESOURCE_POOL_EXHAUSTED": errors.CapacityUnavailable,  # E
+    "GPU_STOCKOUT": errors.CapacityUnavailable,  # (unverified)
+    "VM_MIN_COUNT_NOT_REACHED": errors.CapacityUnavailable,  # S: says why in another entry
+    "UNSUPPORTED_OPERATION": errors.CapacityUnavailable,  # S: leaves the zone for it
+    "QUOTA_EXCEEDED": errors.QuotaExceeded,  # E
+    "RESOURCE_ALREADY_EXISTS": errors.Conflict,  # (unverified)
+    "RESOURCE_IN_USE_BY_ANOTHER_RESOURCE": errors.Conflict,  # (unverified)
+    "RESOURCE_NOT_FOUND": errors.AlreadyGone,  # S
+    "RESOURCE_NOT_READY": errors.NotReady,  # S
+    "RATE_LIMIT_EXCEEDED": errors.Throttled,  # S
+    "RESOURCE_OPERATION_RATE_EXCEEDED": errors.Throttled,  # S
+    "PERMISSIONS_ERROR": errors.Denied,  # E
+    "CONDITION_NOT_MET": errors.NotReady,  # A
+    "INVALID_USAGE": errors.Invalid,  # S
+    "INVALID_FIELD_VALUE": errors.Invalid,  # E
+    "IP_SPACE_EXHAUSTED": errors.QuotaExceeded,  # (unverified)
+    "INTERNAL_ERROR": errors.Ambiguous,  # A
 }
 """By the ``code`` of an operation's error."""
+
+SUMMARY = "VM_MIN_COUNT_NOT_REACHED"
+"""Stands beside the code that says why."""
 
 RESERVED: tuple[tuple[str, Meaning], ...] = (
     ("does not have available resources", errors.CapacityUnavailable),
@@ -96,7 +102,8 @@ def failure(operation: Mapping[str, Any], what: str) -> ProviderError | None:
     told = operation.get("error", {}).get("errors", [])
     if not told:
         return None
-    code, message = str(told[0].get("code", "")), str(told[0].get("message", "")).rstrip(".")
+    cause = next((one for one in told if one.get("code") != SUMMARY), told[0])
+    code, message = str(cause.get("code", "")), str(cause.get("message", "")).rstrip(".")
     said = f"Google Cloud could not {what} ({code}): {message}."
     meaning = CODES.get(code, errors.Ambiguous)
     if code == "CONDITION_NOT_MET":

@@ -4,8 +4,9 @@ Sources: (ref) Compute Engine API reference, "Required permissions" of each meth
 documentation, "Create and start a Compute Engine instance", required permissions; (vpc) VPC documentation,
 roles and permissions of networks, subnets and firewall rules; (lb) Cloud Load Balancing documentation, IAM
 permissions of its parts; (tpu) Cloud TPU IAM reference; (iam) IAM documentation, "Attach service accounts to
-resources".  Which method a kind calls is what this package does; tests hold that table against what arrives
-at a server.
+resources".  That these permissions are some was looked up in copies of Google's predefined roles
+(github.com/iann0036/iam-dataset); which of them a method checks was not tried.  Which method a kind calls is
+what this package does; tests hold that table against what arrives at a server.
 """
 
 from __future__ import annotations
@@ -131,8 +132,6 @@ ALSO: Mapping[str, str] = {
     "globalForwardingRules.insert": (
         "compute.networks.use compute.subnetworks.use compute.targetHttpProxies.use"
     ),  # (lb)
-    f"{_QUEUED}.create": "tpu.nodes.create",  # (tpu)
-    f"{_QUEUED}.delete": "tpu.nodes.delete",  # (tpu); with force the node goes as well
 }
 
 IN_A_GANG = "compute.resourcePolicies.use"
@@ -156,5 +155,7 @@ def permissions_of(method: str) -> set[str]:
     collection, _, verb = named.rpartition(".")
     if named == "networkEndpointGroups.listNetworkEndpoints":
         verb = "get"
+    # Cloud TPU has no permissions of queued resources: they are asked for as the nodes in them (tpu).
+    collection = "nodes" if collection == "queuedResources" else collection
     own = f"{api or 'compute'}.{collection}.{_OWN.get(verb, verb)}"
     return {own, *ALSO.get(method, "").split()}
