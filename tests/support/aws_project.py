@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aws_cloud import AwsCloud
-from aws_examples import client
+from aws_examples import REGION, client
 from dcplan.apply.crash import VARIABLE
 from fork_server import ForkServer
 
@@ -74,22 +74,32 @@ class Team:
 
     def running(self) -> list[Mapping[str, Any]]:
         """The instances that live."""
-        reservations = client(self.cloud, "ec2").describe_instances()["Reservations"]
-        every = [instance for reservation in reservations for instance in reservation["Instances"]]
-        return [instance for instance in every if instance["State"]["Name"] != "terminated"]
+        return running(self.cloud)
 
     def left(self) -> dict[str, int]:
         """What there is in the account that a new one has not."""
-        ec2, ssm, elb = (client(self.cloud, name) for name in ("ec2", "ssm", "elbv2"))
-        count = {
-            "instances": len(self.running()),
-            "networks": sum(not vpc["IsDefault"] for vpc in ec2.describe_vpcs()["Vpcs"]),
-            "gateways": len(ec2.describe_internet_gateways()["InternetGateways"]),
-            "groups": len(ec2.describe_placement_groups()["PlacementGroups"]),
-            "volumes": len(ec2.describe_volumes()["Volumes"]),
-            "interfaces": len(ec2.describe_network_interfaces()["NetworkInterfaces"]),
-            "parameters": len(ssm.get_parameters_by_path(Path="/dcplan", Recursive=True)["Parameters"]),
-            "balancers": len(elb.describe_load_balancers()["LoadBalancers"]),
-            "target groups": len(elb.describe_target_groups()["TargetGroups"]),
-        }
-        return {name: number for name, number in count.items() if number}
+        return left(self.cloud)
+
+
+def running(cloud: AwsCloud, region: str = REGION) -> list[Mapping[str, Any]]:
+    """The instances of a region that live."""
+    reservations = client(cloud, "ec2", region).describe_instances()["Reservations"]
+    every = [instance for reservation in reservations for instance in reservation["Instances"]]
+    return [instance for instance in every if instance["State"]["Name"] != "terminated"]
+
+
+def left(cloud: AwsCloud, region: str = REGION) -> dict[str, int]:
+    """What there is in a region that is not in that of a new account."""
+    ec2, ssm, elb = (client(cloud, name, region) for name in ("ec2", "ssm", "elbv2"))
+    count = {
+        "instances": len(running(cloud, region)),
+        "networks": sum(not vpc["IsDefault"] for vpc in ec2.describe_vpcs()["Vpcs"]),
+        "gateways": len(ec2.describe_internet_gateways()["InternetGateways"]),
+        "groups": len(ec2.describe_placement_groups()["PlacementGroups"]),
+        "volumes": len(ec2.describe_volumes()["Volumes"]),
+        "interfaces": len(ec2.describe_network_interfaces()["NetworkInterfaces"]),
+        "parameters": len(ssm.get_parameters_by_path(Path="/dcplan", Recursive=True)["Parameters"]),
+        "balancers": len(elb.describe_load_balancers()["LoadBalancers"]),
+        "target groups": len(elb.describe_target_groups()["TargetGroups"]),
+    }
+    return {name: number for name, number in count.items() if number}

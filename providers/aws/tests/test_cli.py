@@ -124,24 +124,6 @@ def planned(tmp_path_factory: pytest.TempPathFactory, forks: ForkServer, _server
     return team.folder
 
 
-@pytest.mark.parametrize(
-    "point",
-    ["after-intent:1", "after-begin:1", "after-intent:2", "after-begin:2", "after-ack:3", "after-wait:4"],
-)
-def test_apply_after_a_kill_makes_nothing_twice(team: Team, planned: Path, point: str) -> None:
-    """Killed at a boundary and run again: all is made once, all of it is known, and all of it goes."""
-    shutil.copytree(planned, team.folder, dirs_exist_ok=True)
-    killed = team.dcplan("apply", "-parallelism", "1", "first.plan", crash_at=point)
-    team.done("apply", "first.plan")
-    made, running = team.cloud.made(), team.running()
-    team.done("destroy", "-auto-approve")
-
-    assert killed == _KILLED
-    assert max(made.values()) == 1
-    assert len(running) == 1
-    assert team.left() == {}
-
-
 def test_the_policy_of_a_plan_has_all_that_applying_it_calls(team: Team, planned: Path) -> None:
     """``dcplan iam`` of the saved plan asks nobody, and allows each call that the apply of it makes."""
     shutil.copytree(planned, team.folder, dirs_exist_ok=True)

@@ -35,29 +35,6 @@ def test_sold_out_zones_are_left_for_others(on_gcp: Project) -> None:
     assert on_gcp.cloud.things() == {}
 
 
-@pytest.mark.parametrize(
-    "crash_at",
-    ["after-intent:3", "after-begin:3", "after-ack:2", "after-done:5"],
-)
-def test_killed_while_creating(on_gcp: Project, crash_at: str) -> None:
-    """Whatever had been begun is found again; every machine is made once.  ``make soak`` has more moments."""
-    died = on_gcp.run("apply", "the.plan", crash_at=crash_at)
-    again = on_gcp.run("apply", "the.plan")
-
-    assert (died, again) == (KILLED, 0), on_gcp.said
-    assert on_gcp.wrongs() == []
-
-
-def test_killed_while_going_elsewhere(on_gcp: Project) -> None:
-    """A gang that was on its way is whole in the end, and nothing of it is left behind."""
-    on_gcp.cloud.weather(capacity={"us-central1-a/a3-highgpu-8g": 1})
-    died = on_gcp.run("apply", "the.plan", crash_at="after-cleanup")
-    again = on_gcp.run("apply", "the.plan")
-
-    assert (died, again) == (KILLED, 0), on_gcp.said
-    assert on_gcp.wrongs() == []
-
-
 def test_killed_while_destroying(on_gcp: Project) -> None:
     """A destroy can be run again until nothing is left."""
     assert on_gcp.run("apply", "the.plan") == 0
