@@ -19,6 +19,7 @@ from dcplan.config.check_lifecycle import LIFECYCLE_RULES
 from dcplan.config.check_places import egress_has_an_amount, network_has_users, users_add_up
 from dcplan.config.check_purchase import PURCHASE_RULES
 from dcplan.config.check_refactor import REFACTOR_RULES
+from dcplan.config.check_storage import storage_is_for_workloads
 from dcplan.config.check_variants import (
     draft_is_another_model,
     pruned_in_one_way,
@@ -329,6 +330,7 @@ RULES: tuple[Rule, ...] = (
     affinity_exists,
     providers_are_declared,
     groups_have_workloads,
+    storage_is_for_workloads,
     something_is_allowed,
     limits_are_not_empty,
     tokens_or_samples,

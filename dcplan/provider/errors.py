@@ -57,6 +57,13 @@ class Conflict(DefiniteError):
     code = "conflict"
 
 
+class HoldsData(DefiniteError):
+    """What is to be deleted has data in it, and nobody said that they may go."""
+
+    summary = "It holds data"
+    code = "holds-data"
+
+
 class Invalid(DefiniteError):
     """The provider refuses the request as it is written."""
 

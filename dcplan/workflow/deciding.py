@@ -8,6 +8,7 @@ from dcplan.diag import Diagnostic, Result, has_errors
 from dcplan.placement.left_out import left_out
 from dcplan.plan.lower import lower
 from dcplan.plan.standing import under_standing_names
+from dcplan.provider.types import Placement
 from dcplan.resources import Resource, ResourceGraph
 from dcplan.sharding.classes import classes_for
 from dcplan.sharding.search import search_all
@@ -16,7 +17,6 @@ from dcplan.workflow.types import AS_ALWAYS, Checked, Decided, Gathered, Progres
 
 if TYPE_CHECKING:
     from dcplan.demand import WorkloadDemand
-    from dcplan.provider.types import Placement
     from dcplan.sharding.classes import Reach
     from dcplan.sharding.types import Candidates, MachineClass
     from dcplan.state.types import State
@@ -84,11 +84,12 @@ def search_layouts(
 
 
 def _graph(checked: Checked, placements: dict[str, Placement]) -> Result[ResourceGraph]:
-    """The resources that realise the placements, from each provider."""
+    """The resources that realise the placements, from each provider: also what one keeps without machines."""
     resources: list[Resource] = []
     diagnostics: list[Diagnostic] = []
-    for name, placement in placements.items():
-        made = checked.providers[name].resources_for(placement)
+    for name, provider in checked.providers.items():
+        nothing = Placement(project=checked.demand.project, machines=(), workloads=())
+        made = provider.resources_for(placements.get(name, nothing))
         diagnostics.extend(made.diagnostics)
         resources.extend(made.value or ())
     if has_errors(tuple(diagnostics)):

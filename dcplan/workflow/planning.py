@@ -311,7 +311,7 @@ def _changes(  # noqa: PLR0913, PLR0917 - as ``_make``
     if selected.value is None:
         return Result(None, said)
     harm = forbidden(checked, view, selected.value[0])
-    return Result(None if harm else selected.value, (*said, *harm))
+    return Result(None if has_errors(harm) else selected.value, (*said, *harm))
 
 
 def root_of(project: Project, checked: Checked) -> str:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dcplan.diag import Result
+from dcplan.plan.data_loss import data_lost
 from dcplan.plan.diff import diff
 from dcplan.plan.lifecycle import Compared, ignoring, notes_of_rules, protected, ruled, unknown_ignored
 from dcplan.plan.succession import Room, overlaps_of, succession
@@ -69,9 +70,9 @@ def room_of(gathered: Gathered, decided: Decided) -> Room:
 
 
 def forbidden(checked: Checked, view: StateView, changes: Diff) -> Diagnostics:
-    """Errors for what must not be destroyed, and would be."""
+    """Errors for what must not be destroyed, and would be; warnings of data that would go."""
     said = protected(changes.changes, view.state.resources, rules_of(checked))
-    return checked.loaded.source.place(said)
+    return checked.loaded.source.place((*said, *data_lost(changes.changes)))
 
 
 def with_rules(checked: Checked, gathered: Gathered, decided: Decided, view: StateView, plan: Plan) -> Plan:

@@ -10,6 +10,18 @@ from dcplan.provider import MachineGroup, Placement, ReplicaSpec, WorkloadSpec
 
 REGION = "us-east-1"
 ZONE = "use1-az6"
+STORAGE: list[dict[str, Any]] = [
+    {"name": "checkpoints", "as": "bucket", "region": REGION, "for": ["tune"]},
+    {
+        "name": "scratch",
+        "as": "lustre",
+        "zone": ZONE,
+        "size": "9600GiB",
+        "throughput": 500,
+        "for": ["tune", "chat"],
+    },
+]
+"""A bucket, and a file system with EFA, for the workloads of ``gang_and_replicas``."""
 
 
 def machines(*names: str, gang: bool = False, **other: Any) -> MachineGroup:
@@ -122,4 +134,7 @@ def adopted(
         for i, zone in enumerate(zones)
     ]
     group = ec2.create_security_group(GroupName="machines", Description="of tests", VpcId=vpc)["GroupId"]
+    within = [{"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group}]}]
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=within)
+    ec2.authorize_security_group_egress(GroupId=group, IpPermissions=within)
     return {"region": region, "vpc": vpc, "subnets": subnets, "security_groups": [group]}

@@ -91,6 +91,7 @@ def running(cloud: AwsCloud, region: str = REGION) -> list[Mapping[str, Any]]:
 def left(cloud: AwsCloud, region: str = REGION) -> dict[str, int]:
     """What there is in a region that is not in that of a new account."""
     ec2, ssm, elb = (client(cloud, name, region) for name in ("ec2", "ssm", "elbv2"))
+    s3, fsx = (client(cloud, name, region) for name in ("s3", "fsx"))
     count = {
         "instances": len(running(cloud, region)),
         "networks": sum(not vpc["IsDefault"] for vpc in ec2.describe_vpcs()["Vpcs"]),
@@ -101,5 +102,7 @@ def left(cloud: AwsCloud, region: str = REGION) -> dict[str, int]:
         "parameters": len(ssm.get_parameters_by_path(Path="/dcplan", Recursive=True)["Parameters"]),
         "balancers": len(elb.describe_load_balancers()["LoadBalancers"]),
         "target groups": len(elb.describe_target_groups()["TargetGroups"]),
+        "buckets": len(s3.list_buckets()["Buckets"]),
+        "file systems": len(fsx.describe_file_systems()["FileSystems"]),
     }
     return {name: number for name, number in count.items() if number}

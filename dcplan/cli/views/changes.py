@@ -9,6 +9,8 @@ from dcplan.cli.views import values
 from dcplan.cli.views.notes import NOTE_SIGNS, notes_lines
 from dcplan.cli.views.width import marked
 from dcplan.diag import plural
+from dcplan.plan.data_loss import fate_of
+from dcplan.provider.storage import ON_DELETE
 from dcplan.resources import Action, Change, Reason
 from dcplan.resources.machines import is_group, members_of
 from dcplan.units import format_usd
@@ -117,8 +119,8 @@ def _side(name: str, resource: Resource | None) -> JsonValue:
 
 def _detail(change: Change) -> str:
     shown = change.after or change.before
-    if shown is None:
-        return ""
+    if shown is None or ON_DELETE in shown.attributes:
+        return "" if shown is None else _stored(change, shown)
     if "machine" in shown.attributes and "zone" in shown.attributes:
         count = len(members_of(shown.attributes))
         many = f"{count:,} x " if is_group(shown.attributes) else ""
@@ -148,6 +150,19 @@ def _purchase(change: Change, about: Mapping[str, JsonValue]) -> str | None:
         price = f"  for {format_usd(usd)}, says the document: its cloud names no price" if buys else ""
         return "  stays paid for, if it is locked" if gone else price
     return None
+
+
+def _stored(change: Change, shown: Resource) -> str:
+    """How much is stored how fast, or what becomes of the data.
+
+    Nobody tells what storage costs, so that the plan's cost is without it.
+    """
+    if change.action is not Action.CREATE:
+        fate = fate_of(change)
+        return f"  {fate}" if fate else ""
+    size_gib, throughput = shown.attributes.get("size_gib"), shown.attributes.get("throughput")
+    size = f"{size_gib:,} GiB at {throughput} MB/s a TiB, " if isinstance(size_gib, int) else ""
+    return f"  {size}price unknown"
 
 
 def _first(machines: list[JsonValue] | tuple[JsonValue, ...]) -> str:

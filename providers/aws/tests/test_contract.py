@@ -11,6 +11,7 @@ from aws_cloud import AwsCloud
 from aws_examples import (
     REGION,
     RESERVED,
+    STORAGE,
     adopted,
     block_for_sale,
     gang_and_replicas,
@@ -22,6 +23,7 @@ from dcplan.provider import Placement, Provider
 from dcplan.provider.contract import ProviderContract
 from dcplan.provider.permissions import Use
 from dcplan_aws import AwsProvider, provider
+from dcplan_aws.permissions import action_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,6 +39,8 @@ class TestAws(ProviderContract):
         "placement_group": {"project": "renamed"},
         "capacity_block": {"project": "renamed"},
         "capacity_reservation": {"machines": 2},
+        "bucket": {"project": "renamed"},
+        "file_system": {"throughput": 1000},
         "instance": {"pool": "renamed"},
         "replica": {"settings": {"max_batch": 2}},
         "endpoint": {"replicas": {"chat-0": 2, "chat-1": 1}},
@@ -51,6 +55,7 @@ class TestAws(ProviderContract):
             "regions": [REGION],
             "capacity_blocks": [block_for_sale()],
             "reservations": [RESERVED],
+            "storage": STORAGE,
         }
 
     @pytest.fixture(autouse=True)
@@ -61,8 +66,8 @@ class TestAws(ProviderContract):
         made = provider(self.settings, tmp_path).unwrap()
         assert isinstance(made, AwsProvider)
         deeds = deeds_of_life(made.resources_for(self.placement()).unwrap())
-        (told,) = made.permissions(Use(project="example", lineage="ours", deeds=deeds))
-        called = {f"{call['service']}:{call['action']}" for call in self.cloud.calls()[before:]}
+        told, _ = made.permissions(Use(project="example", lineage="ours", deeds=deeds))
+        called = {action_of(f"{call['service']}:{call['action']}") for call in self.cloud.calls()[before:]}
         assert sorted(call for call in called if f'"{call}"' not in told.text) == []
 
     def make(self, folder: Path) -> Provider:
@@ -105,4 +110,5 @@ class TestAwsInAdoptedNetwork(TestAws):
             "networks": [adopted(cloud)],
             "reservations": [RESERVED],
             "capacity_blocks": [block_for_sale()],
+            "storage": STORAGE,
         }

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from aws_cloud import AwsCloud
-from aws_examples import REGION, RESERVED, adopted, gang_and_replicas, in_the_reservation, machines
+from aws_examples import REGION, RESERVED, STORAGE, adopted, gang_and_replicas, in_the_reservation, machines
 from cloud_life import deeds_of_life, live
 from dcplan.provider import Placement
 from dcplan.provider.permissions import KeyUse, Use
 from dcplan.resources import Action
 from dcplan_aws import AwsProvider, provider
-from dcplan_aws.permissions import CALLS, NEEDS, WITHOUT_A_CALL
+from dcplan_aws.permissions import CALLS, NEEDS, WITHOUT_A_CALL, action_of
 from dcplan_aws.policy import LONGEST
 
 LINEAGE = "0a1b2c3d"
@@ -28,6 +28,8 @@ UPDATES: dict[str, dict[str, Any]] = {
     "replica": {"settings": {"max_batch": 2}},
     "endpoint": {"replicas": {"chat-0": 2, "chat-1": 1}},
     "job": {"settings": {"max_batch": 2}},
+    "bucket": {"project": "renamed"},
+    "file_system": {"throughput": 1000},
 }
 
 
@@ -39,8 +41,8 @@ def opened(tmp_path: Path, **settings: Any) -> AwsProvider:
 
 
 def policy(aws: AwsProvider, use: Use) -> dict[str, Any]:
-    """The one policy for this use."""
-    (only,) = aws.permissions(use)
+    """The policy of whoever applies."""
+    only = aws.permissions(use)[0]
     assert json.loads(only.text) == only.content
     return json.loads(only.text)  # type: ignore[no-any-return] # it is an object
 
@@ -62,10 +64,11 @@ def test_what_is_called_is_allowed_and_the_other_way_round(
     tmp_path: Path, cloud: AwsCloud, *, theirs: bool
 ) -> None:
     """Each call of a whole life is in the policy, and each permission of it is one of these calls."""
-    aws = opened(tmp_path, reservations=[RESERVED], **({"networks": [adopted(cloud)]} if theirs else {}))
+    network = {"networks": [adopted(cloud)]} if theirs else {}
+    aws = opened(tmp_path, reservations=[RESERVED], storage=STORAGE, **network)
     before, placement = len(cloud.calls()), gang_and_replicas(in_the_reservation("kept-0"))
     live(aws, aws.resources_for(placement).unwrap(), LINEAGE, UPDATES)
-    called = {f"{call['service']}:{call['action']}" for call in cloud.calls()[before:]}
+    called = {action_of(f"{call['service']}:{call['action']}") for call in cloud.calls()[before:]}
     allowed = actions(policy(aws, whole_life(aws, placement))["Statement"])
 
     assert called <= allowed
@@ -91,7 +94,7 @@ def test_a_plan_is_allowed_only_what_it_does(tmp_path: Path) -> None:
     placement = replace(gang_and_replicas(), machines=(machines("one"),), workloads=())
     deeds = deeds_of_life(aws.resources_for(placement).unwrap(), (Action.CREATE,))
     said = policy(aws, Use(project="example", lineage=LINEAGE, deeds=deeds))["Statement"]
-    looks = {one for one in actions(said) if ":Describe" in one or one.startswith("ssm:Get")}
+    looks = {one for one in actions(said) if ":Describe" in one or one.startswith(("ssm:Get", "s3:List"))}
     run = [one for one in said if "ec2:RunInstances" in one["Action"]]
     named = {arn.rpartition(":")[2] for one in run for arn in as_list(one["Resource"])}
 
@@ -113,7 +116,7 @@ def test_only_looks_are_not_bound_to_the_owner_or_a_name(tmp_path: Path) -> None
     ours = [one for one in said if any(a.endswith(ENDS) for a in as_list(one["Action"]))]
     tag = {"aws:ResourceTag/dcplan-lineage": LINEAGE}
 
-    assert all(one.split(":")[1].startswith("Describe") for one in free)
+    assert all(one.split(":")[1].startswith(("Describe", "List")) for one in free)
     assert len(ours) > 1
     assert all(one["Condition"]["StringEquals"] == tag for one in ours)
     assert all(REGION in json.dumps(one) for one in said if "iam:" not in str(one["Action"]))

@@ -30,11 +30,20 @@ def main() -> None:
         moto_api_backend,
     )
 
-    from clouds.aws import groups, launches, lifecycles, quotas, reservations, tokens  # noqa: PLC0415 - as above
+    from clouds.aws import (  # noqa: PLC0415 - as above
+        buckets,
+        file_systems,
+        groups,
+        launches,
+        lifecycles,
+        quotas,
+        reservations,
+        tokens,
+    )
     from clouds.aws.faults import Faults  # noqa: PLC0415 - as above
     from clouds.aws.pricing import Pricing, sold  # noqa: PLC0415 - as above
 
-    for layer in (groups, quotas, reservations, launches, lifecycles, tokens):
+    for layer in (groups, quotas, reservations, launches, lifecycles, tokens, buckets, file_systems):
         layer.install()
     by_hand = "--variables" in sys.argv
     everything = moto()

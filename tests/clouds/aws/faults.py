@@ -126,6 +126,10 @@ def _asked(environ: dict[str, Any], body: bytes) -> tuple[str, str, str]:
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     if target:
         return service, region, target.rpartition(".")[2]
+    if service == "s3":
+        from clouds.aws.buckets import named as operation  # noqa: PLC0415 - moto is slow, and there by now
+
+        return service, region, operation(environ)
     named = parse_qs(body.decode(errors="replace")).get("Action") if b"Action=" in body else None
     return service, region, named[0] if named else f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
 

@@ -31,6 +31,8 @@ class Weather:
     vcpus: dict[str, int] = field(default_factory=dict)
     """vCPUs that may run in a region, by family letter (``P``, ``G``...); ``P/spot`` is told, not held to."""
     quotas_on_a_page: int = 100
+    file_systems_fail: str = ""
+    """Why new file systems come to nothing; empty: they do not."""
     payment_s: float = 0.0
     """How long a capacity block that was bought is being paid for."""
     block_usd_per_h: float = 31.464

@@ -12,11 +12,14 @@ from dcplan.provider.errors import AlreadyGone, Cancelled, Denied, Invalid
 from dcplan.provider.lowering import ENDPOINT, JOB, REPLICA
 from dcplan.provider.protocol import Stop
 from dcplan.provider.start_up import StartUp
+from dcplan.provider.storage import BUCKET, FILE_SYSTEM
 from dcplan.provider.types import Ack, Found, Refreshed, Request
 from dcplan.resources import Action, Address, JsonValue, Resource
 from dcplan_aws.api import Api
 from dcplan_aws.blocks import Blocks
+from dcplan_aws.buckets import Buckets
 from dcplan_aws.endpoints import Endpoints
+from dcplan_aws.file_systems import FileSystems
 from dcplan_aws.groups import PlacementGroups
 from dcplan_aws.hands import set_owner
 from dcplan_aws.instances import Instances
@@ -62,6 +65,8 @@ class Acting:
             REPLICA: Programs(shared, REPLICA),
             JOB: Programs(shared, JOB),
             ENDPOINT: Endpoints(shared),
+            BUCKET: Buckets(shared),
+            FILE_SYSTEM: FileSystems(shared),
         }
 
     def begin(self, request: Request) -> Ack:
@@ -186,6 +191,7 @@ class Acting:
 def _could_be(kind: str, object_id: str) -> bool:
     """Whether AWS may have given this id: what has another form will never be seen."""
     starts = {INSTANCE: "i-", NETWORK: "vpc-", GROUP: "dcplan-", BLOCK: "cr-", RESERVATION: "cr-"}
+    starts |= {BUCKET: "dcplan-", FILE_SYSTEM: "fs-"}
     return object_id.startswith(starts[kind]) if kind in starts else ":/dcplan/" in object_id
 
 

@@ -18,12 +18,18 @@ from dcplan.provider.errors import (
     CapacityUnavailable,
     Conflict,
     Denied,
+    HoldsData,
     Invalid,
     NotReady,
     ProviderError,
     QuotaExceeded,
     Throttled,
 )
+
+
+class NotSet(AlreadyGone):
+    """An object is there, and nothing of what was asked for is set on it."""
+
 
 ROWS: tuple[tuple[type[ProviderError], str, str], ...] = (
     # Nothing of this kind is free there now.  EC2 answers the first with status 500.
@@ -47,6 +53,8 @@ ROWS: tuple[tuple[type[ProviderError], str, str], ...] = (
     (QuotaExceeded, "model", "TooManyLoadBalancers TooManyTargetGroups TooManyTargets TooManyListeners"),
     (QuotaExceeded, "model", "TooManyRegistrationsForTargetId TooManyActions TooManyTags"),
     (QuotaExceeded, "model", "ParameterLimitExceeded TooManyTagsError ParameterMaxVersionLimitExceeded"),
+    (QuotaExceeded, "s3", "TooManyBuckets"),
+    (QuotaExceeded, "model", "ServiceLimitExceeded"),
     # Not with these credentials.
     (Denied, "ec2", "UnauthorizedOperation AuthFailure Blocked OptInRequired PendingVerification"),
     (Denied, "ec2", "SignatureDoesNotMatch MissingAuthenticationToken InvalidSecurity.RequestHasExpired"),
@@ -61,6 +69,10 @@ ROWS: tuple[tuple[type[ProviderError], str, str], ...] = (
     (Conflict, "ec2", "InvalidPermission.Duplicate Resource.AlreadyAssociated"),
     (Conflict, "model", "DuplicateLoadBalancerName DuplicateTargetGroupName DuplicateListener ResourceInUse"),
     (Conflict, "model", "OperationNotPermitted ParameterAlreadyExists"),
+    (Conflict, "s3", "BucketAlreadyExists BucketAlreadyOwnedByYou"),
+    (Conflict, "model", "IncompatibleParameterError"),
+    # There is something in it.
+    (HoldsData, "s3", "BucketNotEmpty"),
     # There is no such thing.
     (AlreadyGone, "ec2", "InvalidInstanceID.NotFound InvalidVpcID.NotFound InvalidSubnetID.NotFound"),
     (AlreadyGone, "ec2", "InvalidGroup.NotFound InvalidSecurityGroupID.NotFound Gateway.NotAttached"),
@@ -74,6 +86,9 @@ ROWS: tuple[tuple[type[ProviderError], str, str], ...] = (
     ),
     (AlreadyGone, "model", "LoadBalancerNotFound TargetGroupNotFound ListenerNotFound"),
     (AlreadyGone, "model", "ParameterNotFound ParameterVersionNotFound"),
+    (AlreadyGone, "s3", "NoSuchBucket"),
+    (NotSet, "s3", "NoSuchTagSet NoSuchPublicAccessBlockConfiguration"),
+    (AlreadyGone, "model", "FileSystemNotFound ResourceNotFound"),
     # Too many calls.
     (Throttled, "ec2", "RequestLimitExceeded"),
     (Throttled, "retry", "Throttling ThrottlingException ThrottledException RequestThrottled SlowDown"),
@@ -87,6 +102,7 @@ ROWS: tuple[tuple[type[ProviderError], str, str], ...] = (
     ),
     (NotReady, "ec2", "InvalidCapacityReservationState.PendingActivation"),
     (NotReady, "unverified", "InvalidCapacityReservationState OperationInProgress"),
+    (NotReady, "s3", "OperationAborted"),
 )
 """What it means, where the codes are from, codes."""
 

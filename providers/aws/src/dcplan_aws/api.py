@@ -23,6 +23,10 @@ CONNECTIONS = 64
 """Kept for threads that share one client."""
 
 
+_PAGES = {"elbv2": ("Marker", "NextMarker"), "s3": ("ContinuationToken", "ContinuationToken")}
+"""What the next page of a list is asked for with, and where a page says it."""
+
+
 def _tell(operation: str, region: str, began_s: float, answer: dict[str, Any], *, mutating: bool) -> None:
     """Tell the log of a call; AWS's support asks for the request id.  Parameters are never told."""
     about = answer.get("ResponseMetadata", {})
@@ -61,11 +65,17 @@ class Api:
             self.calls += 1
         return self._sent(service, region, operation, parameters, mutating=False)
 
+    def has(self, service: str, region: str) -> bool:
+        """Whether a service is in a region, as far as botocore knows."""
+        client = self._client(service, region, mutating=False)
+        known = self._session.get_available_regions(service, client.meta.partition)
+        return not known or region in known
+
     def pages(
         self, service: str, region: str, operation: str, items: str, **parameters: object
     ) -> Iterator[Any]:
         """All ``items`` of a list, page after page; raises ``ProviderError``."""
-        asked, given = ("Marker", "NextMarker") if service == "elbv2" else ("NextToken", "NextToken")
+        asked, given = _PAGES.get(service, ("NextToken", "NextToken"))
         while True:
             page = self.look(service, region, operation, **parameters)
             yield from page.get(items, ())

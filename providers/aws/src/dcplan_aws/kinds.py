@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from dcplan.provider.lowering import ENDPOINT, JOB, REPLICA, kinds_on
 from dcplan.provider.start_up import KEY
+from dcplan.provider.storage import BUCKET, FILE_SYSTEM
 from dcplan.provider.types import Idempotency, Kind
 
 INSTANCE = "instance"
@@ -72,6 +73,21 @@ KINDS: Mapping[str, Kind] = {
         spends_money=True,
     ),
     INSTANCE: _MACHINE,
+    # A bucket's name is made from its owner, its own name and the token.
+    BUCKET: replace(
+        _MACHINE,
+        name=BUCKET,
+        outputs=("id", "url", "region"),
+        replace_on=("region",),
+        token_ttl_s=FOR_EVER_S,
+    ),
+    FILE_SYSTEM: replace(
+        _MACHINE,
+        name=FILE_SYSTEM,
+        outputs=("id", "mount", "region"),
+        replace_on=("region", "zone", "efa", "vpc"),
+        token_ttl_s=FOR_EVER_S,
+    ),
     **{
         name: replace(_ON_MACHINES[name], token_ttl_s=FOR_EVER_S, replace_on=replace_on)
         for name, replace_on in (

@@ -15,8 +15,10 @@ from dcplan.catalog import Purchase
 from dcplan.diag import Diagnostic, Result, warning
 from dcplan.provider.lowering import ENDPOINT, lower
 from dcplan.provider.start_up import KEY
+from dcplan.provider.storage import with_storage
 from dcplan.provider.types import Kind, Placement
 from dcplan.resources import Address, JsonValue, Resource
+from dcplan_aws import stores
 from dcplan_aws.kinds import BLOCK, GROUP, INSTANCE, NETWORK, RESERVATION
 from dcplan_aws.settings import (
     GPU_IMAGE,
@@ -70,7 +72,7 @@ class _Lowering:
             if spec.order and spec.zone in zones
         }
         """Kept as long as they stand in the document, used or not."""
-        regions = {group.region for group in placement.machines}
+        regions = {group.region for group in placement.machines} | stores.grounds(settings.storage)
         self._made = sorted(regions - self._adopted.keys())
         """Regions in which dcplan makes a network."""
 
@@ -102,8 +104,9 @@ class _Lowering:
             within = {str(r.attributes["region"]) for r in plain if r.attributes.get("pool") == pool}
             for region in within:
                 yield self._block(block, region)
+        yield from stores.resources(self._settings.storage, self._project, self._adopted)
         region_of: dict[Address, str] = {}
-        for resource in plain:
+        for resource in with_storage(plain, stores.stored(self._settings.storage)):
             if resource.address.kind == INSTANCE:
                 group = self._group(resource)
                 if group is not None and group.address not in groups:

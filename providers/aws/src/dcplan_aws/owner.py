@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -54,6 +55,17 @@ def attribute_tags(attributes: Mapping[str, JsonValue]) -> dict[str, str]:
     return {f"{_ATTRIBUTES}-{i}": part for i, part in enumerate(parts)}
 
 
+def coded_tags(attributes: Mapping[str, JsonValue]) -> dict[str, str]:
+    """The same for services whose tags take neither braces nor quotes: base64, of three bytes in one piece.
+
+    So no tag ends in padding, and what an update leaves behind comes after the end.
+    """
+    text = json.dumps(dict(attributes), sort_keys=True, separators=(",", ":"))
+    coded = base64.b64encode(f"{text}{' ' * (-len(text.encode()) % 3)}".encode()).decode()
+    parts = [coded[i : i + _LONGEST] for i in range(0, len(coded), _LONGEST)]
+    return {f"{_ATTRIBUTES}-{i}": part for i, part in enumerate(parts)}
+
+
 def attributes_in(tags: Tags) -> dict[str, JsonValue] | None:
     """What was asked for; None where the tags do not tell (any more)."""
     parts = sorted(
@@ -61,6 +73,8 @@ def attributes_in(tags: Tags) -> dict[str, JsonValue] | None:
     )
     text, decoder = "".join(value for _, value in parts), json.JSONDecoder()
     try:
+        if text and not text.startswith("{"):
+            text = base64.b64decode(text).decode(errors="replace")
         # An update may have left tags behind that are not needed any more.
         attributes: dict[str, JsonValue] = decoder.raw_decode(text)[0]
     except ValueError:

@@ -12,48 +12,12 @@ server.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import Enum
 
 from dcplan.provider.lowering import ENDPOINT, JOB, REPLICA
 from dcplan.resources import Action
+from dcplan_aws import storage_permissions as storage
 from dcplan_aws.kinds import BLOCK, GROUP, INSTANCE, NETWORK, RESERVATION
-
-
-class When(Enum):
-    """What a permission is bound to, besides its resources."""
-
-    ANYTHING = "anything"
-    NEW = "new"
-    """What is made carries the owner's tag from its first moment."""
-    OURS = "ours"
-    """What is there carries the owner's tag."""
-    LAUNCHED = "launched"
-    """The same of machines, which are of the plan's types as well."""
-    BORN = "born"
-    """Tags are put on by the very call that makes the object."""
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """One permission on some resources."""
-
-    action: str
-    """``service:Action``, as in a policy."""
-    on: str
-    """Resources in ``service:path``, several with spaces between; ``*`` where the service knows none."""
-    when: When = When.ANYTHING
-    born_of: str = ""
-    """The call that makes what is tagged."""
-
-
-LOOK = "look"
-"""Refreshing, looking up and listing what the owner has: nothing is changed."""
-
-MADE_HERE = "made-here"
-"""Calls beside those of an action, where dcplan makes the network."""
-ADOPTED = "adopted"
-"""The same, where settings name the network."""
+from dcplan_aws.needs import ADOPTED, LOOK, MADE_HERE, Need, When
 
 _WHOLE = (
     "ec2:DescribeAvailabilityZones ec2:DescribeInternetGateways ec2:CreateInternetGateway "
@@ -118,6 +82,7 @@ CALLS: tuple[tuple[str, str, str], ...] = (
     (ENDPOINT, Action.DELETE, "elbv2:DeleteLoadBalancer elbv2:DescribeTargetGroups elbv2:DeleteTargetGroup"),
     (ENDPOINT, Action.DELETE, "ec2:DescribeSecurityGroups ssm:DeleteParameter"),
     (f"{ENDPOINT}/{MADE_HERE}", Action.DELETE, "ec2:DeleteSecurityGroup"),
+    *storage.CALLS,
 )
 
 EVERYWHERE = "ec2:DescribeRegions"
@@ -229,6 +194,7 @@ NEEDS: Mapping[str, tuple[Need, ...]] = {
         f"elbv2:{call}": _ours(f"elasticloadbalancing:{call}", f"elasticloadbalancing:{_TARGETS}")
         for call in ("RegisterTargets", "DeregisterTargets", "DeleteTargetGroup")
     },
+    **storage.NEEDS,
 }
 """Call, with its service as botocore names it, to the permissions that AWS asks for."""
 
@@ -247,5 +213,11 @@ WITHOUT_A_CALL: Mapping[str, str] = {
     "iam:CreateServiceLinkedRole": "an account's first load balancer or spot machine makes the role (slr)",
     "iam:PassRole": "RunInstances is, when machines get an instance profile (ec2)",
     "ssm:GetParameters": "RunInstances is, where the image is named by a parameter (ec2)",
+    **storage.WITHOUT_A_CALL,
 }
 """Permissions that AWS checks within another call, and why: no call of that name is seen."""
+
+
+def action_of(call: str) -> str:
+    """The permission of a call; it has the call's name, where S3 has no other one for it."""
+    return NEEDS[call][0].action if call in NEEDS else call

@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING
 
 from dcplan.catalog import Purchase
 from dcplan.provider.permissions import Allowance
+from dcplan.provider.storage import ON_DELETE
 from dcplan.resources import Action
+from dcplan_aws.buckets import prefix_of
 from dcplan_aws.hand_permissions import elsewhere, handed
 from dcplan_aws.kinds import BLOCK, GROUP, INSTANCE, RESERVATION
+from dcplan_aws.machine_policy import of_machines
+from dcplan_aws.needs import ADOPTED, HELD, LOOK, MADE_HERE, Need, When
 from dcplan_aws.owner import LINEAGE
-from dcplan_aws.permissions import ADOPTED, CALLS, EVERYWHERE, LOOK, MADE_HERE, NEEDS, TAGGED, Need, When
+from dcplan_aws.permissions import CALLS, EVERYWHERE, NEEDS, TAGGED
 from dcplan_aws.server_permissions import of_keys, of_state
 
 if TYPE_CHECKING:
@@ -47,6 +51,9 @@ class Scope:
     def arn(self, resource: str) -> str:
         """``service:path`` as an ARN; of a region where there is one."""
         service, _, path = resource.partition(":")
+        if service == "s3":
+            mine = "dcplan-" if self.lineage == "*" else prefix_of(self.lineage)
+            return f"arn:{self.partition}:s3:::{path.replace('BUCKETS', f'{mine}*')}"
         region = self.regions[0] if len(self.regions) == 1 else "*"
         account = "" if path.startswith(("image/", "parameter/aws/")) else "*"
         if service == "iam":
@@ -67,7 +74,7 @@ def allowances(use: Use, regions: Sequence[str]) -> tuple[Allowance, ...]:
     lineage = use.lineage or "*"
     statements: list[dict[str, JsonValue]] = []
     if use.machines:
-        statements += rendered(_looks(regions), Scope(looked, lineage))
+        statements += rendered(_looks(use, regions), Scope(looked, lineage))
         types = {str(d.resource.attributes["machine"]) for d in use.deeds if _launched(d)}
         statements += rendered(_acts(use.deeds, lineage), Scope(acted, lineage, tuple(sorted(types))))
     statements += [*of_state(use.state), *of_keys(use.keys, Scope(acted, lineage).partition)]
@@ -81,12 +88,20 @@ def allowances(use: Use, regions: Sequence[str]) -> tuple[Allowance, ...]:
         "aws iam attach-role-policy --role-name ROLE --policy-arn ARN",
     )
     text = json.dumps(content, indent=2)
-    return (Allowance(name="aws", text=text, content=content, steps=steps, notes=_notes(use, content)),)
+    whole = Allowance(name="aws", text=text, content=content, steps=steps, notes=_notes(use, content))
+    machines = of_machines(use, Scope(acted, lineage).partition) if use.machines else None
+    return (whole,) if machines is None else (whole, machines)
 
 
-def _looks(regions: Sequence[str]) -> set[Need]:
+def _looks(use: Use, regions: Sequence[str]) -> set[Need]:
     """Every kind, because recovering lists all that the owner has."""
-    calls = {call for kind, done, said in CALLS if done == LOOK for call in said.split()}
+    there = {one.address.kind for one in (*use.held, *(deed.resource for deed in use.deeds))}
+    calls = {
+        call
+        for kind, done, said in CALLS
+        if done == LOOK and (not kind.endswith(f"/{HELD}") or kind.partition("/")[0] in there)
+        for call in said.split()
+    }
     calls |= {EVERYWHERE} if len(regions) > 1 else set()
     return {need for call in calls for need in NEEDS[call]}
 
@@ -96,12 +111,10 @@ def _acts(deeds: Iterable[Deed], lineage: str) -> set[Need]:
     for deed in deeds:
         needs.update(handed(deed))
         kind, adopted = deed.resource.address.kind, _adopted(deed.resource)
-        also = f"{kind}/{MADE_HERE if adopted is None else ADOPTED}"
+        ways = (MADE_HERE if adopted is None else ADOPTED, deed.resource.attributes.get(ON_DELETE))
+        here = {kind, *(f"{kind}/{way}" for way in ways)}
         calls = [
-            call
-            for of, done, said in CALLS
-            if of in {kind, also} and done == deed.action
-            for call in said.split()
+            call for of, done, said in CALLS if of in here and done == deed.action for call in said.split()
         ]
         for call in calls:
             needs.update(_needs(call, kind))
@@ -210,7 +223,7 @@ def _statement(
     elif actions == ("iam:PassRole",):
         conditions = {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}
     arns: list[JsonValue] = ["*" if one == "*" else scope.arn(one) for one in sorted(resources)]
-    if resources == ["*"] and len(scope.regions) == 1:
+    if (resources == ["*"] or actions[0].startswith("s3:")) and len(scope.regions) == 1:
         conditions.setdefault("StringEquals", {})["aws:RequestedRegion"] = scope.regions[0]
     said: dict[str, JsonValue] = {
         "Effect": "Allow",

@@ -20,6 +20,7 @@ from dcplan_aws.agent import RUNS
 from dcplan_aws.kinds import INSTANCE
 from dcplan_aws.makers import Outputs, Shared, gone, needs, object_id_of, ours
 from dcplan_aws.owner import ADDRESS, LINEAGE, By, as_list, owner_tags
+from dcplan_aws.stored import told
 
 FIRST_PORT = 8000
 """On which a replica answers whose first device is number 0; each further device has its own."""
@@ -88,7 +89,7 @@ class Parameters:
     shared: Shared
     kind: str
 
-    def put(self, request: Request, region: str, outputs: Outputs) -> Ack:
+    def put(self, request: Request, region: str, outputs: Outputs, storage: Sequence[JsonValue] = ()) -> Ack:
         """A new one; a name that is taken is that of this very request, or of another with its token."""
         name = f"{folder_of(request.lineage, self.kind)}/{request.token}"
         try:
@@ -100,14 +101,14 @@ class Parameters:
                 Overwrite=False,
                 Tags=as_list(owner_tags(request)),
                 Description=f"dcplan: {request.address}",
-                **_value(request, outputs, request.lineage, request.token),
+                **_value(request, outputs, request.lineage, request.token, storage),
             )
         except Conflict as taken:
             if ours(request, [one.found() for one in self.named(region, [name])]) is None:
                 raise NotReady(f"{name} was made and cannot be seen yet ({taken.detail})") from taken
         return Ack(object_id=f"{region}:{name}")
 
-    def change(self, request: Request, outputs: Outputs) -> Ack:
+    def change(self, request: Request, outputs: Outputs, storage: Sequence[JsonValue] = ()) -> Ack:
         """Other contents for one that is there."""
         there = self.one(request)
         if there is None:
@@ -118,7 +119,7 @@ class Parameters:
             "put_parameter",
             Name=there.name,
             Overwrite=True,
-            **_value(request, outputs, there.says["lineage"], there.says["token"]),
+            **_value(request, outputs, there.says["lineage"], there.says["token"], storage),
         )
         return Ack(object_id=there.id)
 
@@ -244,13 +245,16 @@ def _parameter(shown: Mapping[str, Any], region: str) -> Parameter | None:
     return Parameter(region, shown["Name"], int(shown["Version"]), made_at_s, says)
 
 
-def _value(request: Request, outputs: Outputs, lineage: str, token: str) -> dict[str, Any]:
+def _value(
+    request: Request, outputs: Outputs, lineage: str, token: str, storage: Sequence[JsonValue]
+) -> dict[str, Any]:
     says = {
         "address": str(request.address),
         "attributes": dict(request.attributes),
         "outputs": dict(outputs),
         "lineage": lineage,
         "token": token,
+        **({"storage": list(storage)} if storage else {}),
     }
     text = json.dumps(says, sort_keys=True, separators=(",", ":"))
     size_bytes = len(text.encode())
@@ -291,11 +295,13 @@ class Programs:
 
     def create(self, request: Request) -> Ack:
         """Say what shall run."""
-        return self.kept.put(request, self.region(request), self._outputs(request))
+        region = self.region(request)
+        return self.kept.put(request, region, self._outputs(request), told(self.shared, request, region))
 
     def update(self, request: Request) -> Ack:
         """Say it otherwise."""
-        return self.kept.change(request, self._outputs(request))
+        region = split(object_id_of(request))[0]
+        return self.kept.change(request, self._outputs(request), told(self.shared, request, region))
 
     def delete(self, request: Request) -> Ack:
         """Say no more that it shall run."""

@@ -41,7 +41,9 @@ class AwsProvider(CataloguedProvider):
         super().__init__(settings, offerings)
         self._aws = settings
         regions = settings.regions or sorted({offering.region for offering in offerings})
-        self._regions = tuple(dict.fromkeys((*regions, *(network.region for network in settings.networks))))
+        others = (network.region for network in settings.networks)
+        stored = (spec.place for spec in settings.storage if spec.made)
+        self._regions = tuple(dict.fromkeys((*regions, *others, *filter(None, stored))))
         self._zones = {o.zone: o.region for o in offerings if o.region in self._regions}
         self._acting: Acting | None = None
 

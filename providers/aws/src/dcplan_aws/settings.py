@@ -14,6 +14,7 @@ from dcplan.provider.catalogued import CataloguedSettings
 from dcplan.provider.purchases import CapacityBlockSpec, ReservationSpec
 from dcplan.provider.quotas import unknown
 from dcplan.provider.start_up import StartUpSettings
+from dcplan_aws.storage_settings import AwsStorageSpec, storage_problems
 
 _RESERVATION = Annotated[str, Field(pattern=r"^cr-[0-9a-f]{8,17}$")]
 
@@ -83,6 +84,8 @@ class AwsSettings(CataloguedSettings, StartUpSettings):
     """Who reaches endpoints: the VPC, or everybody."""
     profile: str | None = None
     """A profile of AWS's configuration files."""
+    storage: Many[AwsStorageSpec] = ()
+    """Buckets and file systems for data and checkpoints."""
 
 
 def problems_of(settings: AwsSettings, regions: Collection[str]) -> Iterator[Diagnostic]:
@@ -97,6 +100,7 @@ def problems_of(settings: AwsSettings, regions: Collection[str]) -> Iterator[Dia
             detail = f"The block is there already ({block.id}) and is to be bought. Keep one of id and buy."
             path = ("providers", "aws", "capacity_blocks", i, "buy")
             yield error("block-bought", "A capacity block is bought twice", detail, path=path)
+    yield from storage_problems(settings.storage, ("providers", "aws", "storage"))
     seen: set[str] = set()
     for i, network in enumerate(settings.networks):
         at = ("providers", "aws", "networks", i, "region")
