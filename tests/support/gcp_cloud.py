@@ -53,6 +53,15 @@ class GcpCloud:
         there = self._asked("GET", "", None)["things"]
         return {path: body for path, body in there.items() if collection in (None, path.split("/")[-2])}
 
+    @property
+    def buckets(self) -> dict[str, Any]:
+        """The buckets that are there, by name."""
+        return dict(self._asked("GET", "", None)["buckets"])
+
+    def put_objects(self, bucket: str, *names: str) -> None:
+        """Objects in a bucket, as if somebody had written them."""
+        self._asked("POST", "/objects", [{"bucket": bucket, "name": name} for name in names])
+
     def put_network(self, name: str, region: str) -> None:
         """A network with one subnet, as if somebody else had made it."""
         base = "/compute/v1/projects/example"

@@ -10,9 +10,11 @@ import pytest
 
 from aws_cloud import AwsCloud
 from aws_examples import REGION, STORAGE, ZONE, adopted, client, gang_and_replicas
-from dcplan.provider import Ambiguous, Conflict, HoldsData, Invalid, Placement, Provider
-from dcplan.provider.contract_base import ContractBase, never
+from dcplan.provider import AlreadyGone, Ambiguous, Conflict, HoldsData, Invalid, Placement, Provider
+from dcplan.provider.contract_base import OURS, THEIRS, ContractBase, never
 from dcplan.provider.permissions import Use
+from dcplan.provider.protocol import HasOwners
+from dcplan.provider.types import Request, request_of
 from dcplan.resources import Action, Address, Resource
 from dcplan_aws import AwsProvider, provider
 from dcplan_aws.storage_settings import S3_REGIONS, capacity_gib
@@ -141,6 +143,45 @@ def test_a_file_system_leaves_a_backup_unless_it_need_not(cloud: AwsCloud, *, fo
     assert [{tag["Key"] for tag in one["Tags"]} for one in backups] == (
         [] if forced else [{"Name", "dcplan-lineage", "dcplan-address"}]
     )
+
+
+def handed(resource: Resource, lineage: str) -> Request:
+    """That it is somebody's from now on."""
+    request = request_of(resource, Action.UPDATE, token="hand", lineage=lineage, needs={})  # noqa: S106 - of a request
+    return replace(request, address=replace(resource.address, name="renamed"))
+
+
+@pytest.mark.parametrize("storage", [BUCKET, FILES], ids=["bucket", "file-system"])
+def test_what_is_forgotten_is_nobodys_and_can_be_taken_back(cloud: AwsCloud, storage: dict[str, Any]) -> None:
+    """Under another name; it is there all the time, and done twice it stays so."""
+    hands = Hands(cloud, storage)
+    (made,) = hands.build(hands.aws)
+    assert isinstance(hands.aws, HasOwners)
+    for _ in range(2):
+        hands.aws.set_owner(handed(made, ""))
+    nobodys, there = hands.aws.owned(OURS), hands.aws.refresh([made]).found[made.address]
+    for _ in range(2):
+        hands.aws.set_owner(handed(made, OURS))
+    (back,) = hands.aws.owned(OURS)
+
+    assert nobodys == ()
+    assert there is not None
+    assert there.lineage is None
+    assert (back.object_id, back.address.name) == (made.outputs["id"], "renamed")
+    with pytest.raises(AlreadyGone):
+        hands.aws.set_owner(handed(replace(made, outputs={"id": f"{made.outputs['id']}0"}), ""))
+
+
+def test_a_file_system_can_have_another_owner_and_a_bucket_cannot(cloud: AwsCloud) -> None:
+    """A bucket's name says whose it is: it is named in the document instead."""
+    hands = Hands(cloud, BUCKET, FILES)
+    bucket, files = hands.build(hands.aws)
+    assert isinstance(hands.aws, HasOwners)
+    hands.aws.set_owner(handed(files, THEIRS))
+
+    assert [found.object_id for found in hands.aws.owned(THEIRS)] == [files.outputs["id"]]
+    with pytest.raises(Invalid, match="`adopt: dcplan-"):
+        hands.aws.set_owner(handed(bucket, THEIRS))
 
 
 def test_a_file_system_grows_and_does_not_shrink(cloud: AwsCloud) -> None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from dcplan.resources import JsonValue
 
+STORAGE = [{"name": "checkpoints", "as": "bucket", "region": "us-central1", "for": ["tune", "chat"]}]
+"""A bucket for all workloads."""
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[GcpCloud]:
@@ -49,6 +52,7 @@ class OfGcp(ProviderContract):
         "reservation": {"machines": 3},
         "replica": {"settings": {"max_batch": 2}},
         "endpoint": {"replicas": {"chat-0": 2, "chat-1": 1}},
+        "bucket": {"on_delete": "with-its-data"},
     }
     own: Mapping[str, object] = {}
 
@@ -57,7 +61,7 @@ class OfGcp(ProviderContract):
 
     @pytest.fixture(autouse=True)
     def _settled(self) -> None:
-        self.settings = {**self.own, **bought_machines()}
+        self.settings = {**self.own, **bought_machines(), "storage": STORAGE}
 
     @pytest.fixture(autouse=True)
     def _served(self, cloud: GcpCloud) -> None:
@@ -96,6 +100,29 @@ class TestInANetworkOfTheirs(OfGcp):
     """The conformance tests on machines alone, in a network that settings name."""
 
     own = THEIRS
+
+
+class TestBucket(OfGcp):
+    """The conformance tests on a bucket alone, without machines."""
+
+    own = THEIRS
+    updates: Mapping[str, Mapping[str, JsonValue]] = {"bucket": {"on_delete": "with-its-data"}}
+
+    # Not about storage, or about machines; the others have them.
+    test_machines_are_the_same_twice = None
+    test_site_is_the_same_twice = None
+    test_offerings_are_the_same_twice = None
+    test_offerings_are_of_known_machines = None
+    test_offerings_of_other_regions_are_left_out = None
+    test_every_kind_has_an_example = None
+    test_unavailable_is_a_value = None
+    test_refresh_answers_for_each_address = None
+    # There is no time in which a bucket is made: its insert answers once it is there.
+    test_stop_ends_a_wait = None
+
+    def placement(self) -> Placement:
+        """No machine."""
+        return Placement(project="example", machines=(), workloads=())
 
 
 class TestInANetworkOfTheirOwn(OfGcp):

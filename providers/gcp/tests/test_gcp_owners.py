@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from dcplan.provider.protocol import Provider
     from gcp_cloud import GcpCloud
 
-KINDS = ("network", "instance", "replica", "endpoint")
+KINDS = ("network", "instance", "replica", "endpoint", "bucket")
+
+BUCKET = {"name": "checkpoints", "as": "bucket", "region": "us-central1"}
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def gcp(gcp_server: GcpCloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Provi
     for name, value in gcp_server.variables.items():
         monkeypatch.setenv(name, value)
     gcp_server.reset()
-    yield provider({}, Path()).unwrap()
+    yield provider({"storage": [BUCKET]}, Path()).unwrap()
     violations = gcp_server.violations
     assert not violations, violations
 
@@ -128,7 +130,7 @@ def test_a_replica_keeps_its_group_under_another_name(
 
     assert groups == {row.outputs["group"]} == {outputs["group"]}
     assert gcp_server.things("networkEndpointGroups") == {}
-    assert {found.address.kind for found in gcp.owned("us")} == {"network", "instance"}
+    assert {found.address.kind for found in gcp.owned("us")} == {"network", "instance", "bucket"}
 
 
 def test_the_log_tells_calls_by_verb_and_path(gcp: Provider, tmp_path: Path) -> None:
@@ -141,5 +143,5 @@ def test_the_log_tells_calls_by_verb_and_path(gcp: Provider, tmp_path: Path) -> 
     told = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
 
     assert {line["@module"] for line in told} == {"dcplan.gcp"}
-    assert all(line["@message"].startswith("GET projects/") for line in told)
+    assert all(line["@message"].startswith(("GET projects/", "GET b")) for line in told)
     assert {line["status"] for line in told} == {200}

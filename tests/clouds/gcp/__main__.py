@@ -1,4 +1,4 @@
-"""Serve Google Cloud (Compute Engine and Cloud TPU) on a free port, judged by Google's own description.
+"""Serve Google Cloud (Compute Engine, Cloud TPU, buckets) on a free port, judged by its own description.
 
 Prints the address, and ends when the input ends.  With ``--variables`` it prints what to export instead, and
 serves until it is interrupted.  Faults and settings come by ``/_control``:
@@ -6,6 +6,7 @@ serves until it is interrupted.  Faults and settings come by ``/_control``:
     POST /_control/faults    a list of faults, see ``world.Fault``      DELETE  none any more
     POST /_control/weather   how long things take, see ``world.Weather``
     POST /_control/reset     an empty cloud
+    POST /_control/objects   objects in buckets, as if somebody had written them: ``bucket`` and ``name``
     GET  /_control           what was asked, what broke the description, what is there
 """
 
@@ -25,6 +26,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "support"))  # for ``gcs_discovery``
 
+from clouds.gcp.buckets import Storage
 from clouds.gcp.compute import Compute
 from clouds.gcp.judge import Judge, Method
 from clouds.gcp.tpu import Tpu
@@ -37,10 +39,12 @@ class Cloud:
 
     def __init__(self) -> None:
         self.world = World()
-        self.judge = Judge("compute.v1", "tpu.v2")
-        self._apis = {
+        self.judge = Judge("compute.v1", "tpu.v2", "storage.v1")
+        self._storage = Storage(self.world, self.judge)
+        self._apis: dict[str, Any] = {
             "compute": Compute(self.world, self.judge),
             "tpu": Tpu(self.world, self.judge),
+            "storage": self._storage,
         }
 
     def answer(self, verb: str, url: str, body: Any, root: str) -> tuple[int, Any]:
@@ -77,6 +81,8 @@ class Cloud:
         return told
 
     def _check_answer(self, method: Method, told: Any) -> None:
+        if told is None and "response" not in method.about:
+            return
         try:
             self.judge.check_answer(method, told)
         except Misused as problem:
@@ -91,12 +97,16 @@ class Cloud:
                 world.faults = [] if verb == "DELETE" else [*world.faults, *(Fault(**one) for one in body)]
             elif path.endswith("/weather"):
                 world.weather = replace(world.weather, **body)
+            elif path.endswith("/objects"):
+                for one in body:
+                    self._storage.put(one["bucket"], one["name"])
             world.sweep()
             return {
                 "seen": world.seen,
                 "violations": world.violations,
                 "weather": asdict(world.weather),
                 "things": {key.path: thing.body for key, thing in world.things.items()},
+                "buckets": {name: bucket.body for name, bucket in world.buckets.items()},
             }
 
 
@@ -125,8 +135,8 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
             return
-        content = json.dumps(told).encode()
-        self.send_response(status)
+        content = b"" if told is None else json.dumps(told).encode()
+        self.send_response(204 if told is None else status)
         self.send_header("Content-Type", "application/json; charset=UTF-8")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()

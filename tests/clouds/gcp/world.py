@@ -139,6 +139,8 @@ class World:
     operations: dict[str, Operation] = field(default_factory=dict)
     replays: dict[str, str] = field(default_factory=dict)
     """The operation of each request id."""
+    buckets: dict[str, Any] = field(default_factory=dict)
+    """``buckets.Bucket`` by name."""
     faults: list[Fault] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
     """The method and path of each request, in order."""
@@ -150,7 +152,10 @@ class World:
     def reset(self) -> None:
         """As new; the ids go on."""
         self.weather = Weather()
-        for held in (self.things, self.operations, self.replays, self.faults, self.seen, self.violations):
+        for held in (
+            *(self.things, self.operations, self.replays, self.buckets),
+            *(self.faults, self.seen, self.violations),
+        ):
             held.clear()  # type: ignore[attr-defined]  # a dict or a list
 
     def struck(self, method: str, path: str, modes: tuple[str, ...]) -> list[Fault]:

@@ -68,7 +68,7 @@ class Api:
     def has(self, service: str, region: str) -> bool:
         """Whether a service is in a region, as far as botocore knows."""
         client = self._client(service, region, mutating=False)
-        known = self._session.get_available_regions(service, client.meta.partition)
+        known = self.session.get_available_regions(service, client.meta.partition)
         return not known or region in known
 
     def pages(

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from dcplan.provider.errors import AlreadyGone, Conflict, HoldsData, Invalid
@@ -177,6 +178,33 @@ class Buckets:
             if one is not None and (by.key != LINEAGE or one.lineage in by.values):
                 shown.append(one)
         return shown
+
+    def parts(self, region: str, object_id: str) -> Sequence[str]:  # noqa: ARG002 - as the protocol has it
+        """Nothing of EC2's."""
+        return ()
+
+    def handing(self, request: Request, regions: Sequence[str]) -> list[Callable[[], object]]:
+        """What puts the owner's tag on a bucket that is there, or takes it away.
+
+        Its name says whose it was made for: nobody else's lists would show it.
+        """
+        name = object_id_of(request)
+        if request.lineage and not name.startswith(prefix_of(request.lineage)):
+            raise Invalid(
+                f"The name of the bucket {name} says whose it is, and cannot be changed. Name it in the "
+                f"document instead, as `adopt: {name}`."
+            )
+        for region in regions:
+            there = self._shown(region, name)
+            if there is None:
+                continue
+            mine = {LINEAGE: request.lineage, ADDRESS: str(request.address)} if request.lineage else {}
+            tags = {**{key: value for key, value in there.tags.items() if key != LINEAGE}, **mine}
+            told: dict[str, Any] = {"TagSet": as_list(tags)}
+            return [
+                partial(self.shared.api.do, "s3", region, "put_bucket_tagging", Bucket=name, Tagging=told)
+            ]
+        raise gone(request)
 
     def _names_by(self, region: str, by: By) -> list[str]:
         """The names that a look is for: an owner's begin with its mark, a token's end in the token's."""

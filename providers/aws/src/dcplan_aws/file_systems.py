@@ -6,8 +6,9 @@ network let their members reach each other, Lustre's ports (988, 1018 to 1023) a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from dcplan.provider.errors import AlreadyGone, Invalid
@@ -172,6 +173,23 @@ class FileSystems:
             if one is not None:
                 shown.append(one)
         return shown
+
+    def parts(self, region: str, object_id: str) -> Sequence[str]:  # noqa: ARG002 - as the protocol has it
+        """Nothing of EC2's."""
+        return ()
+
+    def handing(self, request: Request, regions: Sequence[str]) -> list[Callable[[], object]]:
+        """What gives a file system that is there to its owner, or to nobody."""
+        for region in regions:
+            there = self._one(region, object_id_of(request)) if self.shared.api.has("fsx", region) else None
+            if there is None or there["Lifecycle"] == LEFT:
+                continue
+            do = partial(self.shared.api.do, "fsx", region, ResourceARN=there["ResourceARN"])
+            tags = as_list({LINEAGE: request.lineage, ADDRESS: str(request.address)})
+            if request.lineage:
+                return [partial(do, "tag_resource", Tags=tags)]
+            return [partial(do, "untag_resource", TagKeys=[LINEAGE])]
+        raise gone(request)
 
     def _one(self, region: str, name: str) -> dict[str, Any] | None:
         return next((one for one in self._described(region) if one["FileSystemId"] == name), None)

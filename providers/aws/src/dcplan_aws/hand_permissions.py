@@ -10,9 +10,11 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from dcplan.provider.lowering import ENDPOINT, JOB, REPLICA
+from dcplan.provider.storage import BUCKET, FILE_SYSTEM
 from dcplan.resources import Action
 from dcplan_aws.kinds import BLOCK, GROUP, INSTANCE, NETWORK, RESERVATION
-from dcplan_aws.permissions import Need, When
+from dcplan_aws.needs import Need, When
+from dcplan_aws.storage_permissions import OURS as BUCKETS
 
 if TYPE_CHECKING:
     from dcplan.provider.permissions import Deed
@@ -43,6 +45,11 @@ def handed(deed: Deed) -> Iterator[Need]:
         yield Need("ec2:CreateTags", on, When.NEW)
         yield Need("ec2:CreateTags", on, When.OURS)
         yield Need("ec2:DeleteTags", on, When.OURS)
+    if kind == BUCKET:
+        yield Need("s3:PutBucketTagging", BUCKETS)
+    if kind == FILE_SYSTEM:
+        yield Need("fsx:TagResource", "fsx:file-system/*", When.NEW)
+        yield Need("fsx:UntagResource", "fsx:file-system/*", When.OURS)
     if kind == NETWORK:
         yield Need("ec2:DescribeInternetGateways", "*")
     if kind == ENDPOINT:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from dcplan.provider.errors import Ambiguous, Conflict, DefiniteError
 from dcplan.provider.lowering import ENDPOINT, JOB, REPLICA
+from dcplan_aws.buckets import Buckets
 from dcplan_aws.endpoints import Endpoints
+from dcplan_aws.file_systems import FileSystems
 from dcplan_aws.makers import Shared, gone, object_id_of
 from dcplan_aws.owner import ADDRESS, LINEAGE, By, as_list
 from dcplan_aws.programs import Parameters
@@ -65,6 +67,8 @@ def _calls(shared: Shared, maker: Maker, request: Request, regions: Sequence[str
             *_balanced(shared, there.region, request, arns),
             *kept.handing(request, there),
         ]
+    if isinstance(maker, Buckets | FileSystems):
+        return maker.handing(request, regions)
     for region in regions:
         parts = maker.parts(region, object_id_of(request))
         if parts:

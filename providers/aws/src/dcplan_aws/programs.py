@@ -196,7 +196,8 @@ class Parameters:
         else:
             yield partial(do, "remove_tags_from_resource", **about, TagKeys=[LINEAGE])
         handed = replace(request, attributes=there.says["attributes"])
-        value = _value(handed, there.says["outputs"], request.lineage, there.says["token"])
+        says = there.says
+        value = _value(handed, says["outputs"], request.lineage, says["token"], says.get("storage", ()))
         yield partial(do, "put_parameter", Name=there.name, Overwrite=True, **value)
         if before != request.lineage:
             yield partial(self.forget, there.region, there.name, before)

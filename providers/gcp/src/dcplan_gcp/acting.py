@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from dcplan.diag import listed
 from dcplan.provider import errors
 from dcplan.provider.lowering import ENDPOINT, JOB, REPLICA
+from dcplan.provider.storage import BUCKET
 from dcplan.provider.types import Ack, Found, Refreshed
 from dcplan.resources import Action
 from dcplan_gcp import placed
+from dcplan_gcp.buckets import Buckets
 from dcplan_gcp.endpoints import Endpoints
 from dcplan_gcp.instances import Instances
 from dcplan_gcp.kinds import BLOCK, INSTANCE, KINDS, NETWORK, RESERVATION
@@ -54,6 +56,7 @@ class Acting:
         self._machines = Machines(rest, singles, Slices(rest, settings, singles, places))
         self._endpoints = Endpoints(rest, self._networks, self._machines)
         self._placed = Placed(rest, self._machines)
+        self._buckets = Buckets(rest)
         self._makers: Mapping[str, Maker] = {
             NETWORK: self._networks,
             RESERVATION: self._reservations,
@@ -61,6 +64,7 @@ class Acting:
             REPLICA: self._placed,
             JOB: self._placed,
             ENDPOINT: self._endpoints,
+            BUCKET: self._buckets,
         }
 
     def begin(self, request: Request) -> Ack:
@@ -143,6 +147,7 @@ class Acting:
             BLOCK: keeps_its_owner,
             INSTANCE: self._machines.set_owner,
             ENDPOINT: self._endpoints.set_owner,
+            BUCKET: self._buckets.set_owner,
         }
         owners.get(request.address.kind, self._placed.set_owner)(request)
 
@@ -164,6 +169,7 @@ class Acting:
             (ENDPOINT, self._endpoints.survey),
             (RESERVATION, self._reservations.survey),
             (BLOCK, partial(self._windows.survey, locked=locked)),
+            (BUCKET, self._buckets.survey),
         ):
             if kind in kinds:
                 looks.append(partial(survey, wanted))

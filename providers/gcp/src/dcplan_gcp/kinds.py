@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dcplan.provider.lowering import REPLICA, kinds_on
 from dcplan.provider.start_up import KEY
+from dcplan.provider.storage import BUCKET
 from dcplan.provider.types import Idempotency, Kind
 
 if TYPE_CHECKING:
@@ -65,10 +66,16 @@ KINDS: Mapping[str, Kind] = {
         ),
         spends_money=True,
     ),
+    BUCKET: replace(
+        _kind(BUCKET, ("id", "url"), ("region",)),
+        idempotency=Idempotency.TOKEN,
+        token_ttl_s=float("inf"),
+    ),
     **_ON_MACHINES,
     REPLICA: replace(_ON_MACHINES[REPLICA], outputs=("id", "address", "group")),
 }
 """The kinds of resource that a plan for Google Cloud holds, by name.
 
-Each is told apart by its name, which is unique in project and zone, region or project.
+Each is told apart by its name, which is unique in project and zone, region or project.  That of a bucket is
+made from the token.
 """

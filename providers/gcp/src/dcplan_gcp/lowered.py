@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from dcplan.catalog import Purchase
 from dcplan.provider.lowering import lower
 from dcplan.provider.start_up import KEY
+from dcplan.provider.storage import with_storage
 from dcplan.resources import Address, Resource
+from dcplan_gcp import stores
 from dcplan_gcp.families import SYSTEM_MTU, family_of
 from dcplan_gcp.kinds import INSTANCE, KINDS, NETWORK
 from dcplan_gcp.lots import address_of, is_always, named_in, ordered, resource_of
@@ -52,7 +54,8 @@ def resources_of(placement: Placement, settings: GcpSettings) -> tuple[Resource,
         }
         return _machine(plain, stands_in, slices.get(plain.address.name), more)
 
-    return (*networks, *kept, *map(grounded, plain))
+    stored = with_storage(map(grounded, plain), stores.stored(settings.storage))
+    return (*networks, *kept, *stores.resources(settings.storage), *stored)
 
 
 def _network() -> Resource:

@@ -3,8 +3,9 @@
 Sources: (ref) Compute Engine API reference, "Required permissions" of each method; (vm) Compute Engine
 documentation, "Create and start a Compute Engine instance", required permissions; (vpc) VPC documentation,
 roles and permissions of networks, subnets and firewall rules; (lb) Cloud Load Balancing documentation, IAM
-permissions of its parts; (tpu) Cloud TPU IAM reference; (iam) IAM documentation, "Attach service accounts to
-resources".  That these permissions are some was looked up in copies of Google's predefined roles
+permissions of its parts; (tpu) Cloud TPU IAM reference; (gcs) Cloud Storage documentation, "IAM
+permissions for JSON methods"; (iam) IAM documentation, "Attach service accounts to resources".  That these
+permissions are some was looked up in copies of Google's predefined roles
 (github.com/iann0036/iam-dataset); which of them a method checks was not tried.  Which method a kind calls is
 what this package does; tests hold that table against what arrives at a server.
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dcplan.provider.lowering import ENDPOINT, JOB, REPLICA
+from dcplan.provider.storage import BUCKET, WITH_DATA
 from dcplan.resources import Action
 from dcplan_gcp.kinds import BLOCK, INSTANCE, NETWORK, RESERVATION
 
@@ -106,6 +108,11 @@ CALLS: tuple[tuple[str, str, str], ...] = (
     (ENDPOINT, Action.DELETE, "backendServices.get backendServices.delete healthChecks.get"),
     (ENDPOINT, Action.DELETE, "healthChecks.delete networkEndpointGroups.get networkEndpointGroups.delete"),
     (ENDPOINT, Action.DELETE, f"{_ZONE_OPS} {_GLOBAL_OPS}"),
+    (BUCKET, LOOK, "storage.buckets.list storage.buckets.get"),
+    (BUCKET, Action.CREATE, "storage.buckets.insert"),
+    (BUCKET, Action.UPDATE, "storage.buckets.patch"),
+    (BUCKET, Action.DELETE, "storage.buckets.delete"),
+    (f"{BUCKET}/{WITH_DATA}", Action.DELETE, "storage.objects.list storage.objects.delete"),
 )
 
 _OWN: Mapping[str, str] = {"insert": "create", "aggregatedList": "list", "patch": "update"}
@@ -132,6 +139,7 @@ ALSO: Mapping[str, str] = {
     "globalForwardingRules.insert": (
         "compute.networks.use compute.subnetworks.use compute.targetHttpProxies.use"
     ),  # (lb)
+    "storage.buckets.patch": "storage.buckets.get",  # (gcs)
 }
 
 IN_A_GANG = "compute.resourcePolicies.use"
@@ -149,6 +157,9 @@ AS_SOMEBODY: Mapping[str, str] = {
 
 def permissions_of(method: str) -> set[str]:
     """What a method needs, its own permission first of all."""
+    if method.startswith("storage."):
+        collection, _, verb = method.rpartition(".")
+        return {f"{collection}.{_OWN.get(verb, verb)}", *ALSO.get(method, "").split()}
     api, named = (
         ("tpu", method.removeprefix("tpu.projects.locations.")) if "locations" in method else ("", method)
     )

@@ -15,8 +15,10 @@ from dcplan.provider.lowering import REPLICA
 from dcplan.provider.types import Ack, Found
 from dcplan_gcp.agent import PREFIX
 from dcplan_gcp.composite import Part, each, ensure, finish, go_on
+from dcplan_gcp.kinds import INSTANCE
 from dcplan_gcp.naming import Note, metadata_of, name_of, request_id, tag
 from dcplan_gcp.rest import last, relative, scope_of
+from dcplan_gcp.stores import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -188,7 +190,7 @@ class Placed:
         """It is gone from all machines; its group as well, unless an endpoint still names it."""
         finish(self._rest, ack, f"remove {request.address}", stop)
         machine, key = _split(ack.object_id)
-        others = [str(outputs.get("id")) for outputs in request.needs.values()]
+        others = [str(outputs.get("id")) for a, outputs in request.needs.items() if _is_machine(a)]
         each(lambda other: self._off(other, key, stop), [other for other in others if other != machine])
         if request.address.kind == REPLICA:
             self._unreachable(request, self._deleted(ack) or self._group(request, machine), stop)
@@ -298,7 +300,7 @@ _SEATS = ("machines", "prefill_machines", "standby")
 
 def _machines(request: Request) -> list[str]:
     """The ids of the machines it runs on, those that answer first; ``Invalid`` when one is not needed."""
-    by_name = {address.split(".", 2)[2]: str(o.get("id")) for address, o in request.needs.items()}
+    by_name = {a.split(".", 2)[2]: str(o.get("id")) for a, o in request.needs.items() if _is_machine(a)}
     names: list[str] = []
     for key in _SEATS:
         value = request.attributes.get(key)
@@ -310,6 +312,11 @@ def _machines(request: Request) -> list[str]:
     return [by_name[name] for name in dict.fromkeys(names)]
 
 
+def _is_machine(address: str) -> bool:
+    """Whether a need is a machine, and not storage."""
+    return address.split(".", 2)[1] == INSTANCE
+
+
 def _key(request: Request) -> str:
     """The metadata key of what this request makes."""
     return f"{PREFIX}{request.address.kind}-{tag(f'{request.lineage} {request.address}')}"
@@ -317,6 +324,8 @@ def _key(request: Request) -> str:
 
 def _note(request: Request, machines: Sequence[str], group: str) -> Note:
     more: dict[str, JsonValue] = {"on": list(machines)}
+    if storage := told(request):
+        more["storage"] = storage
     return Note.of(request, **more, **({"group": group} if request.address.kind == REPLICA else {}))
 
 

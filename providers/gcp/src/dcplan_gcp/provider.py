@@ -17,6 +17,7 @@ from dcplan_gcp.kinds import INSTANCE, KINDS, NETWORK
 from dcplan_gcp.lots import is_always, lot_problems, region_of
 from dcplan_gcp.lowered import CLOUD, resources_of
 from dcplan_gcp.settings import GcpSettings, endpoint_problems, startup_problems
+from dcplan_gcp.storage_settings import storage_problems
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -124,4 +125,5 @@ def provider(settings: Mapping[str, object], folder: Path) -> Result[Provider]:
         wrong += startup_problems(made.value.settings)
         regions = {offering.region for offering in load_offerings(CLOUD)}
         wrong += lot_problems(made.value.settings, regions)
+        wrong += storage_problems(made.value.settings.storage, ("providers", CLOUD, "storage"))
     return Result(None if wrong else made.value, (*made.diagnostics, *wrong))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from requests import Response, Session
 
 GOOGLE, GOOGLE_TPU = "https://compute.googleapis.com", "https://tpu.googleapis.com"
+GOOGLE_STORAGE = "https://storage.googleapis.com"
 TPU_PATH = "/locations/"
 """What stands in paths of Cloud TPU alone."""
 
@@ -53,6 +54,7 @@ class Rest:
         self.project = project
         self.root = (endpoint or GOOGLE).rstrip("/")
         self._tpu = (endpoint or GOOGLE_TPU).rstrip("/")
+        self._storage = (endpoint or GOOGLE_STORAGE).rstrip("/")
         self.calls = 0
         self._session: Session | None = None
         self._opening = threading.Lock()
@@ -66,6 +68,10 @@ class Rest:
     def get(self, path: str) -> dict[str, Any]:
         """One object; ``AlreadyGone`` when there is none."""
         return self._answer("GET", path, {}, None)
+
+    def ask(self, path: str, **query: str) -> dict[str, Any]:
+        """A question with more to it than its path."""
+        return self._answer("GET", path, query, None)
 
     def find(self, path: str) -> dict[str, Any] | None:
         """One object, or None."""
@@ -157,7 +163,7 @@ class Rest:
     # One call
 
     def _answer(self, verb: str, path: str, query: Mapping[str, str], body: Any) -> dict[str, Any]:
-        if not path.startswith("projects/"):
+        if not path.startswith("projects/") and not of_storage(path):
             raise errors.AlreadyGone(f"Nothing on Google Cloud is called {path}.")
         changes = verb != "GET"
         what = f"{verb} {path}"
@@ -168,7 +174,7 @@ class Rest:
             try:
                 answer = self._sent(verb, path, query, body, changes=changes)
                 if answer.status_code < HTTPStatus.MULTIPLE_CHOICES:
-                    return dict(answer.json())
+                    return dict(answer.json()) if answer.content else {}
                 problem = answers.refusal(answer.status_code, _json(answer), what, changes=changes)
             except ValueError:
                 problem = errors.Ambiguous(f"The answer of Google Cloud to {what} is no JSON.")
@@ -183,7 +189,7 @@ class Rest:
         from requests import ConnectTimeout, RequestException  # noqa: PLC0415 - as above
         from urllib3.exceptions import NewConnectionError  # noqa: PLC0415 - as above
 
-        url = f"{self._tpu}/v2/{path}" if TPU_PATH in path else f"{self.root}/compute/v1/{path}"
+        url = self._url(path)
         try:
             session = self._opened()
             self.calls += 1
@@ -215,11 +221,21 @@ class Rest:
         )
         return answer
 
+    def _url(self, path: str) -> str:
+        if of_storage(path):
+            return f"{self._storage}/storage/v1/{path}"
+        return f"{self._tpu}/v2/{path}" if TPU_PATH in path else f"{self.root}/compute/v1/{path}"
+
     def _opened(self) -> Session:
         with self._opening:
             if self._session is None:
                 self._session = session_for(self.root, SCOPE, ours=True)
             return self._session
+
+
+def of_storage(path: str) -> bool:
+    """Whether a path is one of Cloud Storage: ``b``, ``b/BUCKET``, ``b/BUCKET/o``."""
+    return path == "b" or path.startswith("b/")
 
 
 def relative(link: str) -> str:

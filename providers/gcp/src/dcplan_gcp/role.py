@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dcplan.catalog import Purchase
 from dcplan.provider.permissions import Allowance
+from dcplan.provider.storage import BUCKET, ON_DELETE, stored_of
 from dcplan.resources import Action
 from dcplan_gcp.kinds import INSTANCE
 from dcplan_gcp.lots import is_ordered
@@ -68,11 +70,43 @@ def _allowances(use: Use, settings: GcpSettings) -> Iterator[Allowance]:
             yield _role(
                 "gcp-machines", use.project, "Machines", {"iam.serviceAccounts.actAs"}, project, grant
             )
+        yield from _of_machines(use, settings, project)
     if use.state is not None:
         grant = f"gcloud storage buckets add-iam-policy-binding gs://{use.state.get('bucket') or 'BUCKET'}"
         yield _role("gcp-state", use.project, "State", set(STATE), project, grant)
     for number, key in enumerate(use.keys):
         yield _of_key(key, use.project, project, str(number + 1) if number else "")
+
+
+ON_OBJECTS = (
+    *("storage.buckets.get", "storage.multipartUploads.abort", "storage.multipartUploads.create"),
+    *("storage.multipartUploads.list", "storage.multipartUploads.listParts", "storage.objects.create"),
+    *("storage.objects.delete", "storage.objects.get", "storage.objects.list"),
+)
+"""To read data and write checkpoints; as the predefined role Storage Object User, and to see the bucket."""
+
+
+def _of_machines(use: Use, settings: GcpSettings, project: str) -> Iterator[Allowance]:
+    """What machines themselves need of the buckets of their workloads."""
+    every = (*use.held, *(deed.resource for deed in use.deeds))
+    told = [one for resource in every for one in stored_of(resource.attributes) if one["kind"] == BUCKET]
+    if not told:
+        return
+    adopted = sorted({str(one["adopted"]) for one in told if "adopted" in one})
+    made = {str(one["name"]) for one in told if "adopted" not in one}
+    buckets = [*adopted, *(["BUCKET"] if made else [])]
+    account = settings.service_account or "NUMBER-compute@developer.gserviceaccount.com"
+    role = _role("gcp-storage", use.project, "Storage", set(ON_OBJECTS), project, "")
+    grants = (
+        f"gcloud storage buckets add-iam-policy-binding gs://{bucket} --member serviceAccount:{account} "
+        f"--role {role.steps[1].rpartition(' ')[2]}"
+        for bucket in buckets
+    )
+    note = (
+        "This is for the service account of machines, on the buckets of their workloads, and not for whoever "
+        "runs dcplan. The name of a bucket that dcplan makes is known once it is made: dcplan state show."
+    )
+    yield replace(role, steps=(role.steps[0], *grants), notes=(note,))
 
 
 def _of_key(key: KeyUse, project: str, cloud_project: str, number: str) -> Allowance:
@@ -124,6 +158,7 @@ def _on_slice(resource: Resource) -> bool:
 
 def _parts(resource: Resource, settings: GcpSettings) -> Iterator[str]:
     asked = resource.attributes
+    yield str(asked.get(ON_DELETE))
     if settings.network is None:
         yield MADE_HERE
     if asked.get("gang") and not is_ordered(asked):

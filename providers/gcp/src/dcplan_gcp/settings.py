@@ -17,6 +17,7 @@ from dcplan.provider.purchases import CapacityBlockSpec, ReservationSpec
 from dcplan.provider.start_up import StartUpSettings
 from dcplan.state.server import LOOPBACK
 from dcplan_gcp.agent import STARTUP, startup_script
+from dcplan_gcp.storage_settings import GcpStorageSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,6 +79,8 @@ class GcpSettings(CataloguedSettings, StartUpSettings):
     """More metadata of each machine: ``startup-script``, for one."""
     launcher: Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/\-]+$")] | None = None
     """A program of the image that starts and stops what runs on the machine; docs/providers.md says how."""
+    storage: Many[GcpStorageSpec] = ()
+    """Buckets for data and checkpoints."""
 
     @property
     def boot_metadata(self) -> dict[str, str]:
