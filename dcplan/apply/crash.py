@@ -33,12 +33,15 @@ POINTS = (
     "recover-after-wait",
     "recover-after-done",
     "recover-after-void",
+    "before-plan-anew",
+    "after-plan-anew",
 )
 """All points.  ``before-`` and ``after-intent``, ``-ack``, ``-done``, ``-void`` stand on both sides of
 what is written to the journal; ``after-begin`` and ``after-wait`` are where an answer came and is
 not written yet.  ``-failover`` stands around what moves a machine to another pool, ``-cleanup`` around
 each delete of a gang's machine that is let go for that, ``-rollback`` around each delete of what a failed
-run made.  Those of ``recover`` are the same while interrupted operations are resolved."""
+run made.  Those of ``recover`` are the same while interrupted operations are resolved.  ``-plan-anew`` stands
+around the making of a plan between two rounds of one apply."""
 
 
 def crash_point(name: str) -> None:

@@ -18,7 +18,7 @@ from dcplan.resources import Action, Address, Change
 from dcplan.state import StateError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from dcplan.plan.fallbacks import Fallback
     from dcplan.provider import Provider
@@ -32,6 +32,7 @@ def execute(  # noqa: PLR0913 - everything it meets is handed in, so that tests 
     *,
     planned: Sequence[Change] = (),
     fallbacks: Sequence[Fallback] = (),
+    kept: Collection[Address] = (),
     store: StateStore,
     providers: Mapping[str, Provider],
     run_id: str,
@@ -49,11 +50,9 @@ def execute(  # noqa: PLR0913 - everything it meets is handed in, so that tests 
     is left alone.  Once ``stop`` is set nothing more is started, waits end, calls under way finish; the
     value then says ``interrupted``, and the journal holds what is in progress.
 
-    ``fallbacks`` say where new machines may be had when their pool is sold out;
-    ``planned`` are all changes of the plan that they belong to, of which
-    ``changes`` may be the rest.  What follows a failure, the options say.
-
-    The value is always there; the result is ``ok`` when nothing failed.
+    ``fallbacks`` say where else new machines may be had; ``planned`` are all changes of the plan that both
+    are of; ``kept`` are machines that stay unless all that is bought is there.  The value is always there;
+    ``ok`` when nothing failed.  What follows a failure, the options say.
     """
     stopped = stop or threading.Event()
     chosen = options or ApplyOptions()
@@ -70,9 +69,9 @@ def execute(  # noqa: PLR0913 - everything it meets is handed in, so that tests 
         run_id=run_id,
     )
     detours = None
-    if fallbacks and chosen.failover is Failover.AUTO:
+    if fallbacks and chosen.failover is not Failover.NEVER:
         detours = Detours(fallbacks, planned or wanted, wanted, store.read().resources)
-    walk = Walk(wanted, store.open_operations(), detours=detours, on_error=chosen.on_error)
+    walk = Walk(wanted, store.open_operations(), detours=detours, on_error=chosen.on_error, kept=kept)
     engine = Engine(setting, walk)
     engine.run()
     results, said = walk.results(), [*walk.problems, *engine.problems]
@@ -85,6 +84,7 @@ def execute(  # noqa: PLR0913 - everything it meets is handed in, so that tests 
         results=results,
         interrupted=stopped.is_set() and any(r.status in _CUT_SHORT for r in results),
         serial=store.read().serial,
+        sold_out=tuple(sorted(engine.ledger.refused)),
     )
     return Result(value, tuple(said))
 

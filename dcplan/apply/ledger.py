@@ -42,6 +42,8 @@ class Ledger:
         self._holder = {(a.provider, r.outputs.get("id")): a for a, r in state.resources.items()}
         self._deleted: set[tuple[str, JsonValue]] = set()
         self._tries: dict[Address, Tries] = dict(store.tries())
+        self.refused: set[str] = set()
+        """``provider/pool`` that had no machines left when some were asked for."""
 
     def operation(self, wish: Wish, *, run_id: str, epoch: int, now_s: float) -> Operation:
         """The next operation at an address, with a token that was never used before.
@@ -95,6 +97,7 @@ class Ledger:
 
     def sold_out(self, found: Mapping[str, float], now_s: float) -> Mapping[str, JsonValue]:
         """The state's deployment with these pools as sold out from now on."""
+        self.refused |= found.keys()
         self.deployment = noted(self.deployment, found, now_s)
         return self.deployment
 

@@ -218,6 +218,20 @@ class CapacityAttempt(OfResource):
     attempt: int
 
 
+class PlanAnew(Line):
+    """A round has ended because its plan's machines are sold out; lines of a new plan follow."""
+
+    type: Literal["plan_anew"]
+    round: int
+    """That begins; the first plan's is 1."""
+    sold_out: list[str]
+    """``provider/pool``: all that were found sold out so far."""
+    done: int
+    failed: int
+    skipped: int
+    serial: int
+
+
 class Outputs(Line):
     """The document's outputs after all that; of what is sensitive the value is null."""
 
@@ -241,6 +255,8 @@ class ChangeSummary(Line):
     serial: int
     moved: list[Any]
     """What failed over to another pool."""
+    rounds: int
+    """Plans that were begun: the counts are of the last one, those of others are told by ``plan_anew``."""
 
 
 AnyLine = Annotated[
@@ -265,6 +281,7 @@ AnyLine = Annotated[
     | ApplySkipped
     | ApplyRetry
     | CapacityAttempt
+    | PlanAnew
     | Outputs
     | ChangeSummary,
     Field(discriminator="type"),

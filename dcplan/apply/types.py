@@ -27,7 +27,9 @@ class Failover(StrEnum):
     """What follows when a pool is sold out."""
 
     AUTO = "auto"
-    """The machine, or the gang, is had in the plan's next best pool."""
+    """The machine, or the gang, is had in the plan's next best pool; where none is left, by a new plan."""
+    POOLS = "pools"
+    """It is had in the plan's next best pool."""
     NEVER = "never"
     """The operation fails."""
 
@@ -61,6 +63,14 @@ class ApplyOptions:
     failover: Failover = Failover.AUTO
     repurchase: bool = False
     """Whether recovery may order again what may have been paid for, when nothing can be seen of it."""
+
+    @property
+    def plans_anew(self) -> bool:
+        """Whether another plan is made where machines are sold out in all pools of the first.
+
+        Not where nothing more is to be started, or all is taken back, once something fails.
+        """
+        return self.failover is Failover.AUTO and self.on_error is OnError.CONTINUE
 
     def timeout_s(self, action: Action) -> float | None:
         """How long to wait for what a call of this action brings about."""
@@ -254,6 +264,8 @@ class ApplyReport:
     """The user stopped it."""
     serial: int = 0
     """Of the state afterwards."""
+    sold_out: tuple[str, ...] = ()
+    """``provider/pool`` that had no machines left when some were asked for."""
 
     def count(self, status: Status) -> int:
         """How many changes ended so."""

@@ -6,6 +6,7 @@ import graphlib
 from typing import TYPE_CHECKING
 
 from dcplan.apply import messages
+from dcplan.apply.leaving import Leaving
 from dcplan.apply.ledger import Wish
 from dcplan.apply.order import Step, all_before, order_of, steps_of
 from dcplan.apply.setting import Elsewhere
@@ -13,7 +14,7 @@ from dcplan.apply.types import ChangeResult, Event, Failed, OnError, Skipped, St
 from dcplan.resources import Action, Address, Change
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from dcplan.apply.detours import Detours, Ends
     from dcplan.diag import Diagnostic
@@ -25,7 +26,7 @@ _WORST_FIRST = (Status.FAILED, Status.IN_PROGRESS, Status.SKIPPED, Status.NOT_ST
 class Walk:
     """The steps in order: a step is taken once all before it are done, skipped when one was not."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the plan's changes, what is open, and how they are to be made
         self,
         changes: Sequence[Change],
         unresolved: Sequence[Operation],
@@ -33,7 +34,9 @@ class Walk:
         detours: Detours | None = None,
         on_error: OnError = OnError.CONTINUE,
         purpose: str = "",
+        kept: Collection[Address] = (),
     ) -> None:
+        """``kept``: machines that are not let go of unless all that the plan buys are there."""
         self._changes = {change.address: change for change in changes}
         self._before = order_of(changes)
         self._news: list[Event] = []
@@ -52,12 +55,15 @@ class Walk:
         self._waiting: dict[Step, set[Step]] = {}
         """Creates that were refused, and the deletes after which each is tried once more."""
         self._waited: set[Step] = set()
+        self._leaving = Leaving(changes, self._before, kept)
 
     def take(self, room: int) -> list[Wish]:
         """At most ``room`` steps that may be made now."""
         if self.failed and self._on_error is not OnError.CONTINUE:
             return []
         taken = self._detours.due(room) if self._detours else []
+        wanted = self._wanted()
+        self._ready += self._leaving.released(self._status, wanted)
         for step in [s for s, gone in self._waiting.items() if gone <= self._status.keys()][
             : room - len(taken)
         ]:
@@ -69,6 +75,8 @@ class Walk:
                 if not self._ready:
                     break
             step = self._ready.pop()
+            if self._leaving.holds(step, self._status, wanted):
+                continue
             if self._may(step):
                 held_back = self._detours.held_back(step) if self._detours else None
                 if held_back is not None:
@@ -108,11 +116,15 @@ class Walk:
             return False
         leaving = {s for s in self._before.keys() - self._status.keys() if self._is_machine_leaving(s, step)}
         held = {step, *self._waiting}
-        leaving = {s for s in leaving if not held & all_before(s, self._before)}
+        leaving = {s for s in leaving if not held & all_before(s, self._before)} - self._leaving.kept
         if leaving:
             self._waited.add(step)
             self._waiting[step] = leaving
         return bool(leaving)
+
+    def _wanted(self) -> set[Step]:
+        """Deletes that creates wait for which were refused."""
+        return {step for gone in self._waiting.values() for step in gone}
 
     def _is_machine_leaving(self, step: Step, other: Step) -> bool:
         before = self._changes[step.address].before
@@ -146,7 +158,7 @@ class Walk:
             self._news.append(Failed(address=step.address, action=step.action, diagnostic=problem))
             self.ended(step.address, step.action, Status.FAILED)
             return False
-        for earlier in sorted(self._before[step]):
+        for earlier in sorted(self._before[step] | self._leaving.lacking(step, self._status)):
             status = self._status[earlier]
             if status is Status.DONE:
                 continue

@@ -6,9 +6,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -22,16 +22,19 @@ from dcplan.cli.logs import log_end
 from dcplan.cli.plan_options import PlanAsked, Shown, make_plan, may_ask
 from dcplan.cli.progress import progress_line
 from dcplan.cli.views.apply import Teller
-from dcplan.diag import has_errors, plural
+from dcplan.diag import Result, has_errors, plural
 from dcplan.workflow.applying import apply, finish_interrupted, providers_of
 from dcplan.workflow.planning import read_state
+from dcplan.workflow.rounds import Terms, Turn, fell_short, in_rounds
 from dcplan.workflow.settings import ApplyFlags
-from dcplan.workflow.types import DEFAULT_WORKSPACE, Applied
+from dcplan.workflow.types import DEFAULT_WORKSPACE, Applied, Tuning
 
 if TYPE_CHECKING:
-    from dcplan.diag import Result
+    from dcplan.diag import Diagnostics
     from dcplan.plan.outputs import Told
     from dcplan.plan.types import Plan
+    from dcplan.resources import Address
+    from dcplan.workflow.rounds import PlanAnew
     from dcplan.workflow.types import Project
 
 
@@ -172,11 +175,75 @@ def _run(project: Project, run: Run, teller: Teller) -> int:
         return ERROR
     if acts and run.planfile is None and not run.approved and not agreed(_question(made)):
         return ERROR
-    with stopping() as stop:
-        teller.expect(len(made.changes), stop)
-        # Also without changes: what the state says of the workloads is brought up to date.
-        applied = apply(project, made, report=teller.tell, stop=stop.event, flags=run.flags)
-        return _ending(project, applied, teller, stop, quiet=not acts and run.planfile is None)
+    return _Rounds(project, run, teller).from_first(made, quiet=not acts and run.planfile is None)
+
+
+class _Rounds:
+    """Carries out a plan, and what is planned anew where machines are sold out."""
+
+    def __init__(self, project: Project, run: Run, teller: Teller) -> None:
+        self._project = project
+        self._run = run
+        self._teller = teller
+        self._stop = Stopper()
+        self._round = 1
+
+    def from_first(self, made: Plan, *, quiet: bool) -> int:
+        """The exit code of the last round; ``quiet``: the plan has said that nothing was to be done."""
+        run = self._run
+        terms = Terms(
+            scope=run.asked.scope, flags=run.flags, saved=run.planfile is not None, approved=run.approved
+        )
+        last = in_rounds(made, terms, act=self._act, plan_anew=self._plan_anew, may=self._may)
+        if terms.saved and fell_short(last.applied):
+            self._teller.say(SAVED_ENDS)
+        return _ending(self._project, last, self._teller, self._stop, quiet=quiet)
+
+    def _act(self, plan: Plan, kept: Collection[Address]) -> Result[Applied]:
+        with stopping() as stop:
+            self._stop = stop
+            self._teller.expect(len(plan.changes), stop)
+            # Also without changes: what the state says of the workloads is brought up to date.
+            applied = apply(
+                self._project,
+                plan,
+                report=self._teller.tell,
+                stop=stop.event,
+                flags=self._run.flags,
+                kept=kept,
+            )
+            self._teller.finish()
+            if applied.value is not None and applied.value.report.interrupted:
+                # While signals are still listened to: the process leaves from here.
+                last = Turn(plan=plan, applied=applied, round=self._round)
+                _ending(self._project, last, self._teller, stop, quiet=False)
+            return applied
+
+    def _plan_anew(self, anew: PlanAnew, ended: Result[Applied]) -> Plan | None:
+        """The plan without what was sold out, shown; None where there is none."""
+        if self._stop():
+            return None
+        self._round = anew.round
+        self._teller.anew(anew, ended)
+        asked = replace(self._run.asked, scope=anew.scope)
+        tuning = Tuning(without=frozenset(anew.sold_out))
+        found = _planned(self._project, self._teller, asked, tuning)
+        if found is None:
+            self._teller.say("There is no other plan without these pools, so it ends here.")
+        return found
+
+    def _may(self, plan: Plan, beyond: Diagnostics) -> bool:
+        opened = Result((), beyond) if beyond else providers_of(self._project, plan)
+        self._teller.diagnose(opened.diagnostics)
+        if beyond or opened.value is None:
+            return False
+        return self._run.approved or agreed(_question(plan), otherwise="Nothing more was changed.")
+
+
+SAVED_ENDS = (
+    "A saved plan holds all that apply may do, so nothing is planned anew. dcplan plan makes a plan without "
+    "what is sold out."
+)
 
 
 def _question(made: Plan) -> str:
@@ -235,7 +302,7 @@ def _saved(project: Project, planfile: Path, max_age_s: float, teller: Teller) -
     return read.value
 
 
-def _planned(project: Project, teller: Teller, asked: PlanAsked) -> Plan | None:
+def _planned(project: Project, teller: Teller, asked: PlanAsked, tuning: Tuning | None = None) -> Plan | None:
     """A new plan, shown; None after its diagnostics were."""
     with progress_line(quiet=teller.as_json) as show:
 
@@ -243,21 +310,21 @@ def _planned(project: Project, teller: Teller, asked: PlanAsked) -> Plan | None:
             show(stage)
             teller.stage(stage)
 
-        planned = make_plan(project, asked, progress)
+        planned = make_plan(project, asked, progress, tuning)
     teller.diagnose(planned.diagnostics, more=planned.value is not None)
     if planned.value is not None:
         teller.plan(planned.value.plan)
     return planned.value.plan if planned.value is not None else None
 
 
-def agreed(question: str) -> bool:
+def agreed(question: str, otherwise: str = "Nothing was changed.") -> bool:
     """Whether somebody typed ``yes``; where nobody can, or may be asked, no."""
     if not sys.stdin.isatty() or not may_ask():
         click.echo("Nobody can answer here, so nothing was changed. Add -auto-approve.", err=True)
         return False
     answer = click.prompt(f"{question} Only 'yes' will do", default="no", show_default=False)
     if answer != "yes":
-        click.echo("Nothing was changed.")
+        click.echo(otherwise)
         return False
     return True
 
@@ -272,8 +339,9 @@ def _outputs(project: Project, plan: Plan) -> dict[str, Told]:
     return resolved_all(plan.outputs, view.value.state.resources)
 
 
-def _ending(project: Project, applied: Result[Applied], teller: Teller, stop: Stopper, *, quiet: bool) -> int:
+def _ending(project: Project, last: Turn, teller: Teller, stop: Stopper, *, quiet: bool) -> int:
     """Say what came of it; ``quiet``: the plan has said already that nothing was to be done."""
+    applied = last.applied
     teller.finish()
     if applied.diagnostics and not teller.as_json:
         click.echo(err=True)
@@ -281,7 +349,8 @@ def _ending(project: Project, applied: Result[Applied], teller: Teller, stop: St
     if applied.value is None:
         return ERROR
     report = applied.value.report
-    teller.outcome(applied.value, quiet=quiet, outputs=_outputs(project, applied.value.plan))
+    outputs = _outputs(project, applied.value.plan)
+    teller.outcome(applied.value, quiet=quiet, outputs=outputs, rounds=last.round)
     if report.interrupted:
         leave_now(stop.exit_code)
     return ERROR if report.failed or has_errors(applied.diagnostics) else OK

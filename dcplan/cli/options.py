@@ -118,8 +118,9 @@ def acting_options(function: F) -> F:
         click.option(
             "-failover",
             "--failover",
-            type=click.Choice(("auto", "never")),
-            help="When a pool is sold out: take the plan's next best one (default), or fail.",
+            type=click.Choice(("auto", "pools", "never")),
+            help="When a pool is sold out: take the plan's next best one and, where none is left, plan anew "
+            "(default); take only the plan's; or fail.",
         ),
         click.option(
             "-auto-approve",

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from dcplan.config.strict import PositiveDuration, Strict
-from dcplan.config.values import Duration
+from dcplan.config.values import Duration, Fraction
 
 
 class TimeoutsSpec(Strict):
@@ -30,7 +30,10 @@ class ApplySpec(Strict):
     timeouts: TimeoutsSpec = TimeoutsSpec.model_construct()
     on_error: Literal["continue", "stop", "rollback-new"] | None = None
     """What does not depend on a failure goes on, nothing more starts, or what is new is taken away again."""
-    failover: Literal["auto", "never"] | None = None
-    """Whether machines of a pool that is sold out are had in the plan's next best pool."""
+    failover: Literal["auto", "pools", "never"] | None = None
+    """What follows when a pool is sold out: the plan's next best pool, and a new plan where there is none
+    left; only its pools; or neither."""
+    failover_at_most: Fraction | None = None
+    """How much more than planned a new plan may cost without a question; else as much as the plan showed."""
     sold_out_for: Duration = 1800.0
     """How long plans buy nothing more in a pool that was found sold out; 0: not at all."""

@@ -34,7 +34,7 @@ def solve(problem: Problem) -> Result[Solution]:
         return Result(None, wrong)
     b, outcome = _best(problem)
     if outcome.status is Status.INFEASIBLE:
-        return Result(None, explain(problem))
+        return Result(None, explain(problem) if problem.explained else (_nothing_fits(),))
     if outcome.status is Status.UNKNOWN:
         return Result(None, (_gave_up(problem),))
     solution = _solution(b, outcome)
@@ -70,6 +70,11 @@ def _check_names(problem: Problem) -> None:
         if len(set(ids)) < len(ids):
             msg = f"Two {what} of a placement problem share a name. This is a bug in dcplan."
             raise ValueError(msg)
+
+
+def _nothing_fits() -> Diagnostic:
+    """Nobody asked why."""
+    return error("nothing-fits", "Nothing fits", "There is no placement that keeps every rule.")
 
 
 def _gave_up(problem: Problem) -> Diagnostic:

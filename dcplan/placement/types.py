@@ -258,6 +258,8 @@ class Problem:
     """Wall time for all runs of the solver; with it, equal problems may have unequal solutions."""
     deterministic_limit: float = 1.0
     """CP-SAT's deterministic time, so that equal problems stop at equal points; 1 is some seconds."""
+    explained: bool = True
+    """Whether it is asked what is missing where nothing fits."""
 
     def weighs(self, measure: Measure) -> bool:
         """Whether a goal or a sweep asks for the measure."""

@@ -18,7 +18,9 @@ class ApplySettings:
     on_error: str | None = None
     """``continue``, ``stop`` or ``rollback-new``."""
     failover: str | None = None
-    """``auto`` or ``never``."""
+    """``auto``, ``pools`` or ``never``."""
+    failover_at_most: float | None = None
+    """How much more than the plan's cost a plan that is made anew may cost unasked, as a share of it."""
     sold_out_for_s: float = 1800.0
 
 

@@ -10,6 +10,7 @@ from dcplan.placement.rank_types import RankMap
 from dcplan.placement.types import Allotment, PoolUse, SolverReport
 from dcplan.plan.bought import BoughtAhead
 from dcplan.plan.fallbacks import Fallback, SoldOut
+from dcplan.plan.next_best import NextBest
 from dcplan.plan.settings import AS_USUAL, ApplySettings
 from dcplan.provider.origins import ProviderOrigin
 from dcplan.resources import Action, Address, Change, Resource
@@ -276,6 +277,8 @@ class Plan:
     unchanged: int = 0
     fallbacks: tuple[Fallback, ...] = ()
     """Where new machines may be had if their pool is sold out."""
+    next_best: tuple[NextBest, ...] = ()
+    """What is planned anew if all pools are sold out that they may be had in."""
     sold_out: tuple[SoldOut, ...] = ()
     """Pools that were sold out a while ago: left out, or bought in again."""
     apply: ApplySettings = AS_USUAL

@@ -63,22 +63,30 @@ def apply(  # noqa: PLR0913 - a plan, who is told, and two ways to say how
     stop: threading.Event,
     options: ApplyOptions | None = None,
     flags: ApplyFlags = NO_FLAGS,
+    kept: Collection[Address] = (),
 ) -> Result[Applied]:
     """Carry out ``plan``: exactly its changes, or none when the state is not what it was made from.
 
     Changes that an interrupted apply of the same plan has made already are not
     made again, so a saved plan can be applied until it is done.  ``options``
     take the place of what the plan's document and ``flags`` say of applying.
+    ``kept`` are machines that stay unless all machines that the plan buys are there.
     """
     chosen = options or flags.over(plan.apply)
     try:
-        return _apply(project, plan, report=report, stop=stop, chosen=chosen)
+        return _apply(project, plan, report=report, stop=stop, chosen=chosen, kept=kept)
     except StateError as problem:
         return Result(None, (problem.diagnostic(),))
 
 
-def _apply(
-    project: Project, plan: Plan, *, report: Report, stop: threading.Event, chosen: ApplyOptions
+def _apply(  # noqa: PLR0913 - as ``apply``
+    project: Project,
+    plan: Plan,
+    *,
+    report: Report,
+    stop: threading.Event,
+    chosen: ApplyOptions,
+    kept: Collection[Address],
 ) -> Result[Applied]:
     providers = providers_of(project, plan)
     if providers.value is None:
@@ -91,7 +99,9 @@ def _apply(
             report(LockAcquired(epoch=store.epoch, operation=plan.mode))
             if plan.mode == "refresh-only":
                 return _take_over(store, plan, run, stop)
-            done = _carry_out(store, plan, providers.value, report=report, stop=stop, chosen=chosen)
+            done = _carry_out(
+                store, plan, providers.value, report=report, stop=stop, chosen=chosen, kept=kept
+            )
             done = Result(done.value, (*done.diagnostics, *lost_lock(store, done.diagnostics)))
             if done.value is not None:
                 run.end(done.value.report, recovered=done.value.recovered)
@@ -124,6 +134,7 @@ def _carry_out(  # noqa: PLR0913 - as ``apply``
     report: Report,
     stop: threading.Event,
     chosen: ApplyOptions,
+    kept: Collection[Address] = (),
 ) -> Result[Applied]:
     """End what was interrupted, then make what is left of the plan, under the lease."""
     recovered = _recover(store, providers, report=report, stop=stop, options=chosen)
@@ -145,6 +156,7 @@ def _carry_out(  # noqa: PLR0913 - as ``apply``
             left.changes,
             planned=plan.changes,
             fallbacks=plan.fallbacks,
+            kept=kept,
             store=store,
             providers=providers,
             options=chosen,

@@ -49,6 +49,7 @@ def decide(
         Decided(
             candidates=candidates,
             searches=searched.value.searches,
+            found=searched.value.candidates,
             classes=classes,
             pools={p.id: p for p in placed.value.pools},
             problem=placed.value.problem,

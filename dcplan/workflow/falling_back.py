@@ -15,8 +15,9 @@ from dcplan.workflow.deciding import decide
 from dcplan.workflow.settings import settings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
+    from dcplan.catalog.types import Offering
     from dcplan.plan.fallbacks import Fallback, SoldOut
     from dcplan.provider.types import Placement
     from dcplan.resources import Change, Resource
@@ -29,24 +30,47 @@ def decide_around(
 ) -> Result[Decided]:
     """As ``decide``, buying nothing where machines were sold out a while ago.
 
-    Where nothing fits without those pools, they are asked again.
+    Where nothing fits without those pools, they are asked again; but never those of ``tuning.without``.
     """
+    least = without(gathered, state, tuning.without)
     seen = remembered(state.deployment)
-    limited = without_sold_out(checked, gathered, state) if seen else gathered
-    if limited is not gathered:
+    limited = without_sold_out(checked, least, state) if seen else least
+    if limited is not least:
         decided = decide(checked, limited, state, progress, tuning)
         if decided.value is not None:
             return Result(replace(decided.value, around_sold_out=True), decided.diagnostics)
-    return decide(checked, gathered, state, progress, tuning)
+    decided = decide(checked, least, state, progress, tuning)
+    if decided.value is None or least is gathered or limited is not least:
+        return decided
+    return Result(replace(decided.value, around_sold_out=True), decided.diagnostics)
 
 
 def without_sold_out(checked: Checked, gathered: Gathered, state: State) -> Gathered:
     """What is on offer, without more machines of pools that were sold out less than a while ago."""
     for_s = settings_of(checked.loaded.document).sold_out_for_s
-    held = Counter(m.pool for m in assignment_of(state.resources.values()).machines)
     offerings = gathered.catalog.offerings
-    left = still_sold_out(offerings, remembered(state.deployment), held, gathered.at_s, for_s)
-    if left == tuple(offerings):
+    left = still_sold_out(offerings, remembered(state.deployment), _held(state), gathered.at_s, for_s)
+    return _offering(gathered, left)
+
+
+def without(gathered: Gathered, state: State, pools: Collection[str]) -> Gathered:
+    """What is on offer, without more machines of these pools (``provider/pool``)."""
+    if not pools:
+        return gathered
+    now_s = gathered.at_s
+    left = still_sold_out(
+        gathered.catalog.offerings, dict.fromkeys(pools, now_s), _held(state), now_s, for_s=1.0
+    )
+    return _offering(gathered, left)
+
+
+def _held(state: State) -> Counter[str]:
+    """Machines that stand, by pool."""
+    return Counter(m.pool for m in assignment_of(state.resources.values()).machines)
+
+
+def _offering(gathered: Gathered, left: tuple[Offering, ...]) -> Gathered:
+    if left == tuple(gathered.catalog.offerings):
         return gathered
     return replace(gathered, catalog=replace(gathered.catalog, offerings=left))
 

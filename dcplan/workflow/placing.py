@@ -49,6 +49,9 @@ ROUNDS = 12
 """Of placing and seating.  Each forbids a set of gangs that no racks hold, or adds a price; then gangs that
 need one rack are done without."""
 
+QUICK = 0.1
+"""Of the solver's usual effort, where it is asked with little."""
+
 LEAST_SOLVER_S = 0.5
 """For each round, however late it is."""
 
@@ -170,7 +173,7 @@ class _Placing:
         problem = self._tuned(problem)
         lean = without_spare_twins(problem)
         solved = solve(lean)
-        if solved.value is None and lean is not problem:
+        if solved.value is None and lean is not problem and problem.explained:
             solved = solve(problem)  # to say what is missing of all that there is
         if solved.value is None:
             return Result(None, solved.diagnostics)
@@ -208,6 +211,8 @@ class _Placing:
             time_limit_s=left_s,
             goals=tuning.goals or problem.goals,
             ceilings=tuning.ceilings,
+            explained=not tuning.quick,
+            deterministic_limit=problem.deterministic_limit * (QUICK if tuning.quick else 1.0),
         )
 
     def settle(self) -> None:

@@ -102,6 +102,7 @@ def plan(
         view.value,
         found.value if refresh else None,
         scope,
+        tuning,
     )
     said = (*said, *made.diagnostics)
     if refresh and made.value is not None:
@@ -219,17 +220,17 @@ def _make(  # noqa: PLR0913, PLR0917 - the values of all stages
     view: StateView,
     found: Mapping[Address, Found | None] | None,
     scope: Scope,
+    tuning: Tuning,
 ) -> Result[Plan]:
     state = view.state
     changed = _changes(checked, gathered, decided, view, found, scope)
     if changed.value is None:
         return Result(None, changed.diagnostics)
     changes, partial = changed.value
-    from dcplan.workflow.falling_back import (  # noqa: PLC0415 - as ``plan``
-        fallbacks,
-        sold_out_of,
-    )
+    from dcplan.workflow.falling_back import sold_out_of  # noqa: PLC0415 - as ``plan``
+    from dcplan.workflow.foreseeing import if_sold_out  # noqa: PLC0415 - as ``plan``
 
+    elsewhere, instead = if_sold_out(checked, gathered, decided, state, changes.changes, tuning)
     made = make_plan(
         project=checked.demand.project,
         mode="apply",
@@ -254,7 +255,8 @@ def _make(  # noqa: PLR0913, PLR0917 - the values of all stages
         replaced=scope.replaces,
         refreshed=found is not None,
         outputs=planned_outputs(checked.loaded.document),
-        fallbacks=fallbacks(checked, gathered, decided, changes.changes),
+        fallbacks=elsewhere,
+        next_best=instead,
         sold_out=sold_out_of(checked, gathered, decided, state, changes.changes),
         price_sources=price_sources(decided.solution.pools, gathered.catalog.offerings),
         apply=settings_of(checked.loaded.document),

@@ -24,6 +24,7 @@ def settings_of(document: Document) -> ApplySettings:
         delete_timeout_s=spec.timeouts.delete,
         on_error=spec.on_error,
         failover=spec.failover,
+        failover_at_most=spec.failover_at_most,
         sold_out_for_s=spec.sold_out_for,
     )
 

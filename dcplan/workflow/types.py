@@ -97,6 +97,10 @@ class Tuning:
     goals: tuple[Goal, ...] = ()
     """In place of the document's."""
     ceilings: tuple[Ceiling, ...] = ()
+    without: frozenset[str] = frozenset()
+    """``provider/pool``: nothing more is bought there, whatever the state remembers of them."""
+    quick: bool = False
+    """With little effort, and without an explanation where nothing fits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +174,8 @@ class Decided:
 
     candidates: tuple[Candidate, ...]
     searches: tuple[Search, ...]
+    found: tuple[Candidate, ...] = ()
+    """Candidates before any was priced behind the links of its seat."""
     classes: Mapping[str, tuple[MachineClass, ...]]
     """The kinds of machines that each workload may use."""
     pools: Mapping[str, Pool]

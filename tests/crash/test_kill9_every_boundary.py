@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither SIGKILL nor fork")
 
 _KILLED = -int(getattr(signal, "SIGKILL", 9))
-_FAILURE_POINTS = ("-failover", "-cleanup", "-rollback")
+_FAILURE_POINTS = ("-failover", "-cleanup", "-rollback", "-plan-anew")
 """What a failure asks for; ``test_kill9_failover`` kills there."""
 _APPLY_POINTS = [p for p in POINTS if not p.startswith("recover-") and not p.endswith(_FAILURE_POINTS)]
 _RECOVER_POINTS = [p for p in POINTS if p.startswith("recover-")]

@@ -16,7 +16,8 @@ from fork_server import ForkServer
 
 KILLED = -9
 MOST_PASSAGES = 60
-WALK = [point for point in POINTS if not point.startswith("recover-") and "rollback" not in point]
+NOT_PASSED = ("rollback", "plan-anew")
+WALK = [p for p in POINTS if not p.startswith("recover-") and not p.endswith(NOT_PASSED)]
 RECOVERY = {
     "recover-start": "after-begin:2",
     "recover-after-begin": "after-intent:3",

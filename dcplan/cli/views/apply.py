@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from dcplan.apply import ApplyReport
+    from dcplan.diag import Result
     from dcplan.plan.outputs import Told
     from dcplan.plan.types import Plan
+    from dcplan.workflow.rounds import PlanAnew
     from dcplan.workflow.types import Applied
 
 MANY = 60
@@ -83,17 +85,39 @@ class Teller:
 
             click.echo(as_text(plan, concise=self._concise) + ("\n" if plan.acts else ""))
 
+    def anew(self, anew: PlanAnew, ended: Result[Applied]) -> None:
+        """A round has ended for want of machines: what is missing, and that another plan is made.
+
+        Whether that is a failure, the last round says; people have heard of each machine already.
+        """
+        from dcplan.cli.views.anew import anew_text  # noqa: PLC0415 - only where machines are sold out
+        from dcplan.workflow.rounds import as_warnings  # noqa: PLC0415 - as above
+
+        if self.as_json:
+            log_diagnostics(as_warnings(ended.diagnostics))
+        for stream in self._streams:
+            stream.diagnose(as_warnings(ended.diagnostics))
+            stream.anew(anew, ended, anew_text(anew))
+        if not self.as_json:
+            self._spoke = False
+            click.echo("\n" + anew_text(anew) + "\n")
+
     def outcome(
-        self, applied: Applied, *, quiet: bool = False, outputs: Mapping[str, Told] = MappingProxyType({})
+        self,
+        applied: Applied,
+        *,
+        quiet: bool = False,
+        outputs: Mapping[str, Told] = MappingProxyType({}),
+        rounds: int = 1,
     ) -> None:
         """The last word, and what the document's outputs are now.
 
-        ``quiet``: people have heard already that nothing was to be done.
+        ``quiet``: people have heard already that nothing was to be done; ``rounds``: plans that were begun.
         """
         for stream in self._streams:
             if outputs:
                 stream.outputs(outputs)
-            stream.outcome(applied, outcome_text(applied))
+            stream.outcome(applied, outcome_text(applied), rounds=rounds)
         if self.as_json or quiet:
             return
         # The plan ends with an empty line: a second one only where something was told since.

@@ -31,9 +31,10 @@ from dcplan.diag import Severity, plural
 
 if TYPE_CHECKING:
     from dcplan.apply import ApplyReport
-    from dcplan.diag import Diagnostics
+    from dcplan.diag import Diagnostics, Result
     from dcplan.plan.outputs import Told
     from dcplan.plan.types import Plan
+    from dcplan.workflow.rounds import PlanAnew
     from dcplan.workflow.types import Applied
 
 FORMAT_VERSION = "1.1"
@@ -129,9 +130,17 @@ class Stream:
         """The last line where there was no plan."""
         self.line("change_summary", message.strip(), report_data(report, recovered=recovered))
 
-    def outcome(self, applied: Applied, message: str) -> None:
-        """The last line."""
-        self.line("change_summary", message.strip(), outcome_data(applied))
+    def anew(self, anew: PlanAnew, ended: Result[Applied], message: str) -> None:
+        """A round has ended for want of machines; the lines of the next plan follow."""
+        report = None if ended.value is None else ended.value.report
+        counts: dict[str, object] = {} if report is None else report_data(report)
+        data: dict[str, object] = {"round": anew.round, "sold_out": list(anew.sold_out)}
+        data |= {name: counts[name] for name in ("done", "failed", "skipped", "serial") if name in counts}
+        self.line("plan_anew", " ".join(message.split()), data, level="warn")
+
+    def outcome(self, applied: Applied, message: str, *, rounds: int = 1) -> None:
+        """The last line; ``rounds``: plans that were begun, of which this is about the last."""
+        self.line("change_summary", message.strip(), {**outcome_data(applied), "rounds": rounds})
 
 
 def plan_lines(plan: Plan) -> Iterator[tuple[str, str, dict[str, object]]]:
@@ -226,5 +235,6 @@ def report_data(report: ApplyReport, *, recovered: int = 0) -> dict[str, object]
         "recovered": recovered,
         "moved": [],
         "interrupted": report.interrupted,
+        "rounds": 1,
         "serial": report.serial,
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dcplan.cli.views.anew import next_best_lines
 from dcplan.cli.views.bought import paid_text, spares_text, survives_text
 from dcplan.cli.views.changes import SIGNS, changes_text
 from dcplan.cli.views.fallbacks import fallback_lines
@@ -208,7 +209,7 @@ def summary_text(plan: Plan) -> str:
         lines.append(partial)
     lines += overlap_lines(plan.overlaps)
     lines += condition_lines(plan.conditions)
-    lines += fallback_lines(plan)
+    lines += [*fallback_lines(plan), *next_best_lines(plan)]
     lines += paid_text(plan.bought_ahead)
     if plan.footprint is not None and plan.pools:
         lines.append(wrapped(footprint_text(plan.footprint), WIDTH))
