@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from dcplan.catalog.live_types import Doubt, LiveCatalog, LiveMachine, LivePrice, LiveQuota, LiveRegion, Part
+from dcplan.catalog.live_types import (
+    Doubt,
+    LiveAdvice,
+    LiveCatalog,
+    LiveMachine,
+    LivePrice,
+    LiveQuota,
+    LiveRegion,
+    Part,
+)
 from dcplan.catalog.types import Purchase, Source
 
 VERSION = 1
@@ -52,6 +61,8 @@ def _region_to_json(region: LiveRegion) -> dict[str, Any]:
         ],
         "no_spot": sorted([machine, zone] for machine, zone in region.no_spot),
         "quotas": [_quota_to_json(quota) for quota in region.quotas],
+        "advice": [_advice_to_json(advice) for advice in region.advice],
+        "accelerators": {name: list(zones) for name, zones in sorted(region.accelerators.items())},
     }
 
 
@@ -75,6 +86,8 @@ def _region(entry: Any) -> LiveRegion:
         ),
         no_spot=frozenset((machine, zone) for machine, zone in entry["no_spot"]),
         quotas=tuple(_quota(row) for row in entry.get("quotas", ())),
+        advice=tuple(_advice(row) for row in entry.get("advice", ())),
+        accelerators={name: tuple(zones) for name, zones in entry.get("accelerators", {}).items()},
     )
 
 
@@ -109,6 +122,38 @@ def _quota(entry: Any) -> LiveQuota:
         used=_count(entry["used"]),
         source=Source(name=name, date=date),
     )
+
+
+def _advice_to_json(advice: LiveAdvice) -> dict[str, Any]:
+    own = {name: getattr(advice, name) for name in (*_WORDS, *_SHARES, *_AMOUNTS)}
+    return {**own, "source": [advice.source.name, advice.source.date]}
+
+
+def _advice(entry: Any) -> LiveAdvice:
+    name, date = entry["source"]
+    shares = {key: _share(entry[key]) for key in _SHARES}
+    amounts = {key: None if entry[key] is None else _amount(entry[key]) for key in _AMOUNTS}
+    return LiveAdvice(
+        machine=str(entry["machine"]),
+        zone=None if entry["zone"] is None else str(entry["zone"]),
+        since=str(entry["since"]),
+        until=str(entry["until"]),
+        source=Source(name=name, date=date),
+        **shares,
+        **amounts,
+    )
+
+
+_WORDS, _SHARES = ("machine", "zone", "since", "until"), ("obtainability", "preempted")
+_AMOUNTS = ("uptime_s", "spot_usd_per_h")
+
+
+def _share(value: Any) -> float | None:
+    """From 0 to 1, or nothing."""
+    if value is not None and not 0.0 <= float(value) <= 1.0:
+        msg = f"{value!r} is no share"
+        raise ValueError(msg)
+    return None if value is None else float(value)
 
 
 def _count(amount: Any) -> int | None:

@@ -20,6 +20,8 @@ class Part(StrEnum):
     ON_DEMAND = "on-demand"
     SPOT = "spot"
     QUOTAS = "quotas"
+    ADVICE = "advice"
+    ACCELERATORS = "accelerators"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,27 @@ class LiveQuota:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LiveAdvice:
+    """What a cloud's advisor says of spot machines of one type in a region: shown, never planned with."""
+
+    machine: str
+    zone: str | None
+    """The zone that it names for one machine; None where it names none."""
+    obtainability: float | None
+    """How likely one is had, from 0 to 1, by the cloud's own score."""
+    uptime_s: float | None
+    """How long it thinks one runs until it is taken back."""
+    preempted: float | None
+    """Of those that stopped running, the share that was taken back; the mean over ``since`` to ``until``."""
+    since: str
+    """A day; empty where no history was told."""
+    until: str
+    spot_usd_per_h: float | None
+    """The newest of its list prices."""
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LiveRegion:
     """What a cloud says of one region."""
 
@@ -75,6 +98,9 @@ class LiveRegion:
     no_spot: frozenset[tuple[str, str]] = frozenset()
     """Machine types and zones without a spot market."""
     quotas: tuple[LiveQuota, ...] = ()
+    advice: tuple[LiveAdvice, ...] = ()
+    accelerators: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By the cloud's own word for one, the zones that list it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from dcplan.catalog import (
     load_accelerators,
     load_machines,
 )
-from dcplan.catalog.live_types import Doubt, LiveMachine
+from dcplan.catalog.live_types import Doubt, LiveAdvice, LiveMachine
 from dcplan.diag import Result
 from dcplan.workflow.cataloguing import offered, unknown_name
 from dcplan.workflow.live_files import live_catalogs
@@ -59,6 +59,10 @@ class MachineShown:
     """As the cloud says it; None where it was not asked."""
     doubts: tuple[Doubt, ...]
     rows: tuple[CatalogRow, ...]
+    advice: tuple[tuple[str, LiveAdvice], ...] = ()
+    """By region, what the cloud's advisor said of it."""
+    listed_in: tuple[str, ...] = ()
+    """The zones that list the accelerator, by the cloud's own word for it."""
 
 
 def listing(project: Project, wanted: CatalogFilter) -> Result[tuple[CatalogRow, ...]]:
@@ -97,13 +101,18 @@ def machine_shown(project: Project, name: str) -> Result[MachineShown]:
         return Result(None, (unknown_name("machine type", name, tuple(sorted(by_name))),))
     live = kept.value.get(machine.provider)
     own = [o for o in found.value if o.machine == name and o.provider == machine.provider]
+    told = None if live is None else next((m for m in live.machines if m.name == name), None)
+    regions = () if live is None else live.regions
+    word = "" if told is None else told.accelerator
     return Result(
         MachineShown(
             machine=machine,
             accelerator=load_accelerators()[machine.accelerator],
-            told=None if live is None else next((m for m in live.machines if m.name == name), None),
+            told=told,
             doubts=() if live is None else tuple(d for d in live.doubts if d.machine == name),
             rows=_sorted([CatalogRow(offering=o, machine=machine) for o in own]),
+            advice=tuple((r.name, a) for r in regions for a in r.advice if a.machine == name),
+            listed_in=tuple(zone for r in regions for zone in r.accelerators.get(word, ())),
         )
     )
 

@@ -118,6 +118,7 @@ def show(machine: str, *, as_json: bool) -> None:
     """Show all that is known of one MACHINE type, with sources and dates."""
     from dataclasses import asdict  # noqa: PLC0415 - --help stays light
 
+    from dcplan.cli.views.advice import advice_data  # noqa: PLC0415 - as above
     from dcplan.cli.views.catalog import doubt_data, machine_text, row_data  # noqa: PLC0415 - as above
     from dcplan.workflow.catalog_rows import machine_shown  # noqa: PLC0415 - as above
 
@@ -134,6 +135,8 @@ def show(machine: str, *, as_json: bool) -> None:
         "told": None if shown.told is None else asdict(shown.told),
         "doubts": [doubt_data(doubt) for doubt in shown.doubts],
         "offerings": [row_data(row, at_s) for row in shown.rows],
+        "advice": advice_data(shown.advice, at_s),
+        "listed_in": list(shown.listed_in),
     }
     echo_json(data, found.diagnostics)
 

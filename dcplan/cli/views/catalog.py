@@ -8,6 +8,7 @@ import click
 
 from dcplan.catalog.dates import age_days, age_text
 from dcplan.catalog.live_changes import How
+from dcplan.cli.views.advice import advice_data, advice_text
 from dcplan.cli.views.quotas import quota_data, quotas_text
 from dcplan.cli.views.width import wrapped
 from dcplan.diag import listed, plural
@@ -99,11 +100,14 @@ def machine_text(shown: MachineShown, at_s: float) -> str:
     ]
     if shown.told is not None:
         facts.append(("the cloud says", _told(shown.told)))
+    if shown.listed_in:
+        facts.append(("listed in", ", ".join(shown.listed_in)))
     lines = [click.style(machine.name, bold=True)]
     lines += [wrapped(f"  {name:<15}{value}", WIDTH, indent=" " * 17) for name, value in facts]
     parts = ["\n".join(lines), rows_text(shown.rows, at_s)]
     sources = dict.fromkeys(r.offering.source.name for r in shown.rows if r.offering.usd_per_h is not None)
     parts.append("\n".join(wrapped(f"Prices: {name}.", WIDTH) for name in sources))
+    parts.append(advice_text(shown.advice, at_s))
     if shown.doubts:
         parts.append(doubts_text(shown.doubts))
     return "\n\n".join(part for part in parts if part)
@@ -133,6 +137,9 @@ def looked_text(looked: Looked, *, most: int) -> str:
         parts.append("\n".join(lines))
     if quotas := quotas_text(now.regions, most=most):
         parts.append(quotas)
+    if advised := sum(len(region.advice) for region in now.regions):
+        pairs = plural(advised, "machine type in a region", "machine types in regions")
+        parts.append(f"Odds of spot machines: {pairs}; dcplan catalog show NAME tells them.")
     if now.doubts:
         parts.append(doubts_text(now.doubts, most=most and max(1, most // 4)))
     if now.strangers:
@@ -218,6 +225,11 @@ def looked_data(looked: Looked) -> dict[str, object]:
             for c in looked.changes
         ],
         "quotas": [row for region in looked.now.regions for row in quota_data(region)],
+        "advice": [
+            row
+            for r in looked.now.regions
+            for row in advice_data([(r.name, a) for a in r.advice], r.read_at_s)
+        ],
         "doubts": [doubt_data(doubt) for doubt in looked.now.doubts],
         "unknown_machines": list(looked.now.strangers),
     }

@@ -1,4 +1,4 @@
-"""Serve Google Cloud (Compute Engine, Cloud TPU, buckets) on a free port, judged by its own description.
+"""Serve Google Cloud (Compute Engine, TPUs, buckets, prices) on a free port, judged by its own description.
 
 Prints the address, and ends when the input ends.  With ``--variables`` it prints what to export instead, and
 serves until it is interrupted.  Faults and settings come by ``/_control``:
@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import sys
 import threading
 import time
 from dataclasses import asdict, replace
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -26,12 +28,17 @@ from urllib.parse import parse_qsl, urlsplit
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "support"))  # for ``gcs_discovery``
 
+from clouds.gcp.billing import Billing
 from clouds.gcp.buckets import Storage
 from clouds.gcp.compute import Compute
 from clouds.gcp.judge import Judge, Method
+from clouds.gcp.price_list import sold
 from clouds.gcp.tpu import Tpu
 from clouds.gcp.world import Fault, LostError, RefusedError, World
 from gcs_discovery import Misused
+
+TOLD = re.compile(r"^/v1/services/|/advice/|/aggregated/acceleratorTypes$|/projects/[^/]+(/regions)?$")
+"""Paths of what Google says of itself."""
 
 
 class Cloud:
@@ -41,6 +48,8 @@ class Cloud:
         self.world = World()
         self.judge = Judge("compute.v1", "tpu.v2", "storage.v1")
         self._storage = Storage(self.world, self.judge)
+        self._told = Billing()
+        """Prices, quotas and advice, made up when somebody asks."""
         self._apis: dict[str, Any] = {
             "compute": Compute(self.world, self.judge),
             "tpu": Tpu(self.world, self.judge),
@@ -63,6 +72,8 @@ class Cloud:
 
     def _served(self, verb: str, path: str, asked: str, body: Any, root: str) -> Any:
         query = dict(parse_qsl(asked, keep_blank_values=True, strict_parsing=bool(asked)))
+        if TOLD.search(path):
+            return self._said(verb, path, asked, body)
         method, _ = self.judge.match(verb, path)
         self.world.seen.append(f"{method.id} {path}")
         struck = self.world.struck(method.id, path, ("http", "before", "after", "slow"))
@@ -78,6 +89,17 @@ class Cloud:
         self._check_answer(method, told)
         if any(fault.mode == "after" for fault in struck):
             raise LostError
+        return told
+
+    def _said(self, verb: str, path: str, asked: str, body: Any) -> Any:
+        """What Google says of itself, to ``dcplan catalog refresh``."""
+        if not self._told.book:
+            self._told.book = sold()
+        before = len(self._told.asked)
+        status, told = self._told.answer(verb, f"{path}?{asked}", body)
+        self.world.seen += [f"{method} {path}" for method in self._told.asked[before:]]
+        if status != HTTPStatus.OK:
+            raise Misused(told["error"]["message"])
         return told
 
     def _check_answer(self, method: Method, told: Any) -> None:

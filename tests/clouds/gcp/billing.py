@@ -1,8 +1,10 @@
-"""Google's billing catalogue and lists of machine types, judged by Google's own descriptions of these APIs.
+"""What Google Cloud tells of itself, judged by its own descriptions: prices, machine types, quotas, advice.
 
 A program: prints its port, serves until its standard input ends.  ``POST /-/prices`` sets what it answers, as
-JSON: ``machine_types`` (by zone), ``skus`` (by service), ``denied`` (ids of methods), ``silent`` (zones),
-``page`` (of either list).  ``GET /-/prices`` tells what was asked, and what broke a description.
+JSON: ``machine_types`` (by zone), ``skus`` (by service), ``quotas`` (by region; of the project under an empty
+name), ``accelerators`` (names, by zone), ``odds`` and ``history`` (answers, by ``region/machine type``),
+``denied`` (ids of methods), ``silent`` (zones), ``page`` (of either list).  ``GET /-/prices`` tells what was
+asked, and what broke a description.
 """
 
 from __future__ import annotations
@@ -21,10 +23,17 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "support"))
 from gcs_discovery import Method, Misused, described
 
 APIS = {
-    "cloudbilling.v1": "cloudbilling.services.skus.list",
-    "compute.v1": "compute.machineTypes.aggregatedList",
+    "cloudbilling.v1": ("cloudbilling.services.skus.list",),
+    "compute.v1": (
+        "compute.machineTypes.aggregatedList",
+        "compute.acceleratorTypes.aggregatedList",
+        "compute.regions.list",
+        "compute.projects.get",
+        "compute.advice.capacity",
+        "compute.advice.capacityHistory",
+    ),
 }
-"""Descriptions, and the one method of each that is served."""
+"""Descriptions, and the methods of each that are served."""
 NAME_FILTER = re.compile(r'name eq "(.*)"')
 
 
@@ -44,18 +53,20 @@ class Billing:
                 self.book, self.asked, self.violations = body, [], []
             return 200, {"asked": self.asked, "violations": self.violations}
         try:
-            return self._served(verb, parts.path, dict(parse_qsl(parts.query)))
+            return self._served(verb, parts.path, dict(parse_qsl(parts.query)), body)
         except Misused as problem:
             self.violations.append(f"{verb} {url}: {problem}")
             return 400, _error(400, "INVALID_ARGUMENT", str(problem))
 
-    def _served(self, verb: str, path: str, query: dict[str, str]) -> tuple[int, Any]:
+    def _served(self, verb: str, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
         api, method, found = self._match(verb, path)
         self.asked.append(method.id)
         if method.id in self.book.get("denied", ()):
             return 403, _error(403, "PERMISSION_DENIED", f"Permission denied on {method.id}")
         described(api).check_query(method, query)
-        told = self._skus(found, query) if api == "cloudbilling.v1" else self._types(query)
+        if body is not None:
+            described(api).check_body(method, "request", body)
+        told = self._told(method.id, found, query, body)
         described(api).check_body(method, "response", told)
         return 200, told
 
@@ -64,9 +75,48 @@ class Billing:
         for api, wanted in APIS.items():
             for method in described(api).methods:
                 found = method.route.fullmatch(path)
-                if method.id == wanted and method.verb == verb and found:
+                if method.id in wanted and method.verb == verb and found:
                     return api, method, found.groupdict()
         raise Misused(f"no method {verb} {path}")
+
+    def _told(self, method: str, found: dict[str, str], query: dict[str, str], body: Any) -> Any:
+        answers = {
+            "cloudbilling.services.skus.list": lambda: self._skus(found, query),
+            "compute.machineTypes.aggregatedList": lambda: self._types(query),
+            "compute.acceleratorTypes.aggregatedList": self._chips,
+            "compute.regions.list": self._regions,
+            "compute.projects.get": lambda: {"name": found["project"], "quotas": self._quotas().get("", [])},
+            "compute.advice.capacity": lambda: self._odds(found["region"], body),
+            "compute.advice.capacityHistory": lambda: self._history(found["region"], body),
+        }
+        return answers[method]()
+
+    def _chips(self) -> Any:
+        items = {
+            f"zones/{zone}": {"acceleratorTypes": [{"name": name} for name in names]}
+            for zone, names in self.book.get("accelerators", {}).items()
+        }
+        return {"id": "list", "items": items}
+
+    def _quotas(self) -> dict[str, Any]:
+        return dict(self.book.get("quotas", {}))
+
+    def _regions(self) -> Any:
+        named = [{"name": name, "quotas": rows} for name, rows in self._quotas().items() if name]
+        return {"id": "list", "items": named}
+
+    def _odds(self, region: str, body: Any) -> Any:
+        (one,) = body["instanceFlexibilityPolicy"]["instanceSelections"].values()
+        return self._of("odds", f"{region}/{one['machineTypes'][0]}")
+
+    def _of(self, key: str, name: str) -> Any:
+        """What the book has under a name, or for everything (``*``)."""
+        held = self.book.get(key, {})
+        return held.get(name, held.get("*", {}))
+
+    def _history(self, region: str, body: Any) -> Any:
+        machine = body["instanceProperties"]["machineType"]
+        return self._of("history", f"{region}/{machine}")
 
     def _skus(self, found: dict[str, str], query: dict[str, str]) -> Any:
         service = found["parent"].removeprefix("services/")

@@ -185,7 +185,7 @@ def status_of(thing: Thing, now_s: float) -> str:
 
 # Filters: AIP-160 as far as anybody asks, and the older kind with regular expressions
 
-COMPARISON = re.compile(r'\(?([\w.-]+)\s*(=|:|\beq\b)\s*"?([^"()]*)"?\)?')
+COMPARISON = re.compile(r'\(?([\w.-]+)\s*(=|:|\beq\b)\s*(?:"([^"]*)"|([^"()]*))\)?')
 
 
 def fits(body: Mapping[str, Any], asked: str) -> bool:
@@ -197,7 +197,8 @@ def fits(body: Mapping[str, Any], asked: str) -> bool:
         found = COMPARISON.fullmatch(part.strip("() "))
         if found is None:
             raise RefusedError(400, "invalid", f"Invalid value for field 'filter': '{asked}'.")
-        field, operator, value = found.groups()
+        field, operator, quoted, bare = found.groups()
+        value = bare if quoted is None else quoted
         there = body
         for name in re.split(r"\.", field, maxsplit=1) if field.startswith("labels.") else field.split("."):
             there = there.get(name, {}) if isinstance(there, Mapping) else {}
@@ -229,6 +230,24 @@ def machine_types() -> Mapping[tuple[str, str], Any]:
     return places
 
 
+CHIPS: Mapping[str, str] = {
+    "A100-40": "nvidia-tesla-a100",
+    "A100-80": "nvidia-a100-80gb",
+    "B200": "nvidia-b200",
+    "GB200": "nvidia-gb200",
+    "GB300": "nvidia-gb300",
+    "H100": "nvidia-h100-80gb",
+    "H200": "nvidia-h200-141gb",
+    "L4": "nvidia-l4",
+    "RTX-PRO-6000": "nvidia-rtx-pro-6000",
+    "TPU-v5e": "ct5lp",
+    "TPU-v5p": "ct5p",
+    "TPU-v6e": "ct6e",
+    "TPU7x": "tpu7x",
+}
+"""What Compute Engine calls accelerators of the catalogue."""
+
+
 def _machine_types(method: Method, key: Key, query: Mapping[str, str], root: str) -> Any:
     found: dict[str, list[Any]] = {}
     for (name, zone), machine in sorted(machine_types().items()):
@@ -239,6 +258,12 @@ def _machine_types(method: Method, key: Key, query: Mapping[str, str], root: str
             "zone": zone,
             "guestCpus": machine.vcpus,
             "memoryMb": int(machine.memory_bytes / 2**20),
+            "accelerators": [
+                {
+                    "guestAcceleratorType": CHIPS[machine.accelerator],
+                    "guestAcceleratorCount": machine.devices,
+                }
+            ],
             "selfLink": f"{root}projects/{key.project}/zones/{zone}/machineTypes/{name}",
         }
         if fits(body, query.get("filter", "")):

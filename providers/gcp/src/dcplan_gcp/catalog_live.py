@@ -1,7 +1,7 @@
 """What Google Cloud says today: machine types by zone, and prices made of SKUs.
 
 Everything is asked, nothing is changed.  Permissions: compute.machineTypes.list in the project; the price
-list is public, but the project needs the Cloud Billing API enabled.
+list is public, but the project needs the Cloud Billing API enabled.  ``catalog_beside`` asks for the rest.
 """
 
 from __future__ import annotations
@@ -9,36 +9,25 @@ from __future__ import annotations
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from dcplan.catalog.dates import day_of
 from dcplan.catalog.live_types import Doubt, LiveCatalog, LiveMachine, LivePrice, LiveRegion, Part
 from dcplan.catalog.types import Purchase, Source
 from dcplan.diag import Diagnostic, Result, error, listed, warning
 from dcplan.provider.errors import Invalid
-from dcplan.state.server import LOOPBACK
+from dcplan_gcp.asking import BILLING, COMPUTE, Asking, UnheardError
+from dcplan_gcp.catalog_beside import beside
 from dcplan_gcp.catalog_skus import BILLS, COMPUTE_SERVICE, TPU_SERVICE, Made, Rates, price_of, rates_of
-from dcplan_gcp.refusals import message, short
-from dcplan_gcp.session import session_for
 from dcplan_gcp.settings import endpoint, project_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
-    from requests import Session
-
+    from dcplan.catalog.types import Machine
     from dcplan_gcp.settings import GcpSettings
 
 PATH = ("providers", "gcp")
-
-COMPUTE, BILLING = "https://compute.googleapis.com", "https://cloudbilling.googleapis.com"
-SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-
-TIMEOUTS_S = (10.0, 60.0)
-READS = 4
-"""Attempts of a question."""
 
 MACHINES_A_PAGE, SKUS_A_PAGE = 500, 5000
 
@@ -51,74 +40,8 @@ UNREACHABLE = "UNREACHABLE"
 FACTS_SOURCE = "Compute Engine machine types"
 
 
-class UnheardError(Exception):
-    """A question was refused, or nobody answered; its text says which and why."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Asking:
-    """One refresh: where to ask, and as whom."""
-
-    project: str
-    endpoint: str | None
-
-    def pages(self, root: str, path: str, **query: str) -> Iterator[dict[str, Any]]:
-        """All pages of an answer; ``UnheardError``."""
-        where = self._where(root)
-        with self._session(where) as session:
-            while True:
-                page = self._get(session, f"{where.rstrip('/')}/{path}", query)
-                yield page
-                if not page.get("nextPageToken"):
-                    return
-                query["pageToken"] = page["nextPageToken"]
-
-    def _where(self, root: str) -> str:
-        """The server to ask: a private endpoint is Compute Engine's, one on this machine stands for all."""
-        if self.endpoint is None:
-            return root
-        here = urlsplit(self.endpoint).hostname in LOOPBACK
-        return self.endpoint if here or root == COMPUTE else root
-
-    @staticmethod
-    def _session(where: str) -> Session:
-        from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415 - slow, and only a refresh asks
-
-        try:
-            return session_for(where, SCOPE, ours=True)
-        except GoogleAuthError as problem:
-            raise UnheardError(
-                f"there are no usable Google credentials: {str(problem).rstrip('.')}. Run `gcloud auth "
-                "application-default login`, or name a file in GOOGLE_APPLICATION_CREDENTIALS"
-            ) from None
-
-    @staticmethod
-    def _get(session: Session, url: str, query: Mapping[str, str]) -> dict[str, Any]:
-        from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415 - as above
-        from requests import RequestException  # noqa: PLC0415 - as above
-
-        said = ""
-        for _attempt in range(READS):
-            try:
-                answer = session.get(url, params=dict(query), timeout=TIMEOUTS_S, allow_redirects=False)
-            except (RequestException, GoogleAuthError) as problem:
-                said = short(problem)
-                continue
-            if answer.status_code == HTTPStatus.OK:
-                try:
-                    return dict(answer.json())
-                except ValueError:
-                    said = "an answer that is no JSON"
-                    continue
-            said = f"{answer.status_code}: {message(answer)}"
-            busy = answer.status_code == HTTPStatus.TOO_MANY_REQUESTS
-            if not busy and answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
-                break
-        raise UnheardError(said)
-
-
 def live(
-    settings: GcpSettings, machines: Collection[str], regions: Sequence[str], at_s: float
+    settings: GcpSettings, machines: Mapping[str, Machine], regions: Sequence[str], at_s: float
 ) -> Result[LiveCatalog]:
     """What Google Cloud says of these regions; ``machines`` are the machine types of the catalogue."""
     try:
@@ -146,7 +69,9 @@ def live(
         priced = False
         said.append(_unpriced(UnheardError("it has no price at all")))
     said += _silent(scopes, regions)
-    return Result(_catalog(scopes, machines, regions, rates if priced else None, at_s), tuple(said))
+    told = _catalog(scopes, machines, regions, rates if priced else None, at_s)
+    whole, partly = beside(asking, settings, told, machines, at_s)
+    return Result(whole, (*said, *partly))
 
 
 @dataclass(frozen=True, slots=True)
