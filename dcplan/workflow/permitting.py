@@ -119,6 +119,8 @@ def _of_change(change: Change) -> Iterator[Deed]:
         # Where the object is, only what was there tells.
         outputs = {} if change.before is None else change.before.outputs
         yield Deed(action=Action.UPDATE, resource=replace(change.after, outputs=outputs))
+        if change.before is not None and change.before.attributes != change.after.attributes:
+            yield Deed(action=Action.UPDATE, resource=change.before)  # What it had may have to go.
 
 
 def _elsewhere(fallback: Fallback, made: Mapping[Address, Resource]) -> Iterator[Deed]:

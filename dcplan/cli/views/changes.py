@@ -128,14 +128,24 @@ def _detail(change: Change) -> str:
     if (bought := _purchase(change, shown.attributes)) is not None:
         return bought
     machines = shown.attributes.get("machines")
-    if isinstance(machines, int) and isinstance(kept := shown.attributes.get("machine_type"), str):
-        # Capacity that is ordered: what it costs in sum stands under what is paid anyway.
-        paid = "" if change.action is Action.DELETE else ", paid by the hour, used or not"
-        return f"  keeps {machines:,} x {kept} in {shown.attributes.get('zone')}{paid}"
     if isinstance(machines, list | tuple) and machines:
         prompts = shown.attributes.get("prefill_machines")
         beside = f", prompts on {_first(prompts)}" if isinstance(prompts, list | tuple) and prompts else ""
         return f"  on {_first(machines)}{beside}"
+    return _hourly(shown.attributes, gone=change.action is Action.DELETE)
+
+
+def _hourly(attributes: Mapping[str, JsonValue], *, gone: bool) -> str:
+    """What is no machine and is paid by the hour all the same."""
+    machines, kept = attributes.get("machines"), attributes.get("machine_type")
+    if isinstance(machines, int) and isinstance(kept, str):
+        # Capacity that is ordered: what it costs in sum stands under what is paid anyway.
+        paid = "" if gone else ", paid by the hour, used or not"
+        return f"  keeps {machines:,} x {kept} in {attributes.get('zone')}{paid}"
+    if attributes.get("nat") is True:
+        return "  with a NAT gateway" + (
+            "" if gone else ", paid by the hour in each zone in use and by the byte"
+        )
     return ""
 
 

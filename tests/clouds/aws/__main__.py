@@ -36,6 +36,7 @@ def main() -> None:
         groups,
         launches,
         lifecycles,
+        nat,
         quotas,
         reservations,
         tokens,
@@ -43,7 +44,7 @@ def main() -> None:
     from clouds.aws.faults import Faults  # noqa: PLC0415 - as above
     from clouds.aws.pricing import Pricing, sold  # noqa: PLC0415 - as above
 
-    for layer in (groups, quotas, reservations, launches, lifecycles, tokens, buckets, file_systems):
+    for layer in (groups, quotas, reservations, launches, lifecycles, nat, tokens, buckets, file_systems):
         layer.install()
     by_hand = "--variables" in sys.argv
     everything = moto()

@@ -18,6 +18,7 @@ OPERATIONS = (
     "create_network_interface",
     "create_volume",
     "create_capacity_reservation",
+    "create_nat_gateway",
 )
 
 

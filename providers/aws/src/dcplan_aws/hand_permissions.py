@@ -24,7 +24,7 @@ HANDS = frozenset({Action.FORGET, Action.IMPORT})
 
 _BALANCED = "elasticloadbalancing:loadbalancer/app/dcplan-*/* elasticloadbalancing:targetgroup/dcplan-*/*"
 _TAGGED: Mapping[str, str] = {
-    NETWORK: "ec2:vpc/* ec2:subnet/* ec2:security-group/* ec2:internet-gateway/*",
+    NETWORK: "ec2:vpc/* ec2:subnet/* ec2:security-group/* ec2:internet-gateway/* ec2:natgateway/*",
     GROUP: "ec2:placement-group/dcplan-*",
     RESERVATION: "ec2:capacity-reservation/*",
     BLOCK: "ec2:capacity-reservation/*",

@@ -167,7 +167,7 @@ class Instances(Regional):
                 subnet,
                 groups,
                 gang=attributes.get("gang") is not None,
-                public=attributes.get("network") is None,
+                public=attributes.get("public") is True,
             ),
             "BlockDeviceMappings": [
                 {

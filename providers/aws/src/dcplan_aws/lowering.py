@@ -126,6 +126,7 @@ class _Lowering:
             "project": self._project,
             "region": region,
             "cidr": self._settings.cidr,
+            "nat": self._settings.nat,
             "whole": True,
         }
         return self._resource(NETWORK, region, attributes)
@@ -191,6 +192,7 @@ class _Lowering:
             KEY: settings.start_up_attribute,
             "reservation": self._lot(plain),
             "network": self._adopted.get(region),
+            "public": region not in self._adopted and not settings.nat,
         }
         return replace(plain, attributes=attributes, needs=(*needs, *plain.needs))
 

@@ -1,4 +1,4 @@
-"""The network of one region: a VPC, a subnet in each zone, a security group, and a way out.
+"""The network of one region: a VPC, a subnet in each zone, a security group, and a way out (or two).
 
 The VPC is the object; the rest are its parts, made one after the other while waiting, each only where it is
 missing, and deleted before it.
@@ -14,6 +14,7 @@ from typing import Any
 from dcplan.provider.errors import Conflict, Invalid, NotReady, ProviderError
 from dcplan.provider.types import Ack, Found, Request
 from dcplan.resources import JsonValue
+from dcplan_aws import nat
 from dcplan_aws.makers import Outputs, Regional, gone, object_id_of, ours, text_of
 from dcplan_aws.owner import (
     ADDRESS,
@@ -44,12 +45,20 @@ class _Parts:
     subnets: Mapping[str, str]
     """Zone id to subnet."""
     group: Mapping[str, Any] | None
+    nat: Mapping[str, Any] | None
+    """The NAT gateway, being made or going, too."""
+
+    @property
+    def wants_nat(self) -> bool:
+        """Whether machines shall go out by a NAT gateway."""
+        return (attributes_in(as_mapping(self.vpc.get("Tags"))) or {}).get("nat") is True
 
     @property
     def whole(self) -> bool:
         """Whether machines can stand in it, in each zone that it was made for."""
         zones = as_mapping(self.vpc.get("Tags")).get(ZONES)
-        return zones == str(len(self.subnets)) and self.opened
+        out = nat.is_as_wanted(self.vpc, self.nat, wanted=self.wants_nat)
+        return zones == str(len(self.subnets)) and self.opened and out
 
     @property
     def opened(self) -> bool:
@@ -101,11 +110,13 @@ class Networks(Regional):
         vpc = object_id_of(request)
         if self.shared.has_deleted(request):
             return Ack(object_id=vpc)
-        there = self.seen(self.region(request), By("id", (vpc,)))
-        if not there:
+        there = self._parts(self.region(request), By("id", (vpc,))).get(vpc)
+        if there is None or not as_mapping(there.vpc.get("Tags")).get(ADDRESS):
             raise gone(request)
+        if not nat.deleted(self.shared.api, self.region(request), there.nat):
+            return self.shared.deletes(request)  # The rest goes once it is gone, which takes a minute.
         try:
-            self._close(self.region(request), vpc, there[0].token or "")
+            self._close(self.region(request), vpc, as_mapping(there.vpc.get("Tags")).get(TOKEN, ""))
         except Conflict as used:
             raise NotReady(used.detail, retry_after_s=2.0) from used
         return self.shared.deletes(request)
@@ -132,6 +143,8 @@ class Networks(Regional):
         parts = self._parts(region, By("id", (object_id,))).get(object_id)
         if parts is None:
             return True
+        if not nat.deleted(self.shared.api, region, parts.nat):
+            return False
         do = self.shared.api.do
         try:
             self._close(region, object_id, as_mapping(parts.vpc.get("Tags")).get(TOKEN, ""))
@@ -164,6 +177,7 @@ class Networks(Regional):
         gateways = self._gateways(region, token)
         group = [] if there.group is None else [str(there.group["GroupId"])]
         ways_out = [str(one["InternetGatewayId"]) for one in gateways]
+        ways_out += [] if there.nat is None else [str(there.nat["NatGatewayId"])]
         return [*ways_out, *there.subnets.values(), *group, object_id]
 
     def _gateways(self, region: str, part: str) -> list[dict[str, Any]]:
@@ -173,7 +187,7 @@ class Networks(Regional):
         return list(shown)
 
     def _parts(self, region: str, by: By) -> dict[str, _Parts]:
-        """What there is of these networks, by VPC: three looks, however many they are."""
+        """What there is of these networks, by VPC: four looks, however many they are."""
         api = self.shared.api
         vpcs = {
             vpc["VpcId"]: vpc
@@ -186,6 +200,7 @@ class Networks(Regional):
         for subnet in api.pages("ec2", region, "describe_subnets", "Subnets", **within):
             if PART in as_mapping(subnet.get("Tags")):
                 subnets[subnet["VpcId"]][subnet["AvailabilityZoneId"]] = subnet["SubnetId"]
+        nats = nat.gateways_of(api, region, list(vpcs))
         tokens = {name: as_mapping(vpc.get("Tags")).get(TOKEN, "") for name, vpc in vpcs.items()}
         groups = {
             group["VpcId"]: group
@@ -193,7 +208,7 @@ class Networks(Regional):
             if as_mapping(group.get("Tags")).get(PART) == tokens[group["VpcId"]]
         }
         return {
-            name: _Parts(vpc, dict(sorted(subnets[name].items())), groups.get(name))
+            name: _Parts(vpc, dict(sorted(subnets[name].items())), groups.get(name), nats.get(name))
             for name, vpc in vpcs.items()
         }
 
@@ -201,7 +216,13 @@ class Networks(Regional):
         """Make what is missing of a VPC that is there."""
         vpc, do = parts.vpc["VpcId"], self.shared.api.do
         tags = {**owner_tags(request), PART: as_mapping(parts.vpc.get("Tags")).get(TOKEN, request.token)}
-        self._open(region, vpc, tags)
+        internet, out = self._open(region, vpc, tags), ""
+        if parts.wants_nat:
+            out = nat.made(self.shared.api, region, request, vpc, parts.nat, tags)
+            nat.lead(self.shared.api, region, vpc, NatGatewayId=out)
+        else:
+            nat.lead(self.shared.api, region, vpc, GatewayId=internet)
+            nat.deleted(self.shared.api, region, parts.nat)
         blocks = self._blocks(request, region)
         for zone_id, block in blocks.items():
             if zone_id not in parts.subnets:
@@ -228,10 +249,11 @@ class Networks(Regional):
             group = {"GroupId": made["GroupId"]}
         if not parts.opened:
             self._let_through(region, str(group["GroupId"]))
-        do("ec2", region, "create_tags", Resources=[vpc], Tags=as_list({ZONES: str(len(blocks))}))
+        done = {ZONES: str(len(blocks)), nat.NAT: out}
+        do("ec2", region, "create_tags", Resources=[vpc], Tags=as_list(done))
 
-    def _open(self, region: str, vpc: str, tags: Mapping[str, str]) -> None:
-        """An internet gateway, and the route to it."""
+    def _open(self, region: str, vpc: str, tags: Mapping[str, str]) -> str:
+        """An internet gateway."""
         api = self.shared.api
         attached: dict[str, Any] = {"Filters": [{"Name": "attachment.vpc-id", "Values": [vpc]}]}
         gateways = list(
@@ -249,22 +271,7 @@ class Networks(Regional):
                 gateways = [made["InternetGateway"]]
             gateway = gateways[0]["InternetGatewayId"]
             api.do("ec2", region, "attach_internet_gateway", InternetGatewayId=gateway, VpcId=vpc)
-        main: dict[str, Any] = {
-            "Filters": [
-                {"Name": "vpc-id", "Values": [vpc]},
-                {"Name": "association.main", "Values": ["true"]},
-            ]
-        }
-        for table in api.pages("ec2", region, "describe_route_tables", "RouteTables", **main):
-            if not any(route.get("GatewayId", "").startswith("igw-") for route in table["Routes"]):
-                api.do(
-                    "ec2",
-                    region,
-                    "create_route",
-                    RouteTableId=table["RouteTableId"],
-                    DestinationCidrBlock="0.0.0.0/0",
-                    GatewayId=gateways[0]["InternetGatewayId"],
-                )
+        return str(gateways[0]["InternetGatewayId"])
 
     def _close(self, region: str, vpc: str, part: str) -> None:
         """Take the way out away, and one that was made and never attached; ``Conflict``: it is in use."""

@@ -19,6 +19,9 @@ from dcplan_aws import storage_permissions as storage
 from dcplan_aws.kinds import BLOCK, GROUP, INSTANCE, NETWORK, RESERVATION
 from dcplan_aws.needs import ADOPTED, LOOK, MADE_HERE, Need, When
 
+WITH_NAT = "nat"
+"""The same, where its machines go out by a NAT gateway."""
+
 _WHOLE = (
     "ec2:DescribeAvailabilityZones ec2:DescribeInternetGateways ec2:CreateInternetGateway "
     "ec2:AttachInternetGateway ec2:DescribeRouteTables ec2:CreateRoute ec2:CreateSubnet "
@@ -39,7 +42,15 @@ _REGISTERED = "elbv2:DescribeTargetGroups elbv2:RegisterTargets"
 
 CALLS: tuple[tuple[str, str, str], ...] = (
     # kind, what is done, calls (service as botocore names it)
-    (NETWORK, LOOK, "ec2:DescribeVpcs ec2:DescribeSubnets ec2:DescribeSecurityGroups"),
+    (
+        NETWORK,
+        LOOK,
+        "ec2:DescribeVpcs ec2:DescribeSubnets ec2:DescribeSecurityGroups ec2:DescribeNatGateways",
+    ),
+    (f"{NETWORK}/{WITH_NAT}", Action.CREATE, "ec2:CreateNatGateway"),
+    # Also where only the network before the change had one.
+    (f"{NETWORK}/{WITH_NAT}", Action.UPDATE, "ec2:CreateNatGateway ec2:ReplaceRoute ec2:DeleteNatGateway"),
+    (f"{NETWORK}/{WITH_NAT}", Action.DELETE, "ec2:DeleteNatGateway"),
     (NETWORK, Action.CREATE, f"ec2:CreateVpc {_WHOLE}"),
     (NETWORK, Action.UPDATE, _WHOLE),
     (NETWORK, Action.DELETE, "ec2:DescribeInternetGateways ec2:DetachInternetGateway"),
@@ -109,7 +120,7 @@ NEEDS: Mapping[str, tuple[Need, ...]] = {
         f"ec2:{look}": (Need(f"ec2:{look}", "*"),)
         for look in (
             *("DescribeAvailabilityZones", "DescribeCapacityBlockOfferings", "DescribeCapacityReservations"),
-            *("DescribeInstances", "DescribeInternetGateways"),
+            *("DescribeInstances", "DescribeInternetGateways", "DescribeNatGateways"),
             *("DescribePlacementGroups", "DescribeRegions", "DescribeRouteTables"),
             *("DescribeSecurityGroups", "DescribeSubnets", "DescribeVpcs"),
         )
@@ -133,6 +144,9 @@ NEEDS: Mapping[str, tuple[Need, ...]] = {
     "ec2:DeleteInternetGateway": _ours("ec2:DeleteInternetGateway", "ec2:internet-gateway/*"),
     # The main route table comes with its VPC, and has no tags.
     "ec2:CreateRoute": (Need("ec2:CreateRoute", "ec2:route-table/*"),),
+    "ec2:ReplaceRoute": (Need("ec2:ReplaceRoute", "ec2:route-table/*"),),
+    "ec2:CreateNatGateway": _made("CreateNatGateway", "ec2:natgateway/*", "ec2:vpc/*"),
+    "ec2:DeleteNatGateway": _ours("ec2:DeleteNatGateway", "ec2:natgateway/*"),
     "ec2:AuthorizeSecurityGroupIngress": _ours("ec2:AuthorizeSecurityGroupIngress", "ec2:security-group/*"),
     "ec2:AuthorizeSecurityGroupEgress": _ours("ec2:AuthorizeSecurityGroupEgress", "ec2:security-group/*"),
     "ec2:DeleteSubnet": _ours("ec2:DeleteSubnet", "ec2:subnet/*"),

@@ -18,7 +18,7 @@ from dcplan_aws.kinds import BLOCK, GROUP, INSTANCE, RESERVATION
 from dcplan_aws.machine_policy import of_machines
 from dcplan_aws.needs import ADOPTED, HELD, LOOK, MADE_HERE, Need, When
 from dcplan_aws.owner import LINEAGE
-from dcplan_aws.permissions import CALLS, EVERYWHERE, NEEDS, TAGGED
+from dcplan_aws.permissions import CALLS, EVERYWHERE, NEEDS, TAGGED, WITH_NAT
 from dcplan_aws.server_permissions import of_keys, of_state
 
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ def _acts(deeds: Iterable[Deed], lineage: str) -> set[Need]:
         kind, adopted = deed.resource.address.kind, _adopted(deed.resource)
         ways = (MADE_HERE if adopted is None else ADOPTED, deed.resource.attributes.get(ON_DELETE))
         here = {kind, *(f"{kind}/{way}" for way in ways)}
+        here |= {f"{kind}/{WITH_NAT}"} if deed.resource.attributes.get("nat") else set()
         calls = [
             call for of, done, said in CALLS if of in here and done == deed.action for call in said.split()
         ]

@@ -72,6 +72,9 @@ class AwsSettings(CataloguedSettings, StartUpSettings):
     """VPCs to use; in other regions dcplan makes one."""
     cidr: Annotated[str, Field(pattern=_CIDR)] = "10.64.0.0/16"
     """The addresses of a VPC that dcplan makes: a /16."""
+    nat: bool = False
+    """Let machines in a VPC that dcplan makes reach the internet by a NAT gateway, those of gangs too, and
+    have no public address.  It is paid by the hour in each zone in use, and by the byte."""
     image: Annotated[str, Field(pattern=r"^(ami-[0-9a-f]{8,17}|resolve:ssm:\S+)$")] | None = None
     """What machines start from; default: AWS's image for their accelerators, the newest."""
     disk_gib: Annotated[int, Field(ge=8, le=16_384)] = 200
@@ -101,6 +104,12 @@ def problems_of(settings: AwsSettings, regions: Collection[str]) -> Iterator[Dia
             path = ("providers", "aws", "capacity_blocks", i, "buy")
             yield error("block-bought", "A capacity block is bought twice", detail, path=path)
     yield from storage_problems(settings.storage, ("providers", "aws", "storage"))
+    if settings.nat and settings.scheme == "internet-facing":
+        detail = (
+            "With `nat`, the subnets that dcplan makes have no public side, and an endpoint for everybody "
+            "needs one. Take `nat` out, or name a VPC of your own with both under `networks`."
+        )
+        yield error("nat-public", "No public side behind a NAT", detail, path=("providers", "aws", "scheme"))
     seen: set[str] = set()
     for i, network in enumerate(settings.networks):
         at = ("providers", "aws", "networks", i, "region")
