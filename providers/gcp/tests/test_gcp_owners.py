@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dcplan.diag.log import start_log, stop_log
+from dcplan.provider import Placement, ReplicaSpec, WorkloadSpec
 from dcplan.provider.errors import AlreadyGone, Conflict, Denied
 from dcplan.provider.protocol import HasOwners
 from dcplan.provider.types import Request, request_of
 from dcplan.resources import Action, Address, Resource
 from dcplan_gcp import provider
+from dcplan_gcp.naming import tag
+from gcp_examples import machines
 from placements import one_replica
 
 if TYPE_CHECKING:
@@ -145,3 +148,56 @@ def test_the_log_tells_calls_by_verb_and_path(gcp: Provider, tmp_path: Path) -> 
     assert {line["@module"] for line in told} == {"dcplan.gcp"}
     assert all(line["@message"].startswith(("GET projects/", "GET b")) for line in told)
     assert {line["status"] for line in told} == {200}
+
+
+@pytest.fixture
+def slices(gcp: Provider) -> list[Resource]:
+    """Two hosts of a TPU slice with the job that runs on them, built for ``us``."""
+    built: dict[Address, Resource] = {}
+    group = machines("ct6e-standard-4t", "tpu-0", "tpu-1", gang=True)
+    job = ReplicaSpec(name="tune", machines=("tpu-0", "tpu-1"), devices=(0, 1, 2, 3), settings={})
+    work = (WorkloadSpec(name="tune", kind="train", replicas=(job,)),)
+    for resource in gcp.resources_for(Placement(project="p", machines=(group,), workloads=work)).unwrap():
+        request = asked(resource, Action.CREATE, built)
+        outputs = gcp.wait(request, gcp.begin(request), lambda: False)
+        built[resource.address] = replace(resource, outputs=outputs)
+    return [row for address, row in built.items() if address.kind in {"instance", "job"}]
+
+
+def test_hosts_of_a_slice_change_hands(gcp: Provider, gcp_server: GcpCloud, slices: list[Resource]) -> None:
+    """Each by itself, with what runs there; nobody's are still there, and their label is gone."""
+    for row in slices:
+        owners(gcp).set_owner(handed(row, "them", f"their-{row.address.name}"))
+    theirs = {found.address.name: found.object_id for found in gcp.owned("them")}
+    ours = {found.address.kind for found in gcp.owned("us")}
+    (label,) = (node["labels"]["dcplan-lineage"] for node in gcp_server.things("nodes").values())
+    for row in slices:
+        owners(gcp).set_owner(handed(row, "", row.address.name))
+    there = gcp.refresh(slices).found
+    (node,) = gcp_server.things("nodes").values()
+
+    assert theirs == {f"their-{row.address.name}": row.outputs["id"] for row in slices}
+    assert ours == {"network"}
+    assert label == tag("them")
+    assert gcp.owned("them") == ()
+    assert {found.lineage for found in there.values() if found is not None} == {None}
+    assert None not in there.values()
+    assert "dcplan-lineage" not in node["labels"]
+
+
+def test_a_slice_with_hosts_of_others_is_not_deleted(
+    gcp: Provider, gcp_server: GcpCloud, slices: list[Resource]
+) -> None:
+    """Hosts are lost together, so nobody may take those of others along; who has all of them may."""
+    first, second = (row for row in slices if row.address.kind == "instance")
+    owners(gcp).set_owner(handed(first, "them", first.address.name))
+    mine = asked(replace(second, needs=()), Action.DELETE, {})
+    with pytest.raises(Denied, match="belong to others"):
+        gcp.begin(mine)
+    owners(gcp).set_owner(handed(second, "them", second.address.name))
+    with pytest.raises(Denied, match="does not belong to this state"):
+        gcp.begin(mine)
+    theirs = replace(mine, lineage="them", token="t")  # noqa: S106 - tells calls apart, no secret
+    gcp.wait(theirs, gcp.begin(theirs), lambda: False)
+
+    assert gcp_server.things("nodes") == {}

@@ -119,7 +119,7 @@ class Acting:
         there: dict[str, Found] = {}
         slices = any("/queuedResources/" in object_id for object_id in ids.values())
         for named, kinds in wanted.items():
-            of = named if slices else None
+            of = f"dcplan-{named}-" if slices else None
             there.update({f.object_id: f for f in self._surveyed(kinds, prefix_of(named), slices_of=of)})
         found = {address: there.get(object_id) for address, object_id in ids.items()}
         return Refreshed(found=found, calls=self.rest.calls - before)
@@ -129,7 +129,7 @@ class Acting:
 
         But for capacity blocks that are locked: of those that were let go of, nobody can take the tag away.
         """
-        found = self._surveyed(set(KINDS), EVERYTHING, slices_of=tag(lineage), locked=False)
+        found = self._surveyed(set(KINDS), EVERYTHING, slices_of="dcplan-", locked=False)
         return tuple(f for f in found if f.lineage == lineage)
 
     def set_owner(self, request: Request) -> None:

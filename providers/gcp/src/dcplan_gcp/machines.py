@@ -56,13 +56,14 @@ class Machines:
         return self._singles.lookup(request)
 
     def set_owner(self, request: Request) -> None:
-        """Another owner and name; a slice keeps those of its order."""
+        """Another owner and name."""
         if is_slice(request.attributes, request.object_id):
-            raise errors.Invalid(f"{request.object_id} is a part of a TPU slice, which keeps its owner.")
-        self._singles.set_owner(request)
+            self._slices.set_owner(request)
+        else:
+            self._singles.set_owner(request)
 
     def listed(self, wanted: str, slices_of: str | None) -> tuple[list[Found], list[dict[str, Any]]]:
-        """Machines that a filter shows, and as instances that things run on; slices of a lineage's tag."""
+        """Machines that a filter shows, and as instances that things run on; slices by how names begin."""
         singles = self._singles.listed(wanted)
         hosts, views = self._slices.listed(slices_of) if slices_of else ([], [])
         return [*instances.survey(singles), *hosts], [*singles, *views]

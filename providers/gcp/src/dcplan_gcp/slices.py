@@ -19,11 +19,21 @@ from dcplan.resources import Address
 from dcplan_gcp.answers import rpc_failure
 from dcplan_gcp.composite import SOON_S, go_on
 from dcplan_gcp.launch import lot_of
-from dcplan_gcp.naming import OWNER, Note, labels_of, name_of, request_id, tag
-from dcplan_gcp.rest import FIRST_LOOK_S, LONGEST_PAUSE_S, pause
+from dcplan_gcp.naming import LINEAGE, OWNER, Note, labels_of, name_of, request_id, tag
+from dcplan_gcp.rest import FIRST_LOOK_S, LONGEST_PAUSE_S, last, pause
+from dcplan_gcp.slice_views import (
+    hosts_of,
+    node_of,
+    note_of,
+    outputs_of,
+    own_key,
+    slice_of,
+    state_of,
+    view_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from dcplan.provider.types import Request
     from dcplan.resources import JsonValue
@@ -74,7 +84,7 @@ class Slices:
         ack = Ack(object_id=f"{path}/hosts/{request.address.name}")
         there = self._rest.find(path)
         if there is not None:
-            if _state(there) in GOING:
+            if state_of(there) in GOING:
                 raise errors.NotReady(f"{name} of the same name is still being deleted.", retry_after_s=5.0)
             return ack
         self._refused.pop(path, None)
@@ -122,29 +132,32 @@ class Slices:
         """A note of this host's own, beside that of the slice."""
         self._owned(request)
         text = Note.of(request).text
-        self.edit(str(request.object_id), lambda items: {**items, _own(request): text})
+        self.edit(str(request.object_id), lambda items: {**items, own_key(str(request.object_id)): text})
         return Ack(object_id=str(request.object_id))
 
     def begin_delete(self, request: Request) -> Ack:
         """The whole slice; the other hosts find it gone."""
-        path = _slice(str(request.object_id))
+        path = slice_of(str(request.object_id))
         there = self._rest.find(path)
         if there is not None:
-            self._owned(request)
-            if _state(there) in GOING:
+            others = {host.lineage for host in self._owned(request)} - {request.lineage}
+            if others:
+                said = f"Hosts of {last(path)} belong to others, and are had and lost together: "
+                raise errors.Denied(f"{said}let one state have them all, or forget them here.")
+            if state_of(there) in GOING:
                 return Ack(object_id=str(request.object_id))
         self._rest.send("DELETE", path, request_id=request_id(request.token), force="true")
         return Ack(object_id=str(request.object_id))
 
     def wait(self, request: Request, ack: Ack, stop: Callable[[], bool]) -> dict[str, JsonValue]:
         """The slice is there; a slice that is not to be had is taken back, so that it does not come later."""
-        path, pause_s = _slice(ack.object_id), FIRST_LOOK_S
+        path, pause_s = slice_of(ack.object_id), FIRST_LOOK_S
         while True:
             queued = self._rest.find(path)
             if queued is None:
                 gone = errors.AlreadyGone(f"{request.address} ({ack.object_id}) does not exist.")
                 raise self._refused.get(path, gone)
-            state = _state(queued)
+            state = state_of(queued)
             if state == "ACTIVE":
                 break
             if state not in COMING:
@@ -157,7 +170,7 @@ class Slices:
             pause_s = min(pause_s * 1.6, LONGEST_PAUSE_S)
         while (host := self.view(ack.object_id)) is None or host["status"] != "RUNNING":
             pause(pause_s, stop)
-        return _outputs(ack.object_id, host)
+        return outputs_of(ack.object_id, host)
 
     def _taken_back(self, request: Request, path: str, stop: Callable[[], bool]) -> None:
         try:
@@ -171,18 +184,37 @@ class Slices:
         """The slice is gone."""
         del request
         pause_s = FIRST_LOOK_S
-        while self._rest.find(_slice(ack.object_id)) is not None:
+        while self._rest.find(slice_of(ack.object_id)) is not None:
             pause(pause_s, stop)
             pause_s = min(pause_s * 1.6, LONGEST_PAUSE_S)
 
-    def _owned(self, request: Request) -> None:
-        """The slice of a request must be its owner's."""
-        queued = self._rest.find(_slice(str(request.object_id)))
-        if queued is None:
-            raise errors.AlreadyGone(f"{request.address} ({request.object_id}) does not exist.")
-        note = _note(queued)
-        if note is None or note.lineage != request.lineage:
-            raise errors.Denied(f"{request.object_id} does not belong to this state.")
+    def _owned(self, request: Request) -> list[Found]:
+        """All hosts of the slice of a request, whose own host must be its owner's."""
+        path = str(request.object_id)
+        queued = self._rest.find(slice_of(path))
+        hosts = [] if queued is None else [*hosts_of(queued, self._rest.find(node_of(path)))]
+        mine = next((host for host in hosts if host.object_id == path), None)
+        if mine is None:
+            raise errors.AlreadyGone(f"{request.address} ({path}) does not exist.")
+        if mine.lineage != request.lineage:
+            raise errors.Denied(f"{path} does not belong to this state.")
+        return hosts
+
+    def set_owner(self, request: Request) -> None:
+        """Another owner and name of one host: its note, and the label that its slice is searched by."""
+        path = str(request.object_id)
+        queued, node = self._rest.find(slice_of(path)), self._rest.find(node_of(path))
+        if queued is None or path not in {host.object_id for host in hosts_of(queued, node)}:
+            raise errors.AlreadyGone(f"{path} is no host of dcplan.")
+        if node is None:
+            raise errors.NotReady(f"{path} has no node yet, which its owner would stand on.")
+        labels = {LINEAGE: tag(request.lineage)} if request.lineage else {}
+
+        def handed(items: dict[str, str]) -> dict[str, str]:
+            note = Note.read(items.get(own_key(path))) or note_of(queued)
+            return items if note is None else {**items, own_key(path): note.handed_to(request).text}
+
+        self.edit(path, handed, labels=labels)
 
     def _settled(self, operation: Mapping[str, Any], what: str, *, within_s: float) -> None:
         """Look at an operation for a while; raises the error it ended with."""
@@ -201,20 +233,30 @@ class Slices:
 
     # What runs there
 
-    def edit(self, path: str, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
-        """Change the metadata of the slice's node, which all its hosts read."""
-        node_path = _node(path)
+    def edit(
+        self,
+        path: str,
+        change: Callable[[dict[str, str]], dict[str, str]],
+        *,
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
+        """Change the metadata of the slice's node, which all its hosts read; and its lineage among labels."""
+        node_path = node_of(path)
         with self._editing:
             node = self._rest.get(node_path)
             items = dict(node.get("metadata", {}))
             wanted = change(dict(items))
-            if wanted != items:
-                self._rest.send("PATCH", node_path, {"metadata": wanted}, updateMask="metadata")
+            body: dict[str, Any] = {} if wanted == items else {"metadata": wanted}
+            if labels is not None:
+                others = {k: v for k, v in node.get("labels", {}).items() if k != LINEAGE}
+                body["labels"] = {**others, **labels}
+            if body:
+                self._rest.send("PATCH", node_path, body, updateMask=",".join(sorted(body)))
 
     def view(self, path: str) -> dict[str, Any] | None:
         """A host as if it were an instance; None where its slice is not there."""
-        queued = self._rest.find(_slice(path))
-        return None if queued is None else _view(path, queued, self._rest.find(_node(path)))
+        queued = self._rest.find(slice_of(path))
+        return None if queued is None else view_of(path, queued, self._rest.find(node_of(path)))
 
     # Looking
 
@@ -226,25 +268,25 @@ class Slices:
             zone = self._places.zones(request.attributes)[0]
             base = f"projects/{self._rest.project}/locations/{zone}/queuedResources"
             path = f"{base}/{_slice_name(request)}/hosts/{request.address.name}"
-        queued = self._rest.find(_slice(path))
-        if queued is None or _state(queued) in GOING:
+        queued = self._rest.find(slice_of(path))
+        if queued is None or state_of(queued) in GOING:
             return ()
-        node = self._rest.find(_node(path))
-        return tuple(f for f in _hosts(queued, node) if f.object_id == path)
+        node = self._rest.find(node_of(path))
+        return tuple(f for f in hosts_of(queued, node) if f.object_id == path)
 
-    def listed(self, lineage_tag: str) -> tuple[list[Found], list[dict[str, Any]]]:
-        """All hosts of a lineage's slices, and as instances that things may run on."""
+    def listed(self, named: str) -> tuple[list[Found], list[dict[str, Any]]]:
+        """All hosts of the slices whose names begin so, and as instances that things may run on."""
         base = f"projects/{self._rest.project}/locations/-"
         queued = self._rest.pages(f"{base}/queuedResources", "queuedResources")
-        mine = [q for q in queued if f"/dcplan-{lineage_tag}-" in q["name"] and _state(q) not in GOING]
+        mine = [q for q in queued if f"/{named}" in q["name"] and state_of(q) not in GOING]
         if not mine:
             return [], []
         nodes = {n.get("queuedResource"): n for n in self._rest.pages(f"{base}/nodes", "nodes")}
-        found = [host for q in mine for host in _hosts(q, nodes.get(q["name"]))]
+        found = [host for q in mine for host in hosts_of(q, nodes.get(q["name"]))]
         views = [
-            _view(host.object_id, q, nodes.get(q["name"]))
+            view_of(host.object_id, q, nodes.get(q["name"]))
             for q in mine
-            for host in _hosts(q, nodes.get(q["name"]))
+            for host in hosts_of(q, nodes.get(q["name"]))
         ]
         return found, views
 
@@ -297,83 +339,3 @@ def _size(request: Request) -> int:
     if not isinstance(hosts, (list, tuple)):
         raise errors.Invalid(f"{request.address} does not say of which slice it is.")
     return len(hosts)
-
-
-def _own(request: Request) -> str:
-    return f"{OWNER}-{tag(str(request.object_id))}"
-
-
-def _slice(path: str) -> str:
-    """The queued resource of a host."""
-    return path.partition("/hosts/")[0]
-
-
-def _node(path: str) -> str:
-    """The node that a queued resource becomes."""
-    return _slice(path).replace("/queuedResources/", "/nodes/")
-
-
-def _state(queued: Mapping[str, Any]) -> str:
-    return str(queued.get("state", {}).get("state", "STATE_UNSPECIFIED"))
-
-
-def _asked(queued: Mapping[str, Any]) -> dict[str, Any]:
-    """The node that was asked for."""
-    specs = queued.get("tpu", {}).get("nodeSpec") or [{}]
-    return dict(specs[0].get("node", {}))
-
-
-def _note(queued: Mapping[str, Any]) -> Note | None:
-    return Note.read(_asked(queued).get("metadata", {}).get(OWNER))
-
-
-def _hosts(queued: Mapping[str, Any], node: Mapping[str, Any] | None) -> Iterator[Found]:
-    """The hosts of a slice, each as the state knows it."""
-    slice_note = _note(queued)
-    told = None if slice_note is None else slice_note.attributes.get("slice")
-    names = told.get("hosts") if isinstance(told, dict) else None
-    if slice_note is None or not isinstance(names, (list, tuple)):
-        return
-    items = (node or {}).get("metadata", {})
-    for name in map(str, names):
-        path = f"{queued['name']}/hosts/{name}"
-        note = Note.read(items.get(f"{OWNER}-{tag(path)}"))
-        host = _view(path, queued, node)
-        yield Found(
-            object_id=path,
-            address=note.address if note else Address(slice_note.address.provider, "instance", name),
-            ready=host["status"] == "RUNNING",
-            attributes=(note or slice_note).attributes,
-            outputs=_outputs(path, host),
-            token=note.token if note else None,
-            lineage=slice_note.lineage,
-        )
-
-
-def _view(path: str, queued: Mapping[str, Any], node: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A host as if it were an instance of Compute Engine, marked as ``tpu``."""
-    here: Mapping[str, Any] = node or _asked(queued)
-    note = _note(queued)
-    told = note.attributes.get("slice") if note else None
-    names = told.get("hosts") if isinstance(told, dict) else None
-    number = list(names).index(path.rpartition("/")[2]) if isinstance(names, (list, tuple)) else 0
-    addresses = here.get("networkEndpoints") or []
-    running = _state(queued) == "ACTIVE" and here.get("state") == "READY"
-    return {
-        "selfLink": path,
-        "name": path.rpartition("/")[2],
-        "zone": path.split("/")[3],
-        "status": "RUNNING" if running else "PROVISIONING",
-        "tpu": True,
-        "metadata": {"items": [{"key": k, "value": v} for k, v in here.get("metadata", {}).items()]},
-        "networkInterfaces": [
-            {
-                "networkIP": addresses[number]["ipAddress"] if number < len(addresses) else None,
-                **here.get("networkConfig", {}),
-            }
-        ],
-    }
-
-
-def _outputs(path: str, host: Mapping[str, Any]) -> dict[str, JsonValue]:
-    return {"id": path, "address": host["networkInterfaces"][0]["networkIP"], "zone": host["zone"]}
