@@ -72,6 +72,15 @@ class GcpCloud:
             "POST", f"/regions/{region}/subnetworks", {**subnet, "ipCidrRange": "172.16.0.0/20"}, base=base
         )
 
+    def resize(self, path: str, size: int) -> None:
+        """Another size of a managed instance group, as if somebody else had asked for it."""
+        self._asked("POST", f"/{path}/resize?size={size}", None, base="/compute/v1")
+
+    def patch(self, path: str, body: Any) -> None:
+        """Other bounds of an autoscaler, as if somebody else had set them."""
+        collection, _, name = path.rpartition("/")
+        self._asked("PATCH", f"/{collection}?autoscaler={name}", body, base="/compute/v1")
+
     def _asked(self, verb: str, path: str, body: Any, *, base: str = "/_control") -> Any:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.address}{base}{path}", data=data, method=verb)  # noqa: S310 - http to this machine

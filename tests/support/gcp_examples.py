@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from dcplan.provider import MachineGroup, Placement, ReplicaSpec, WorkloadSpec
@@ -92,3 +94,40 @@ def gang_and_replicas(*more: MachineGroup) -> Placement:
             WorkloadSpec(name="tune", kind="train", replicas=(tuned,)),
         ),
     )
+
+
+IN_GROUPS: dict[str, object] = {
+    "machine_groups": [
+        {"workload": "code", "as": "managed-group", "at_most": 3},
+        {"workload": "docs", "as": "managed-group"},
+    ]
+}
+"""Settings for ``and_models`` of these names: the first may grow by itself."""
+
+
+def and_a_slice(placement: Placement) -> Placement:
+    """The same, and a training on a TPU7x slice of two hosts, which only a machine group can make."""
+    job = ReplicaSpec(name="slice", machines=("host-0", "host-1"), devices=(0, 1, 2, 3), settings={})
+    host, zone = "tpu7x-standard-4t", f"{REGION}-c"
+    hosts = machines(host, *job.machines, gang=True, zone=zone, pool=f"{zone}/{host}")
+    sliced = WorkloadSpec(name="slice", kind="train", replicas=(job,))
+    return replace(placement, machines=(*placement.machines, hosts), workloads=(*placement.workloads, sliced))
+
+
+def and_models(placement: Placement, names: Sequence[str], kind: str = "serve") -> Placement:
+    """The same, and more workloads, each on two machines to itself."""
+    more = [
+        WorkloadSpec(
+            name=name,
+            kind=kind,
+            replicas=tuple(
+                ReplicaSpec(
+                    name=f"{name}-{n}", machines=(f"{name}-m{n}",), devices=(0,), settings={"max_batch": 1}
+                )
+                for n in range(2)
+            ),
+        )
+        for name in names
+    ]
+    ground = machines("g2-standard-48", *(f"{name}-m{n}" for name in names for n in range(2)))
+    return replace(placement, machines=(*placement.machines, ground), workloads=(*placement.workloads, *more))

@@ -14,7 +14,17 @@ from dcplan.provider.permissions import Use
 from dcplan_gcp import GcpProvider, provider
 from gcp_allowed import not_allowed, permissions_in
 from gcp_cloud import GcpCloud, gcp_cloud
-from gcp_examples import THEIRS, ZONE, bought_machines, gang_and_replicas, in_the_block, in_the_reservation
+from gcp_examples import (
+    IN_GROUPS,
+    THEIRS,
+    ZONE,
+    and_a_slice,
+    and_models,
+    bought_machines,
+    gang_and_replicas,
+    in_the_block,
+    in_the_reservation,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -49,6 +59,7 @@ class OfGcp(ProviderContract):
 
     updates: Mapping[str, Mapping[str, JsonValue]] = {
         "instance": {"pool": "renamed"},
+        "managed_group": {"runs": {"settings": {"max_batch": 2}, "each": [[0]], "replicas": []}},
         "reservation": {"machines": 3},
         "replica": {"settings": {"max_batch": 2}},
         "endpoint": {"replicas": {"chat-0": 2, "chat-1": 1}},
@@ -84,8 +95,8 @@ class OfGcp(ProviderContract):
         return provider(self.settings, folder).unwrap()
 
     def placement(self) -> Placement:
-        """A served model, a training on a gang, and machines in a reservation and a block."""
-        return gang_and_replicas(in_the_reservation("kept-0"), in_the_block("block-0"))
+        """A served model, trainings on a gang and a slice, and machines in a reservation and a block."""
+        return and_a_slice(gang_and_replicas(in_the_reservation("kept-0"), in_the_block("block-0")))
 
     def sell_out(self, provider: Provider) -> None:
         """No zone has any machine."""
@@ -131,3 +142,17 @@ class TestInANetworkOfTheirOwn(OfGcp):
     def slow_down(self, provider: Provider) -> None:
         """Operations take a minute."""
         self.server.weather(operation_s=60.0)
+
+
+class TestWithGroups(OfGcp):
+    """The conformance tests with models in managed instance groups beside machines of their own."""
+
+    own: Mapping[str, object] = {**THEIRS, **IN_GROUPS}
+    updates: Mapping[str, Mapping[str, JsonValue]] = {
+        "instance": {"pool": "renamed"},
+        "managed_group": {"runs": {"settings": {"max_batch": 2}, "each": [[0]], "replicas": []}},
+    }
+
+    def placement(self) -> Placement:
+        """That of the others, with two more models in groups, one of which may grow to three machines."""
+        return and_models(super().placement(), ("code", "docs"))

@@ -17,7 +17,9 @@ from dcplan_gcp.permissions import ALSO, AS_SOMEBODY, CALLS, permissions_of
 from gcp_allowed import method_of, not_allowed, permissions_in
 from gcp_cloud import GcpCloud, gcp_cloud
 from gcp_examples import (
+    IN_GROUPS,
     THEIRS,
+    and_models,
     bought_machines,
     gang_and_replicas,
     in_the_block,
@@ -33,6 +35,7 @@ UPDATES: dict[str, dict[str, Any]] = {
     "network": {"mtu": 8896},
     "instance": {"pool": "renamed"},
     "reservation": {"machines": 3},
+    "managed_group": {"at_most": 4},
     "replica": {"settings": {"max_batch": 2}},
     "endpoint": {"replicas": {"chat-0": 2, "chat-1": 1}},
     "job": {"settings": {"max_batch": 2}},
@@ -60,8 +63,9 @@ def cloud(server: GcpCloud, monkeypatch: pytest.MonkeyPatch) -> GcpCloud:
 
 
 def placement() -> Placement:
-    """Two replicas of a served model, a job on a gang of two, and machines that are reserved."""
-    return gang_and_replicas(in_the_reservation("kept-0"), in_the_block("block-0"))
+    """Two replicas of a served model, jobs on a gang and on others, and machines that are reserved."""
+    plain = gang_and_replicas(in_the_reservation("kept-0"), in_the_block("block-0"))
+    return and_models(plain, ("code",), "train")
 
 
 def opened(tmp_path: Path, **settings: Any) -> GcpProvider:
@@ -76,7 +80,11 @@ def allowed_by(gcp: GcpProvider, use: Use) -> set[str]:
     return {permission for one in gcp.permissions(use) for permission in permissions_in(one)}
 
 
-@pytest.mark.parametrize("settings", [STORED, {**STORED, **THEIRS}], ids=["network-made", "network-adopted"])
+@pytest.mark.parametrize(
+    "settings",
+    [{**STORED, **IN_GROUPS}, {**STORED, **THEIRS, **IN_GROUPS}],
+    ids=["network-made", "network-adopted"],
+)
 def test_what_is_called_is_allowed_and_the_other_way_round(
     tmp_path: Path, cloud: GcpCloud, settings: dict[str, Any]
 ) -> None:
@@ -95,7 +103,12 @@ def test_what_is_called_is_allowed_and_the_other_way_round(
     )
 
 
-RARE = {"futureReservations.cancel", "futureReservations.delete"}
+RARE = {
+    "futureReservations.cancel",
+    "futureReservations.delete",
+    "instanceGroupManagers.resize",
+    "instanceTemplates.get",
+}
 """Methods of repairs, and of giving back what is not locked yet, which this life does not call."""
 BESIDES = {"compute.resourcePolicies.use", "iam.serviceAccounts.actAs"}
 """Permissions that are checked within another call."""

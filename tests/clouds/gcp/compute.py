@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from clouds.gcp import reservations, rules
+from clouds.gcp import managed, managed_rules, reservations, rules
 from clouds.gcp.judge import Judge, Method
 from clouds.gcp.world import Key, RefusedError, Thing, World, fingerprint, now, replayed
 
@@ -53,12 +53,15 @@ class Compute:
         found = PATH.fullmatch(path)
         if found is None:
             raise RefusedError(501, "notImplemented", f"{method.id} is not served here")
-        key = Key(found["project"], found["scope"] or "", found["collection"], found["name"] or "")
+        key = managed.request_key(path) or Key(
+            found["project"], found["scope"] or "", found["collection"], found["name"] or ""
+        )
         call = Call(method, key, query, body, f"{root}/compute/v1/")
         if key.collection == "operations":
             return self._operation(call)
         with self.world.lock:
             self.world.sweep()
+            managed.reconcile(self.world, call.root)
             if method.verb == "GET" or method.name.startswith("list"):
                 return self._read(call)
             known = replayed(self.world, query)
@@ -82,6 +85,16 @@ class Compute:
         if call.method.name == "listNetworkEndpoints":
             endpoints = self.world.there(call.key).body.get("-endpoints", [])
             return self._page(call, [{"networkEndpoint": e} for e in endpoints])
+        if (call.method.resource, call.method.name) in managed.LISTS:
+            part, items = managed.LISTS[call.method.resource, call.method.name](
+                self.world, call.key, call.root
+            )
+            page = self._page(call, items)
+            return {
+                name: value
+                for name, value in ((part, page.pop("items")), *page.items())
+                if name not in ("id", "kind")
+            }
         if call.method.name == "list" or (call.method.verb == "GET" and not call.key.name):
             found = self.world.in_collection(call.key.collection, call.key.project, call.key.scope)
             return self._page(call, self._wanted(call, found))
@@ -128,6 +141,8 @@ class Compute:
             body["status"] = rules.status_of(thing, time.monotonic())
         if key.collection in rules.RESERVED:
             reservations.shown(self.world, key, thing, body)
+        if body.get("kind") == "compute#instanceGroupManager":
+            body |= managed.shown(self.world, thing)
         return body
 
     # Operations
@@ -215,7 +230,7 @@ class Compute:
             thing.queued_s = settled_s + weather.queue_s
             thing.ready_s = thing.queued_s + weather.boot_s
         else:
-            rules.after_insert(self.world, call.method, key, body)
+            managed.after_insert(self.world, key, thing)
         return answer
 
     def _filled(self, call: Call, key: Key) -> dict[str, Any]:
@@ -264,6 +279,7 @@ class Compute:
         thing = self.world.there(call.key, unseen=True)
         rules.check_references(self.world, call.body)
         rules.check_description(call.body)
+        managed_rules.check_backends(call.body)
         if call.key.collection in rules.FINGERPRINTED:
             self._newest(call.body.get("fingerprint"), thing.body["fingerprint"])
         thing.body.update({name: value for name, value in call.body.items() if name != "fingerprint"})
@@ -314,12 +330,6 @@ class Compute:
         group.body["size"] = len(there)
         return self.started(call, "detachNetworkEndpoints", group.body)
 
-    def resize(self, call: Call) -> dict[str, Any]:
-        """Another number of instances of a group."""
-        thing = self.world.there(call.key, unseen=True)
-        thing.body["targetSize"] = int(call.query["size"])
-        return self.started(call, "compute.instanceGroupManagers.resize", thing.body)
-
     def resize_reservation(self, call: Call) -> dict[str, Any]:
         """Another number of machines kept."""
         thing = self.world.there(call.key, unseen=True)
@@ -351,13 +361,13 @@ _GENERAL: Mapping[str, Act] = {
     "patch": Compute.change,
     "update": Compute.change,
     "setLabels": Compute.set_labels,
-    "resize": Compute.resize,
 }
 
 _SPECIAL: Mapping[tuple[str, str], Act] = {
     ("instances", "setMetadata"): Compute.set_metadata,
     ("reservations", "resize"): Compute.resize_reservation,
     ("futureReservations", "cancel"): Compute.cancel,
+    **managed.ACTS,
     ("networkEndpointGroups", "attachNetworkEndpoints"): Compute.attach,
     ("networkEndpointGroups", "detachNetworkEndpoints"): Compute.detach,
 }

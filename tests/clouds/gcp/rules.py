@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from clouds.gcp import reservations
+from clouds.gcp import managed_rules, reservations
 from clouds.gcp.judge import Method
 from clouds.gcp.world import Key, RefusedError, Thing, World, fingerprint, texts
 
@@ -41,7 +41,7 @@ HOSTS = itertools.count(2)
 def check_references(world: World, body: Any) -> None:
     """Whatever is named must be there."""
     for text in texts(body):
-        found = REFERENCE.fullmatch(text)
+        found = REFERENCE.fullmatch(text.replace("/instanceGroups/", "/instanceGroupManagers/"))
         if found and found[3] in KEPT and Key(*found.groups()) not in world.things:
             said = text[text.index("projects/") :]
             raise RefusedError(
@@ -81,6 +81,9 @@ def refuses(world: World, method: Method, key: Key, body: Any) -> tuple[str, str
     check_description(body)
     if key.collection == "subnetworks":
         _check_range(world, key, body)
+    check = managed_rules.check_of(key.collection)
+    if check is not None:
+        return check(world, key, body)
     if key.collection in RESERVED:
         machine = reservations.machine_of(key, body)
         _check_machine(machine, key)
@@ -151,14 +154,7 @@ def complete(world: World, key: Key, body: dict[str, Any]) -> None:
         host = next(HOSTS)
         body.setdefault("IPAddress", f"10.255.{host // 250 % 250}.{host % 250}")
     if key.collection == "instanceGroupManagers":
-        body["status"] = {"isStable": True}
         body["instanceGroup"] = body["selfLink"].replace("instanceGroupManagers", "instanceGroups")
-
-
-def after_insert(world: World, method: Method, key: Key, body: Mapping[str, Any]) -> None:
-    """What a create does to others."""
-    if method.resource == "instanceGroupManagerResizeRequests":
-        del world, key, body
 
 
 def resolved(world: World, key: Key) -> Key:

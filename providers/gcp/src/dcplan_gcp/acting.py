@@ -15,9 +15,11 @@ from dcplan.resources import Action
 from dcplan_gcp import placed
 from dcplan_gcp.buckets import Buckets
 from dcplan_gcp.endpoints import Endpoints
+from dcplan_gcp.group_parts import TEMPLATES
 from dcplan_gcp.instances import Instances
-from dcplan_gcp.kinds import BLOCK, INSTANCE, KINDS, NETWORK, RESERVATION
+from dcplan_gcp.kinds import BLOCK, INSTANCE, KINDS, MANAGED_GROUP, NETWORK, RESERVATION
 from dcplan_gcp.machines import Machines
+from dcplan_gcp.managed_groups import ManagedGroups
 from dcplan_gcp.naming import EVERYTHING, prefix_of, tag, tag_in
 from dcplan_gcp.networks import Networks
 from dcplan_gcp.placed import Placed
@@ -52,15 +54,18 @@ class Acting:
         self.rest = rest
         self._networks = Networks(rest)
         self._reservations, self._windows = Reservations(rest), Windows(rest)
-        singles = Instances(rest, settings, self._networks, Policies(rest), places, self._windows)
+        policies = Policies(rest)
+        singles = Instances(rest, settings, self._networks, policies, places, self._windows)
         self._machines = Machines(rest, singles, Slices(rest, settings, singles, places))
         self._endpoints = Endpoints(rest, self._networks, self._machines)
         self._placed = Placed(rest, self._machines)
         self._buckets = Buckets(rest)
+        self._groups = ManagedGroups(rest, settings, singles, policies)
         self._makers: Mapping[str, Maker] = {
             NETWORK: self._networks,
             RESERVATION: self._reservations,
             BLOCK: self._windows,
+            MANAGED_GROUP: self._groups,
             REPLICA: self._placed,
             JOB: self._placed,
             ENDPOINT: self._endpoints,
@@ -99,6 +104,8 @@ class Acting:
             return self._machines.lookup(request)
         if kind in {REPLICA, JOB}:
             return self._placed.lookup(request)
+        if kind == MANAGED_GROUP:
+            return self._groups.lookup(request)
         named = request.object_id and tag_in(request.object_id)
         found = self._surveyed({kind}, prefix_of(named or tag(request.lineage)))
         return tuple(
@@ -119,8 +126,10 @@ class Acting:
         there: dict[str, Found] = {}
         slices = any("/queuedResources/" in object_id for object_id in ids.values())
         for named, kinds in wanted.items():
-            of = f"dcplan-{named}-" if slices else None
-            there.update({f.object_id: f for f in self._surveyed(kinds, prefix_of(named), slices_of=of)})
+            of, prefix = f"dcplan-{named}-" if slices else None, prefix_of(named)
+            listed_too = any(f"/{TEMPLATES}/dcplan-{named}-" in object_id for object_id in ids.values())
+            surveyed = self._surveyed(kinds, prefix, slices_of=of, templates=listed_too)
+            there.update({f.object_id: f for f in surveyed})
         found = {address: there.get(object_id) for address, object_id in ids.items()}
         return Refreshed(found=found, calls=self.rest.calls - before)
 
@@ -129,7 +138,7 @@ class Acting:
 
         But for capacity blocks that are locked: of those that were let go of, nobody can take the tag away.
         """
-        found = self._surveyed(set(KINDS), EVERYTHING, slices_of="dcplan-", locked=False)
+        found = self._surveyed(set(KINDS), EVERYTHING, slices_of="dcplan-", templates=True, locked=False)
         return tuple(f for f in found if f.lineage == lineage)
 
     def set_owner(self, request: Request) -> None:
@@ -145,6 +154,7 @@ class Acting:
             NETWORK: self._networks.set_owner,
             RESERVATION: keeps_its_owner,
             BLOCK: keeps_its_owner,
+            MANAGED_GROUP: self._groups.set_owner,
             INSTANCE: self._machines.set_owner,
             ENDPOINT: self._endpoints.set_owner,
             BUCKET: self._buckets.set_owner,
@@ -152,9 +162,18 @@ class Acting:
         owners.get(request.address.kind, self._placed.set_owner)(request)
 
     def _surveyed(
-        self, kinds: set[str], wanted: str, *, slices_of: str | None = None, locked: bool = True
+        self,
+        kinds: set[str],
+        wanted: str,
+        *,
+        slices_of: str | None = None,
+        templates: bool = False,
+        locked: bool = True,
     ) -> list[Found]:
-        """All of these kinds that a filter of names shows, by lists side by side."""
+        """All of these kinds that a filter of names shows, by lists side by side.
+
+        ``slices_of``: TPU slices of this tag as well; ``templates``: those that a kill left without a group.
+        """
 
         def on_instances() -> Iterator[Found]:
             found, there = self._machines.listed(wanted, slices_of)
@@ -166,6 +185,7 @@ class Acting:
             looks.append(on_instances)
         for kind, survey in (
             (NETWORK, self._networks.survey),
+            (MANAGED_GROUP, partial(self._groups.survey, templates=templates)),
             (ENDPOINT, self._endpoints.survey),
             (RESERVATION, self._reservations.survey),
             (BLOCK, partial(self._windows.survey, locked=locked)),

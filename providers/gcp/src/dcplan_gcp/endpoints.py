@@ -14,8 +14,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dcplan.provider import errors
+from dcplan.provider.grouping import GROUPS
 from dcplan.provider.types import Ack, Found
 from dcplan_gcp.composite import PATIENCE, Part, begin_insert, ensure, finish, go_on, remove
+from dcplan_gcp.group_backends import backends_of, groups_in, nic_of
+from dcplan_gcp.group_parts import PORT_NAME
 from dcplan_gcp.naming import Note, name_of, request_id
 from dcplan_gcp.rest import last, pause, relative, scope_of
 
@@ -94,7 +97,7 @@ class Endpoints:
         if not isinstance(weights, dict):
             raise errors.Invalid(f"{request.address} names no replicas.")
         groups = _groups(request)
-        backends = []
+        backends = backends_of(self._rest, request)
         for replica, weight in sorted(weights.items()):
             if replica not in groups:
                 raise errors.Invalid(f"{request.address} names {replica}, which is not among its needs.")
@@ -123,7 +126,7 @@ class Endpoints:
                 "loadBalancingScheme": "INTERNAL_MANAGED",
                 "protocol": "HTTP",
                 "healthChecks": [at("healthChecks")],
-                "backends": backends,
+                **_spread(backends),
             },
         )
         yield _global("urlMaps", {"name": name, "defaultService": at("backendServices")})
@@ -145,7 +148,7 @@ class Endpoints:
         machines = [str(o.get("id")).partition("#")[0] for _, o in sorted(request.needs.items())]
         if not machines:
             raise errors.Invalid(f"{request.address} has no replicas.")
-        nic = self._machines.get(machines[0])["networkInterfaces"][0]
+        nic = nic_of(self._rest, machines[0]) or self._machines.get(machines[0])["networkInterfaces"][0]
         if nic.get("network"):
             for region in sorted({last(scope_of(machine)).rpartition("-")[0] for machine in machines}):
                 self._networks.proxies(nic["network"], region, token=request.token, stop=stop)
@@ -162,7 +165,7 @@ class Endpoints:
             before = [relative(b["group"]) for b in there.get("backends", [])]
             if _simple(there.get("backends", [])) == _simple(backends):
                 return
-            body = {"backends": backends, "fingerprint": there["fingerprint"]}
+            body = {**_spread(backends), "fingerprint": there["fingerprint"]}
             try:
                 again = request_id(token, f"backends {attempt}")
                 operation = self._rest.send("PATCH", path, body, request_id=again)
@@ -178,7 +181,8 @@ class Endpoints:
     def _dropped(self, groups: list[str], token: str, stop: Callable[[], bool]) -> None:
         """Groups that are empty, because their replica is gone, go; the others are still a replica's."""
         for group in groups:
-            there = self._rest.find(group)
+            own = "/networkEndpointGroups/" in group  # The others go with their machine group.
+            there = self._rest.find(group) if own else None
             if there is not None and not there.get("size"):
                 remove(self._rest, token, [[group]], stop)
 
@@ -238,7 +242,7 @@ def _groups(request: Request) -> dict[str, str]:
 
 def _note(request: Request) -> Note:
     """What was asked for, without replicas: a description has 2,048 characters, and backends know them."""
-    asked = {key: value for key, value in request.attributes.items() if key != "replicas"}
+    asked = {key: value for key, value in request.attributes.items() if key not in {"replicas", GROUPS}}
     return replace(Note.of(request), attributes=asked)
 
 
@@ -258,12 +262,13 @@ def _found(
     check: Mapping[str, Any], note: Note, rule: Mapping[str, Any] | None, service: Mapping[str, Any] | None
 ) -> Found:
     """An endpoint as it is: replicas that get no requests are not told of."""
-    path = relative(check["selfLink"])
+    path, groups = relative(check["selfLink"]), groups_in(service)
+    of_groups: dict[str, JsonValue] = {GROUPS: groups} if groups else {}
     return Found(
         object_id=path,
         address=note.address,
         ready=rule is not None,
-        attributes={**note.attributes, "replicas": _weights(service)},
+        attributes={**note.attributes, "replicas": _weights(service), **of_groups},
         outputs={"id": path} if rule is None else _outputs(path, rule),
         token=note.token,
         lineage=note.lineage or None,
@@ -283,13 +288,19 @@ def _global(collection: str, body: Mapping[str, Any]) -> Part:
     return Part(scope="global", collection=collection, body=body)
 
 
+def _spread(backends: list[dict[str, Any]]) -> dict[str, Any]:
+    """Backends as a service has them; those that are groups say by name on which ports they answer."""
+    named = any("maxRatePerInstance" in backend for backend in backends)
+    return {"backends": backends, **({"portName": PORT_NAME} if named else {})}
+
+
 def _simple(backends: list[dict[str, Any]]) -> list[tuple[str, str, float, float]]:
     """What of backends is compared."""
     return sorted(
         (
             relative(b["group"]),
             b.get("description", ""),
-            float(b.get("maxRatePerEndpoint", 0)),
+            float(b.get("maxRatePerEndpoint", b.get("maxRatePerInstance", 0))),
             float(b.get("capacityScaler", 1)),
         )
         for b in backends

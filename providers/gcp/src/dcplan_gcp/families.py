@@ -7,6 +7,7 @@ documentation, "Create an A3 Mega / A3 Ultra / A4 / A4X instance" (all read 2026
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,8 @@ class Family:
     """Whether a compact placement policy may be put on its machines."""
     topology: str | None = None
     """Of the workload policy that its gangs need instead."""
+    slices: str | None = None
+    """The accelerator whose slices a managed instance group can make: that topology is the gang's shape."""
     only_reserved: bool = False
     """Whether it is had by reservation alone."""
     tpu: bool = False
@@ -84,9 +87,9 @@ FAMILIES: Mapping[str, Family] = {
         only_reserved=True,
     ),
     "ct5lp-": Family(disk="pd-balanced", image=TPU, compact=False, tpu=True),
-    "ct5p-": Family(disk="pd-balanced", image=TPU, compact=False, tpu=True),
-    "ct6e-": Family(disk=_HYPERDISK, image=TPU, compact=False, tpu=True),
-    "tpu7x-": Family(disk=_HYPERDISK, image=TPU, compact=False, tpu=True),
+    "ct5p-": Family(disk="pd-balanced", image=TPU, compact=False, tpu=True, slices="TPU-v5p"),
+    "ct6e-": Family(disk=_HYPERDISK, image=TPU, compact=False, tpu=True, slices="TPU-v6e"),
+    "tpu7x-": Family(disk=_HYPERDISK, image=TPU, compact=False, tpu=True, slices="TPU7x"),
 }
 """By the beginning of the machine type; the longest that fits counts."""
 
@@ -101,3 +104,20 @@ def family_of(machine: str) -> Family:
         msg = f"dcplan-gcp cannot launch {machine}: it knows {listed(sorted(FAMILIES))}."
         raise Invalid(msg)
     return FAMILIES[max(fitting, key=len)]
+
+
+def topology_of(machine: str, hosts: int) -> str | None:
+    """The topology in the workload policy of a gang of so many; None where it needs no such policy.
+
+    That of a slice is its shape in chips; ``Invalid`` for a number of hosts that is no slice.
+    """
+    family, chips = family_of(machine), re.search(r"-(\d+)t$", machine)
+    if family.slices is None or chips is None:
+        return family.topology
+    from dcplan.catalog.slices import load_slices, text_of_shape  # noqa: PLC0415 - it reads files
+
+    shape = load_slices()[family.slices].shape_of(hosts * int(chips[1]))
+    if shape is None:
+        msg = f"There is no slice of {hosts} {machine}."
+        raise Invalid(msg)
+    return text_of_shape(shape)

@@ -76,7 +76,7 @@ class Instances:
         family = family_of(str(request.attributes.get("machine") or ""))
         if family.only_reserved and request.attributes.get("purchase") in {"on-demand", "spot", "queued"}:
             raise errors.Invalid(f"{request.attributes['machine']} is had by reservation only.")
-        zones = self._zones(request)
+        zones = self.zones(request)
         sold_out: errors.CapacityUnavailable | None = None
         for zone in zones:
             try:
@@ -85,7 +85,7 @@ class Instances:
                 sold_out = refused
         raise sold_out or errors.Invalid(f"There is no zone for {request.address}.")
 
-    def _zones(self, request: Request) -> tuple[str, ...]:
+    def zones(self, request: Request) -> tuple[str, ...]:
         """Where to try; what is reserved is in one zone, and of no use before it begins."""
         kept = lot_in(request)
         if kept is None:

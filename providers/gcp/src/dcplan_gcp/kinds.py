@@ -23,6 +23,8 @@ RESERVATION = "reservation"
 
 BLOCK = "capacity_block"
 """Machines for a time window: a future reservation in calendar mode, paid for as a whole."""
+MANAGED_GROUP, NODE_POOL = "managed_group", "node_pool"
+"""Machine groups: of Compute Engine, and of a cluster of Kubernetes."""
 
 CONSISTENCY_WINDOW_S = 5.0
 """Allowed for a new object to show in lists: they are consistent once its create is answered (assumed)."""
@@ -50,6 +52,9 @@ _MACHINE = _kind(
     kept=(KEY,),
 )
 
+_GROUP = ("workload", "machine", "region", "zone", "block", "purchase", "reservation", "gang")
+"""What cannot be changed of a machine group: another pool is another group anyhow."""
+
 _ON_MACHINES = kinds_on(_MACHINE)
 
 KINDS: Mapping[str, Kind] = {
@@ -72,6 +77,7 @@ KINDS: Mapping[str, Kind] = {
         token_ttl_s=float("inf"),
     ),
     **_ON_MACHINES,
+    MANAGED_GROUP: _kind(MANAGED_GROUP, ("id", "zone", "group"), _GROUP, kept=(KEY,)),
     REPLICA: replace(_ON_MACHINES[REPLICA], outputs=("id", "address", "group")),
 }
 """The kinds of resource that a plan for Google Cloud holds, by name.

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dcplan.provider.lowering import ENDPOINT, JOB, REPLICA
 from dcplan.provider.storage import BUCKET, WITH_DATA
 from dcplan.resources import Action
-from dcplan_gcp.kinds import BLOCK, INSTANCE, NETWORK, RESERVATION
+from dcplan_gcp.kinds import BLOCK, INSTANCE, MANAGED_GROUP, NETWORK, RESERVATION
 
 LOOK = "look"
 """Refreshing, looking up and listing what the owner has: nothing is changed."""
@@ -25,6 +25,8 @@ LOOK = "look"
 MADE_HERE, GANG, SLICE, ANY_ZONE, IN_BLOCK = "made-here", "gang", "slice", "any-zone", "in-block"
 """Parts of kinds: where dcplan makes the network, machines of a gang, TPU hosts, only a region is known, in a
 block that dcplan buys."""
+SCALED, QUEUED, GROUPED = "scaled", "queued", "grouped"
+"""Parts of machine groups and endpoints: with an autoscaler, with resize requests, in front of groups."""
 
 _ZONE_OPS, _REGION_OPS, _GLOBAL_OPS = "zoneOperations.get", "regionOperations.get", "globalOperations.get"
 
@@ -45,6 +47,17 @@ _SPREAD = (
     f"{_ZONE_OPS} {_GLOBAL_OPS}"
 )
 """``endpoints.wait``."""
+_IGM = "instanceGroupManagers"
+_TEMPLATES = "instanceTemplates.get instanceTemplates.delete"
+_SIZED = (
+    f"{_IGM}.get {_IGM}.resize {_IGM}.patch {_IGM}.listManagedInstances {_IGM}.listErrors "
+    f"{_IGM}.applyUpdatesToInstances {_ZONE_OPS}"
+)
+"""``managed_groups.wait``."""
+_SCALER = "autoscalers.get autoscalers.insert autoscalers.patch autoscalers.delete"
+_RESIZE = "instanceGroupManagerResizeRequests"
+_UNDONE = f"{_IGM}.delete autoscalers.delete {_TEMPLATES} {_GLOBAL_OPS} {_RESIZE}.list"
+"""What a group that is not to be had whole takes along."""
 _NODE = "tpu.projects.locations.nodes.get tpu.projects.locations.nodes.patch"
 _QUEUED = "tpu.projects.locations.queuedResources"
 
@@ -81,6 +94,27 @@ CALLS: tuple[tuple[str, str, str], ...] = (
     (INSTANCE, Action.UPDATE, f"{_METADATA} instances.setLabels"),
     (INSTANCE, Action.DELETE, f"instances.get instances.delete {_ZONE_OPS}"),
     (f"{INSTANCE}/{GANG}", Action.DELETE, f"resourcePolicies.delete {_REGION_OPS}"),
+    (
+        MANAGED_GROUP,
+        LOOK,
+        f"{_IGM}.aggregatedList {_IGM}.get instanceTemplates.list autoscalers.aggregatedList",
+    ),
+    (MANAGED_GROUP, Action.CREATE, f"instanceTemplates.insert {_IGM}.insert {_SIZED} {_UNDONE}"),
+    (f"{MANAGED_GROUP}/{SCALED}", Action.CREATE, _SCALER),
+    (f"{MANAGED_GROUP}/{MADE_HERE}", Action.CREATE, _GROUND),
+    (f"{MANAGED_GROUP}/{ANY_ZONE}", Action.CREATE, "machineTypes.aggregatedList"),
+    (
+        f"{MANAGED_GROUP}/{GANG}",
+        Action.CREATE,
+        f"resourcePolicies.get resourcePolicies.insert resourcePolicies.delete {_REGION_OPS}",
+    ),
+    (f"{MANAGED_GROUP}/{QUEUED}", Action.CREATE, f"{_RESIZE}.insert {_RESIZE}.cancel {_RESIZE}.delete"),
+    (MANAGED_GROUP, Action.UPDATE, f"{_SIZED} {_RESIZE}.list autoscalers.delete"),
+    (f"{MANAGED_GROUP}/{SCALED}", Action.UPDATE, _SCALER),
+    (f"{MANAGED_GROUP}/{QUEUED}", Action.UPDATE, f"{_RESIZE}.insert {_RESIZE}.cancel {_RESIZE}.delete"),
+    (MANAGED_GROUP, Action.DELETE, f"{_IGM}.get {_UNDONE} {_ZONE_OPS}"),
+    (f"{MANAGED_GROUP}/{QUEUED}", Action.DELETE, f"{_RESIZE}.cancel {_RESIZE}.delete"),
+    (f"{MANAGED_GROUP}/{GANG}", Action.DELETE, f"resourcePolicies.delete {_REGION_OPS}"),
     (SLICE, LOOK, f"{_QUEUED}.get {_QUEUED}.list tpu.projects.locations.nodes.get"),
     (SLICE, LOOK, "tpu.projects.locations.nodes.list"),
     (SLICE, Action.CREATE, f"{_QUEUED}.get {_QUEUED}.create {_QUEUED}.delete"),
@@ -102,6 +136,8 @@ CALLS: tuple[tuple[str, str, str], ...] = (
     (ENDPOINT, LOOK, "healthChecks.list globalForwardingRules.list backendServices.list"),
     (ENDPOINT, Action.CREATE, f"healthChecks.insert {_SPREAD}"),
     (f"{ENDPOINT}/{MADE_HERE}", Action.CREATE, _GROUND),
+    (f"{ENDPOINT}/{GROUPED}", Action.CREATE, f"{_IGM}.get instanceTemplates.get"),
+    (f"{ENDPOINT}/{GROUPED}", Action.UPDATE, f"{_IGM}.get instanceTemplates.get"),
     (ENDPOINT, Action.UPDATE, f"healthChecks.patch {_SPREAD}"),
     (f"{ENDPOINT}/{MADE_HERE}", Action.UPDATE, _GROUND),
     (ENDPOINT, Action.DELETE, "globalForwardingRules.delete targetHttpProxies.delete urlMaps.delete"),
@@ -124,6 +160,12 @@ ALSO: Mapping[str, str] = {
         "compute.disks.create compute.disks.setLabels compute.instances.setLabels "
         "compute.instances.setMetadata compute.instances.setServiceAccount compute.subnetworks.use"
     ),  # (vm)
+    "instanceTemplates.insert": "compute.subnetworks.use",  # (vm)
+    "instanceGroupManagers.insert": (
+        "compute.instanceTemplates.useReadOnly compute.instances.create compute.disks.create "
+        "compute.instances.setMetadata compute.instances.setLabels compute.subnetworks.use"
+    ),  # (ref) and (vm)
+    "autoscalers.insert": "compute.instanceGroupManagers.use",  # (ref)
     "networks.insert": "compute.networks.get",
     "subnetworks.insert": "compute.networks.updatePolicy",  # (vpc)
     "subnetworks.delete": "compute.networks.updatePolicy",  # (vpc)
@@ -142,6 +184,19 @@ ALSO: Mapping[str, str] = {
     "storage.buckets.patch": "storage.buckets.get",  # (gcs)
 }
 
+AS: Mapping[str, str] = {
+    "networkEndpointGroups.listNetworkEndpoints": "networkEndpointGroups.get",
+    "instanceGroupManagers.listManagedInstances": "instanceGroupManagers.get",
+    "instanceGroupManagers.listErrors": "instanceGroupManagers.get",
+    "instanceGroupManagers.resize": "instanceGroupManagers.update",
+    "instanceGroupManagers.applyUpdatesToInstances": "instanceGroupManagers.update",
+    "instanceGroupManagerResizeRequests.list": "instanceGroupManagers.get",
+    "instanceGroupManagerResizeRequests.insert": "instanceGroupManagers.update",
+    "instanceGroupManagerResizeRequests.cancel": "instanceGroupManagers.update",
+    "instanceGroupManagerResizeRequests.delete": "instanceGroupManagers.update",
+}
+"""Methods whose permission is that of another one (ref)."""
+
 IN_A_GANG = "compute.resourcePolicies.use"
 PUBLIC = "compute.subnetworks.useExternalIp"
 OWN_IMAGE = "compute.images.useReadOnly"
@@ -149,6 +204,7 @@ OWN_IMAGE = "compute.images.useReadOnly"
 
 AS_SOMEBODY: Mapping[str, str] = {
     "instances.insert": "(vm)",
+    "instanceTemplates.insert": "(vm)",
     "instances.setMetadata": "(iam)",
     f"{_QUEUED}.create": "(tpu)",
 }
@@ -163,9 +219,7 @@ def permissions_of(method: str) -> set[str]:
     api, named = (
         ("tpu", method.removeprefix("tpu.projects.locations.")) if "locations" in method else ("", method)
     )
-    collection, _, verb = named.rpartition(".")
-    if named == "networkEndpointGroups.listNetworkEndpoints":
-        verb = "get"
+    collection, _, verb = AS.get(named, named).rpartition(".")
     # Cloud TPU has no permissions of queued resources: they are asked for as the nodes in them (tpu).
     collection = "nodes" if collection == "queuedResources" else collection
     own = f"{api or 'compute'}.{collection}.{_OWN.get(verb, verb)}"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from dcplan.provider import errors
 from dcplan.resources import Address
 from dcplan_gcp.composite import Part, ensure, go_on
-from dcplan_gcp.families import family_of
+from dcplan_gcp.families import family_of, topology_of
 from dcplan_gcp.lots import is_ordered
 from dcplan_gcp.naming import name_of, request_id
 
@@ -96,8 +96,8 @@ def _part(request: Request) -> Part | None:
     body: dict[str, Any] = {"name": name_of(request.lineage, address), "description": f"{address} of dcplan"}
     if family.compact:
         body["groupPlacementPolicy"] = {"collocation": "COLLOCATED", "vmCount": size}
-    elif family.topology:
-        body["workloadPolicy"] = {"type": "HIGH_THROUGHPUT", "acceleratorTopology": family.topology}
+    elif topology := topology_of(machine, size):
+        body["workloadPolicy"] = {"type": "HIGH_THROUGHPUT", "acceleratorTopology": topology}
     else:
         return None
     return Part(scope=f"regions/{_region(request)}", collection="resourcePolicies", body=body)

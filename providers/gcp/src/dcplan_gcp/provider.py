@@ -16,7 +16,7 @@ from dcplan_gcp.agent import MOST_BYTES, OURS_BYTES
 from dcplan_gcp.kinds import INSTANCE, KINDS, NETWORK
 from dcplan_gcp.lots import is_always, lot_problems, region_of
 from dcplan_gcp.lowered import CLOUD, resources_of
-from dcplan_gcp.settings import GcpSettings, endpoint_problems, startup_problems
+from dcplan_gcp.settings import GcpSettings, endpoint_problems, group_problems, startup_problems
 from dcplan_gcp.storage_settings import storage_problems
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class GcpProvider(CataloguedProvider):
 
     def resources_for(self, placement: Placement) -> Result[tuple[Resource, ...]]:
         """Machines with what they stand in, and what runs on them."""
-        return Result(resources_of(placement, self._settings))
+        return resources_of(placement, self._settings)
 
     def begin(self, request: Request) -> Ack:
         """The one call."""
@@ -126,4 +126,5 @@ def provider(settings: Mapping[str, object], folder: Path) -> Result[Provider]:
         regions = {offering.region for offering in load_offerings(CLOUD)}
         wrong += lot_problems(made.value.settings, regions)
         wrong += storage_problems(made.value.settings.storage, ("providers", CLOUD, "storage"))
+        wrong += group_problems(made.value.settings)
     return Result(None if wrong else made.value, (*made.diagnostics, *wrong))

@@ -114,6 +114,16 @@ class Rest:
                 return found
             query["pageToken"] = page["nextPageToken"]
 
+    def told(self, path: str, part: str) -> list[dict[str, Any]]:
+        """All pages of a question that goes by POST, and changes nothing all the same."""
+        found, query = [], {"maxResults": str(PAGE)}
+        while True:
+            page = self._answer("POST", path, query, None, changes=False)
+            found += page.get(part, [])
+            if not page.get("nextPageToken"):
+                return found
+            query["pageToken"] = page["nextPageToken"]
+
     def everywhere(self, collection: str, wanted: str) -> list[dict[str, Any]]:
         """All pages of an aggregated list: every zone or region.  ``NotReady`` where one does not answer."""
         found = []
@@ -125,7 +135,7 @@ class Rest:
         return found
 
     def _pages(self, path: str, wanted: str) -> Iterator[dict[str, Any]]:
-        query = {"filter": wanted, "maxResults": str(PAGE)}
+        query = {"maxResults": str(PAGE), **({"filter": wanted} if wanted else {})}
         while True:
             page = self._answer("GET", path, query, None)
             yield page
@@ -162,10 +172,12 @@ class Rest:
 
     # One call
 
-    def _answer(self, verb: str, path: str, query: Mapping[str, str], body: Any) -> dict[str, Any]:
+    def _answer(
+        self, verb: str, path: str, query: Mapping[str, str], body: Any, *, changes: bool | None = None
+    ) -> dict[str, Any]:
         if not path.startswith("projects/") and not of_storage(path):
             raise errors.AlreadyGone(f"Nothing on Google Cloud is called {path}.")
-        changes = verb != "GET"
+        changes = verb != "GET" if changes is None else changes
         what = f"{verb} {path}"
         problem: errors.ProviderError = errors.NotReady(f"{what} was not asked.")
         for attempt in range(1 if changes else READS):

@@ -11,19 +11,22 @@ from dcplan.catalog import Purchase
 from dcplan.provider.permissions import Allowance
 from dcplan.provider.storage import BUCKET, ON_DELETE, stored_of
 from dcplan.resources import Action
-from dcplan_gcp.kinds import INSTANCE
+from dcplan_gcp.kinds import INSTANCE, MANAGED_GROUP
 from dcplan_gcp.lots import is_ordered
 from dcplan_gcp.permissions import (
     ANY_ZONE,
     AS_SOMEBODY,
     CALLS,
     GANG,
+    GROUPED,
     IN_A_GANG,
     IN_BLOCK,
     LOOK,
     MADE_HERE,
     OWN_IMAGE,
     PUBLIC,
+    QUEUED,
+    SCALED,
     SLICE,
     permissions_of,
 )
@@ -165,13 +168,23 @@ def _parts(resource: Resource, settings: GcpSettings) -> Iterator[str]:
         yield GANG
     if is_ordered(asked) and asked.get("purchase") == Purchase.CAPACITY_BLOCK:
         yield IN_BLOCK
+    if asked.get("groups"):
+        yield GROUPED
+    if asked.get("at_most") != asked.get("at_least"):
+        yield SCALED
+    if "at_least" in asked and asked.get("purchase") == "queued":
+        yield QUEUED
     if asked.get("zone") == asked.get("region") and not settings.zones.get(str(asked.get("region"))):
         yield ANY_ZONE
 
 
 def _besides(deeds: Iterable[Deed], settings: GcpSettings) -> Iterator[str]:
     """What instances need by how they are made."""
-    made = [d.resource for d in deeds if d.action is Action.CREATE and _kind(d.resource) == INSTANCE]
+    made = [
+        d.resource
+        for d in deeds
+        if d.action is Action.CREATE and _kind(d.resource) in {INSTANCE, MANAGED_GROUP}
+    ]
     if any(m.attributes.get("gang") and not is_ordered(m.attributes) for m in made):
         yield IN_A_GANG
     if made and settings.public_addresses:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field
@@ -13,14 +13,22 @@ from dcplan.config.values import Many
 from dcplan.diag import Diagnostic, error
 from dcplan.provider.catalogued import CataloguedSettings
 from dcplan.provider.errors import Invalid
+from dcplan.provider.group_settings import GroupSpec, twice
+from dcplan.provider.grouping import GroupWish
 from dcplan.provider.purchases import CapacityBlockSpec, ReservationSpec
 from dcplan.provider.start_up import StartUpSettings
 from dcplan.state.server import LOOPBACK
 from dcplan_gcp.agent import STARTUP, startup_script
+from dcplan_gcp.kinds import MANAGED_GROUP
 from dcplan_gcp.storage_settings import GcpStorageSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from dcplan.diag import ConfigPath
+
+PATH: ConfigPath = ("providers", "gcp")
+"""Where these settings stand in the document."""
 
 ENDPOINT = "DCPLAN_GCP_ENDPOINT"
 """The variable with the address of another server than Google's: a private endpoint, or one for tests."""
@@ -57,6 +65,13 @@ class GcpCapacityBlockSpec(CapacityBlockSpec):
     locked it is paid for, used or not."""
 
 
+class GcpGroupSpec(GroupSpec):
+    """Machines of one workload in groups of Google Cloud."""
+
+    as_: Literal["managed-group"] = Field(alias="as")
+    """A managed instance group of Compute Engine."""
+
+
 class GcpSettings(CataloguedSettings, StartUpSettings):
     """Where to plan, what the account has there, and how machines are launched."""
 
@@ -81,6 +96,22 @@ class GcpSettings(CataloguedSettings, StartUpSettings):
     """A program of the image that starts and stops what runs on the machine; docs/providers.md says how."""
     storage: Many[GcpStorageSpec] = ()
     """Buckets for data and checkpoints."""
+
+    machine_groups: Many[GcpGroupSpec] = ()
+    """Workloads whose machines stand in groups, not one by one."""
+
+    def wishes(self) -> Iterator[GroupWish]:
+        """The groups as the core knows them."""
+        for i, group in enumerate(self.machine_groups):
+            yield GroupWish(
+                workload=group.workload,
+                kind=MANAGED_GROUP,
+                word="a managed instance group",
+                gangs=True,
+                answers=True,
+                at_most=group.at_most,
+                path=(*PATH, "machine_groups", i),
+            )
 
     @property
     def boot_metadata(self) -> dict[str, str]:
@@ -132,6 +163,11 @@ def startup_problems(settings: GcpSettings) -> Iterator[Diagnostic]:
         yield error(
             "gcp-cloud-config", "Google Cloud runs scripts", detail, path=("providers", "gcp", "start_up")
         )
+
+
+def group_problems(settings: GcpSettings) -> Iterator[Diagnostic]:
+    """Groups that cannot be."""
+    yield from twice(settings.machine_groups, (*PATH, "machine_groups"))
 
 
 def endpoint_problems() -> Iterator[Diagnostic]:

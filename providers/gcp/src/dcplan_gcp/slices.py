@@ -303,8 +303,8 @@ def _type(machine: str) -> tuple[str, int, str]:
     known = next((about for start, about in TYPES.items() if machine.startswith(start)), None)
     if known is None:
         msg = (
-            f"dcplan-gcp cannot make slices of several {machine}: they need managed instance groups with a "
-            "workload policy, which it does not make yet."
+            f"Cloud TPU makes no slices of several {machine}: they are managed instance groups with a "
+            "workload policy."
         )
         raise errors.Invalid(msg)
     return known
