@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 _SUFFIXES = (".yaml", ".yml")
+NOTHING = "no-document"
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,14 @@ class Gathered:
 
 
 def default_paths(folder: Path) -> tuple[Path, ...]:
-    """``dcplan.yaml`` and the folder ``dcplan.d`` in ``folder``, as far as they exist."""
-    return tuple(path for path in (folder / "dcplan.yaml", folder / "dcplan.d") if path.exists())
+    """``dcplan.yaml`` and the folder ``dcplan.d`` in ``folder``, as far as they exist.
+
+    Beside a ``dcplan.yaml`` a folder that nobody has put a file into yet is nothing to complain about.
+    """
+    document, more = folder / "dcplan.yaml", folder / "dcplan.d"
+    if document.exists() and any(problem.code == NOTHING for problem in _files(more).diagnostics):
+        return (document,)
+    return tuple(path for path in (document, more) if path.exists())
 
 
 def shown(path: Path) -> str:
@@ -52,7 +59,7 @@ def gather(paths: Sequence[Path]) -> Result[Gathered]:
         said += found.diagnostics
     if not files and not said:
         detail = "Write a dcplan.yaml here, or name the files to read."
-        said.append(error("no-document", "There is no document to read", detail))
+        said.append(error(NOTHING, "There is no document to read", detail))
     contents: list[Content] = []
     for file in files:
         read = read_file(file, shown(file))
@@ -76,7 +83,7 @@ def _files(path: Path) -> Result[tuple[Path, ...]]:
         return Result(None, (error("unreadable-file", "A file cannot be read", detail),))
     if not found:
         detail = f"The folder {shown(path)} holds no .yaml or .yml file."
-        return Result(None, (error("no-document", "There is no document to read", detail),))
+        return Result(None, (error(NOTHING, "There is no document to read", detail),))
     return Result(tuple(found))
 
 

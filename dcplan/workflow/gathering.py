@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dcplan.catalog import build_catalog, check_known
 from dcplan.catalog.regions import place_of
-from dcplan.catalog.types import Catalog, Machine, Offering
+from dcplan.catalog.types import Catalog, Machine, Offering, Purchase
 from dcplan.diag import Diagnostic, Result, error, has_errors, plural, warning
 from dcplan.placement.purchases import is_over
 from dcplan.provider.errors import ProviderError
@@ -56,7 +56,7 @@ def gather(checked: Checked, lineage: str, at_s: float) -> Result[Gathered]:
     offerings = [replace(o, available=False) if is_over(o, at_s) else o for o in offerings]
     offerings = _placed(offerings, checked.places)
     diagnostics.extend(check_known(list(machines.values()), offerings))
-    diagnostics.extend(_unpriced(offerings))
+    diagnostics.extend(_unpriced([o for o in offerings if _may_be_used(o, machines, checked)]))
     diagnostics.extend(stale_prices(checked, offerings, at_s))
     if has_errors(tuple(diagnostics)):
         return Result(None, tuple(diagnostics))
@@ -125,6 +125,18 @@ def _ask(
     return Result((machines.value, offerings.value, site.value), said)
 
 
+def _may_be_used(offering: Offering, machines: Mapping[str, Machine], checked: Checked) -> bool:
+    """Whether some workload allows it, as far as its place and its accelerator go."""
+    machine = machines.get(offering.machine)
+    facts = (offering.provider, offering.region, offering.zone, machine and machine.accelerator)
+    return any(
+        all(allowed is None or fact in allowed.names for allowed, fact in zip(told, facts, strict=True))
+        and (offering.purchase is not Purchase.SPOT or bool(limits.spot_share))
+        for limits in (workload.limits for workload in checked.demand.workloads)
+        for told in [(limits.providers, limits.regions, limits.zones, limits.accelerators)]
+    )
+
+
 def _unpriced(offerings: list[Offering]) -> tuple[Diagnostic, ...]:
     """Say how many offerings cannot be weighed: an unknown price is unknown, not free."""
     names = {o.machine for o in offerings if o.available and o.usd_per_h is None}
@@ -138,7 +150,7 @@ def _unpriced(offerings: list[Offering]) -> tuple[Diagnostic, ...]:
             f"{plural(count, 'offering')} of {plural(len(names), 'machine type')} "
             f"({', '.join(sorted(names)[:4])}{', ...' if len(names) > 4 else ''}) "  # noqa: PLR2004 - four names show the kind
             "cannot be weighed against the others, so the plan does without. An inventory gives its "
-            "machines a price with `price`; those of the catalogue may not be known yet.",
+            "machines a price with `price`; `dcplan catalog refresh` asks clouds for theirs.",
             path=("providers",),
         ),
     )

@@ -158,6 +158,19 @@ def test_a_folder_is_merged_file_by_file(tmp_path: Path) -> None:
     assert placed.range.file.endswith("search.yml")
 
 
+def test_an_empty_folder_beside_the_document_is_no_error(tmp_path: Path) -> None:
+    """Whoever makes ``dcplan.d`` before the first file for it can go on; without a document it is told."""
+    (tmp_path / "dcplan.d").mkdir()
+    alone = load_document(default_paths(tmp_path), env=ENV)
+    (tmp_path / "dcplan.yaml").write_text(
+        "project: p\nproviders: {local: {datacenter: d.yaml}}\nworkloads: {}\n"
+    )
+    beside = load_document(default_paths(tmp_path), env=ENV)
+
+    assert [problem.code for problem in alone.diagnostics] == ["no-document"]
+    assert "no-document" not in [problem.code for problem in beside.diagnostics]
+
+
 def test_the_same_leaf_in_two_files_names_both_places(tmp_path: Path) -> None:
     """Nobody wins silently."""
     first = _file(tmp_path, DOCUMENT)
