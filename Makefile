@@ -11,11 +11,15 @@ DEMO := examples/01-chat-and-pretrain
 export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 
-.PHONY: demo test test-measure test-servers test-clients fuzz check format schemas cloud wheel lock bench bench-lifecycle bench-clouds bench-placement soak clean
+.PHONY: demo tour test test-measure test-servers test-clients fuzz check format schemas cloud wheel lock bench bench-lifecycle bench-clouds bench-placement soak clean
 
 # Plan, apply, change and destroy the first example on the local data centre.
 demo: $(READY)
 	@bash examples/demo.sh $(abspath $(BIN))/dcplan $(DEMO)
+
+# The examples that use AWS or Google Cloud, from plan to destroy, on clouds of this machine that sell out half-way.
+tour: $(STAMP)
+	@PYTHONPATH=tests $(BIN)/python -m clouds.tour
 
 # All tests, after the checks of style, types and architecture.
 test: check

@@ -115,6 +115,7 @@ SCENES: Mapping[str, Scene] = {
     "bought": Scene(
         long=True,
         document=_BOUGHT,
+        answer=("recover", "-auto-approve", "-yes-repurchase"),
         kills=(
             "before-intent",
             "after-begin",
