@@ -74,8 +74,8 @@ def test_the_cards_are_those_that_ec2_tells() -> None:
     assert gpus <= CARDS.keys()
 
 
-SHAPES = {cards: machine for machine, cards in CARDS.items()}
-"""A type for each set of cards that there is."""
+SHAPES = {cards: machine for machine, cards in CARDS.items() if not cards.on}
+"""A type for each set of cards that there is, among those that moto knows."""
 
 
 @pytest.mark.parametrize("machine", sorted(SHAPES.values()))

@@ -40,11 +40,23 @@ def main() -> None:
         quotas,
         reservations,
         tokens,
+        ultraservers,
     )
     from clouds.aws.faults import Faults  # noqa: PLC0415 - as above
     from clouds.aws.pricing import Pricing, sold  # noqa: PLC0415 - as above
 
-    for layer in (groups, quotas, reservations, launches, lifecycles, nat, tokens, buckets, file_systems):
+    for layer in (
+        groups,
+        quotas,
+        reservations,
+        ultraservers,
+        launches,
+        lifecycles,
+        nat,
+        tokens,
+        buckets,
+        file_systems,
+    ):
         layer.install()
     by_hand = "--variables" in sys.argv
     everything = moto()

@@ -29,6 +29,7 @@ from dcplan_aws.owner import (
     owner_tags,
     specified,
 )
+from dcplan_aws.ultraservers import sought
 
 PLATFORM = "Linux/UNIX"
 BOUGHT = frozenset({"scheduled", "active"})
@@ -125,8 +126,7 @@ class Blocks(Regional):
             region,
             "describe_capacity_block_offerings",
             "CapacityBlockOfferings",
-            InstanceType=machine,
-            InstanceCount=attributes.get("machines"),
+            **sought(machine, attributes.get("machines")),
             CapacityDurationHours=round((end - start).total_seconds() / 3600),
             StartDateRange=start - SLACK,
             EndDateRange=end + SLACK,

@@ -19,11 +19,13 @@ class Cards:
     count: int
     efa: int
     """EFA interfaces, one a card."""
+    on: tuple[int, ...] = ()
+    """The cards that have them; empty: the last ones, as many as there are."""
 
     @property
-    def without(self) -> int:
-        """Cards that take no EFA; they are the first ones."""
-        return self.count - self.efa
+    def seats(self) -> tuple[int, ...]:
+        """The cards that have EFA interfaces."""
+        return self.on or tuple(range(self.count - self.efa, self.count))
 
 
 CARDS: Mapping[str, Cards] = {
@@ -54,6 +56,9 @@ CARDS: Mapping[str, Cards] = {
     "p5en.48xlarge": Cards(16, 16),
     "p6-b200.48xlarge": Cards(8, 8),
     "p6-b300.48xlarge": Cards(17, 16),
+    # One card of each GPU's two: more of them do not send more (EC2 User Guide, "EFA configuration for
+    # P6e-GB200 instances").
+    "p6e-gb200.36xlarge": Cards(17, 4, on=(1, 5, 9, 13)),
     "trn1.32xlarge": Cards(8, 8),
     "trn1n.32xlarge": Cards(16, 16),
     "trn2.3xlarge": Cards(1, 1),
@@ -94,5 +99,5 @@ def interfaces(
 
 def _efa(cards: Cards) -> Iterator[tuple[int, int, str]]:
     """Card, device and kind of each EFA interface."""
-    for card in range(cards.without, cards.count):
+    for card in cards.seats:
         yield (card, 1 if card == 0 else DEVICE_ON_FURTHER_CARDS, "efa-only")

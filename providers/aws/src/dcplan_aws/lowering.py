@@ -7,6 +7,7 @@ machine itself may say in which zone it stands (``dcplan.plan.alternatives``).
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -21,6 +22,7 @@ from dcplan.resources import Address, JsonValue, Resource
 from dcplan_aws import stores
 from dcplan_aws.kinds import BLOCK, GROUP, INSTANCE, NETWORK, RESERVATION
 from dcplan_aws.settings import (
+    ARM_IMAGE,
     GPU_IMAGE,
     NEURON_IMAGE,
     AdoptedNetwork,
@@ -34,6 +36,10 @@ _KEPT = frozenset({Purchase.CAPACITY_BLOCK.value, Purchase.RESERVATION.value})
 _EVERYBODY = "0.0.0.0/0"
 _NEURON = frozenset({"trn", "inf"})
 """Machine types whose name begins so have no GPUs."""
+_GRACE = "p6e-gb"
+"""Machine types whose name begins so have Arm CPUs."""
+_LOCAL_ZONE = re.compile(r"^[a-z]+\d-[a-z]+\d*-az\d+$")
+"""Ids of Local Zones, such as use1-dfw2-az1."""
 
 
 def resources_of(
@@ -45,7 +51,8 @@ def resources_of(
     """
     plain = lower(placement, provider=NAME, machine_kind=INSTANCE, kinds=kinds)
     lowering = _Lowering(placement, settings, kinds, regions)
-    return Result(tuple(lowering.resources(plain)), tuple(lowering.unnamed_blocks(plain)))
+    said = (*lowering.unnamed_blocks(plain), *lowering.without_subnet(plain))
+    return Result(tuple(lowering.resources(plain)), said)
 
 
 class _Lowering:
@@ -93,6 +100,24 @@ class _Lowering:
             )
             path = ("providers", NAME, "capacity_blocks")
             yield warning("block-id", "A capacity block has no id", detail, path=path)
+
+    def without_subnet(self, plain: tuple[Resource, ...]) -> Iterator[Diagnostic]:
+        """Local Zones that a network of dcplan's has no subnet in."""
+        places = {
+            (str(one.attributes["region"]), str(one.attributes["zone"]))
+            for one in plain
+            if one.address.kind == INSTANCE and _LOCAL_ZONE.match(str(one.attributes["zone"]))
+        }
+        for region, zone in sorted(places):
+            if region in self._adopted:
+                continue
+            detail = (
+                f"Machines are to stand in the Local Zone {zone}, and the networks that dcplan makes have no "
+                "subnets in Local Zones. It can be planned, but not applied: name a VPC with a subnet there "
+                f"under `networks`, for {region}."
+            )
+            path = ("providers", NAME)
+            yield warning("zone-subnet", "A Local Zone needs a subnet", detail, path=path, on_key=True)
 
     def resources(self, plain: tuple[Resource, ...]) -> Iterator[Resource]:
         """Networks, groups, and the others with what they need of these."""
@@ -238,6 +263,8 @@ class _Lowering:
         return () if region in self._adopted else (Address(NAME, NETWORK, region),)
 
     def _image(self, machine: str) -> str:
+        if machine.startswith(_GRACE):
+            return ARM_IMAGE
         return NEURON_IMAGE if machine[:3] in _NEURON else GPU_IMAGE
 
     def _lot(self, machine: Resource) -> str | None:

@@ -15,6 +15,7 @@ from dcplan.provider.purchases import CapacityBlockSpec, ReservationSpec
 from dcplan.provider.quotas import unknown
 from dcplan.provider.start_up import StartUpSettings
 from dcplan_aws.storage_settings import AwsStorageSpec, storage_problems
+from dcplan_aws.ultraservers import problems as ultraserver_problems
 
 _RESERVATION = Annotated[str, Field(pattern=r"^cr-[0-9a-f]{8,17}$")]
 
@@ -28,6 +29,11 @@ GPU_IMAGE = (
 parameter up itself, so that a repeated call is the same call."""
 NEURON_IMAGE = "resolve:ssm:/aws/service/neuron/dlami/base/ubuntu-24.04/latest/image_id"
 """The same for Trainium and Inferentia (Neuron documentation, "Neuron DLAMI User Guide")."""
+
+
+ARM_IMAGE = GPU_IMAGE.replace("x86_64", "arm64")
+"""The same for machines with Grace CPUs (release notes of the Deep Learning ARM64 Base OSS Nvidia Driver GPU
+AMI, which name P6e-GB200)."""
 
 
 class AdoptedNetwork(Strict):
@@ -110,6 +116,7 @@ def problems_of(settings: AwsSettings, regions: Collection[str]) -> Iterator[Dia
             "needs one. Take `nat` out, or name a VPC of your own with both under `networks`."
         )
         yield error("nat-public", "No public side behind a NAT", detail, path=("providers", "aws", "scheme"))
+    yield from ultraserver_problems(settings.reservations, settings.capacity_blocks)
     seen: set[str] = set()
     for i, network in enumerate(settings.networks):
         at = ("providers", "aws", "networks", i, "region")
