@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 EFFORT = 1_300
 """Pairs of choice and pool in all questions together."""
-LEAST_PAIRS = 200
+LEAST_PAIRS = 325
 """As which a smaller question counts: asking costs something, too."""
 MOST_MACHINES = 1_000
 """Machines of a plan; with more nothing is asked."""
