@@ -27,15 +27,20 @@ def fate_of(change: Change) -> str:
 
 def data_lost(changes: Iterable[Change]) -> list[Diagnostic]:
     """One warning about all storage whose data would go."""
-    going = [c for c in changes if fate_of(c) and c.before and c.before.attributes[ON_DELETE] != IF_EMPTY]
+    going = {
+        str(c.address): str(c.before.attributes[ON_DELETE])
+        for c in changes
+        if c.before is not None and fate_of(c) and c.before.attributes[ON_DELETE] != IF_EMPTY
+    }
     if not going:
         return []
-    kept = [str(c.address) for c in going if c.before and c.before.attributes[ON_DELETE] == AFTER_BACKUP]
-    backup = f" A backup of {listed(kept)} is made first, and stays until you delete it." if kept else ""
+    first, kept = next(iter(going)), [address for address, fate in going.items() if fate == AFTER_BACKUP]
+    whose = "" if len(kept) == len(going) else f" of {listed(kept)}"
+    backup = f" A backup{whose} is made first, and stays until you delete it." if kept else ""
+    one = first if len(going) == 1 else "ADDRESS"
     detail = (
-        f"The data in {listed([str(c.address) for c in going])} would be deleted.{backup} To keep "
-        f"{'it' if len(going) == 1 else 'them'} out of the plan: dcplan state rm ADDRESS, and put what is "
-        "there into the document as adopted."
+        f"The data in {listed(list(going))} would be deleted.{backup} To keep what is there: dcplan state rm "
+        f"{one}, and name it in the document with `adopt` (a bucket) or `id` (a file system)."
     )
     summary = f"Data of {plural(len(going), 'storage')} would be deleted"
-    return [warning("data-deleted", summary, detail, address=str(going[0].address))]
+    return [warning("data-deleted", summary, detail, address=first)]

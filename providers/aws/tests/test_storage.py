@@ -278,6 +278,20 @@ def test_what_machines_need_is_a_policy_of_its_own() -> None:
     assert "fsx" not in machines.text
 
 
+def test_a_file_system_that_is_far_from_its_machines_is_warned_of() -> None:
+    """In another zone, or not over EFA although they have it; not where the document says so."""
+
+    def warned(**more: Any) -> list[str]:
+        files = {**FILES, "for": ["tune"], **more}
+        made = provider({"regions": [REGION], "storage": [files]}, Path()).unwrap()
+        return [d.code for d in made.resources_for(gang_and_replicas()).diagnostics]
+
+    assert warned() == ["storage-tcp"]
+    assert warned(zone="use1-az1", efa=False) == ["storage-elsewhere"]
+    assert warned(size="19200GiB") == []
+    assert warned(**{"zone": "use1-az1", "for": []}) == []
+
+
 def test_what_cannot_be_is_told_all_at_once() -> None:
     """Each with the key that it is about."""
     told = problems(

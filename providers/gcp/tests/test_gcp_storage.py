@@ -17,8 +17,10 @@ from dcplan.provider.types import Placement, request_of
 from dcplan.resources import Action, Address, Resource
 from dcplan_gcp import GcpProvider, provider
 from dcplan_gcp.buckets import note_in, pieces
+from dcplan_gcp.group_parts import program
 from dcplan_gcp.naming import Note, metadata_of
 from gcp_project import DOCUMENT, KILLED, Project
+from placements import one_replica
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -250,6 +252,19 @@ def test_what_machines_need_is_a_role_of_its_own(gcp: Provider) -> None:
     assert "storage.objects.create" in told.text
     assert [step.split()[4] for step in told.steps[1:]] == ["gs://our-data", "gs://BUCKET"]
     assert all("serviceAccount:m@p.iam.gserviceaccount.com" in step for step in told.steps[1:])
+
+
+def test_a_group_of_machines_is_told_as_well() -> None:
+    """What its members run says where their data are."""
+    wish = {"workload": "chat", "as": "managed-group"}
+    made = provider({"storage": [STORAGE], "machine_groups": [wish]}, Path()).unwrap()
+    placement = one_replica("g2-standard-48", region="us-central1", zone="us-central1-a")
+    (group,) = [r for r in made.resources_for(placement).unwrap() if r.address.kind == "managed_group"]
+    needs = {"gcp.bucket.checkpoints": {"url": "gs://b"}}
+    text = program(request_of(group, Action.CREATE, token="t", lineage="us", needs=needs), ())  # noqa: S106 - of a request
+
+    assert Address("gcp", "bucket", "checkpoints") in group.needs
+    assert json.loads(text)["storage"] == [{"name": "checkpoints", "kind": "bucket", "url": "gs://b"}]
 
 
 def test_what_cannot_be_is_told() -> None:

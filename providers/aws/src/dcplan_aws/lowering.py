@@ -47,11 +47,13 @@ def resources_of(
 ) -> Result[tuple[Resource, ...]]:
     """The resources of a placement, what is needed first; ``regions`` are those of zones.  Pure.
 
-    A warning for each machine in a capacity block of which nothing says which it is: it can be planned.
+    A warning for each machine in a capacity block of which nothing says which it is: it can be planned.  And
+    one for each file system that is not where its machines are.
     """
     plain = lower(placement, provider=NAME, machine_kind=INSTANCE, kinds=kinds)
     lowering = _Lowering(placement, settings, kinds, regions)
-    said = (*lowering.unnamed_blocks(plain), *lowering.without_subnet(plain))
+    far = stores.far(settings.storage, plain)
+    said = (*lowering.unnamed_blocks(plain), *lowering.without_subnet(plain), *far)
     return Result(tuple(lowering.resources(plain)), said)
 
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from dcplan.diag import Diagnostic, listed, warning
 from dcplan.provider.storage import AFTER_BACKUP, BUCKET, FILE_SYSTEM, IF_EMPTY, ON_DELETE, WITH_DATA, Stored
 from dcplan.resources import Address, JsonValue, Resource
+from dcplan_aws.interfaces import CARDS
 from dcplan_aws.kinds import KINDS, NETWORK
-from dcplan_aws.storage_settings import AwsStorageSpec
+from dcplan_aws.storage_settings import EFA_STEP, AwsStorageSpec
 
 NAME = "aws"
 _KINDS = {"bucket": BUCKET, "lustre": FILE_SYSTEM}
@@ -67,6 +69,43 @@ def resources(
             needs=needs,
             known_after_apply=KINDS[address.kind].outputs,
         )
+
+
+def far(specs: Sequence[AwsStorageSpec], plain: Sequence[Resource]) -> Iterator[Diagnostic]:
+    """Warnings of file systems that are not where their machines are, or are not reached as fast as could be.
+
+    ``plain`` are machines and what runs on them.
+    """
+    for i, spec in enumerate(specs):
+        if spec.as_ != "lustre" or not spec.made:
+            continue
+        used = [m.attributes for m in _machines_of(spec, plain)]
+        zones = {str(machine["zone"]) for machine in used} - {spec.zone}
+        path = ("providers", NAME, "storage", i)
+        if zones:
+            detail = (
+                f'"{spec.name}" is in {spec.zone}, and machines that use it stand in '
+                f"{listed(sorted(zones))}: what they read crosses the border of zones, which is slower and "
+                f"costs. Let the workload stand where its data are (constraints: {{zones: [{spec.zone}]}}), "
+                "or make the file system there."
+            )
+            yield warning("storage-elsewhere", "Data are in another zone", detail, path=(*path, "zone"))
+        gangs = {str(m["machine"]) for m in used if m.get("gang")} & CARDS.keys()
+        if gangs and not spec.with_efa and spec.efa is None and spec.throughput is not None:
+            step, size = EFA_STEP // spec.throughput, (*path, "size")
+            detail = (
+                f'{listed(sorted(gangs))} could reach "{spec.name}" over EFA. At {spec.throughput} MB/s a TiB '
+                f"only sizes take it that are a multiple of {step}GiB, so it is read over TCP. Take such a "
+                "size, or say efa: false."
+            )
+            yield warning("storage-tcp", "A file system is not reached over EFA", detail, path=size)
+
+
+def _machines_of(spec: AwsStorageSpec, plain: Sequence[Resource]) -> Iterator[Resource]:
+    """The machines of the workloads that a storage is for, and groups of such."""
+    mine = [resource for resource in plain if resource.attributes.get("workload") in spec.for_]
+    used = {address for resource in mine for address in (resource.address, *resource.needs)}
+    return (resource for resource in plain if "zone" in resource.attributes and resource.address in used)
 
 
 def _address(spec: AwsStorageSpec) -> Address:

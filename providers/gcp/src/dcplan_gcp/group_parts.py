@@ -19,6 +19,7 @@ from dcplan_gcp.launch import LONGEST_FLEX_S, body_of
 from dcplan_gcp.naming import OWNER, Note, labels_of, name_of
 from dcplan_gcp.placed import FIRST_PORT
 from dcplan_gcp.rest import last
+from dcplan_gcp.stores import told as told_storage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -146,6 +147,7 @@ def program(request: Request, on: Sequence[str]) -> str:
             **({"storage": stored} if (stored := request.attributes.get("storage")) else {}),
         },
         "on": list(on),
+        **({"storage": where} if (where := told_storage(request)) else {}),
     }
     return json.dumps(told, sort_keys=True, separators=(",", ":"))
 
