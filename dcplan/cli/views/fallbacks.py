@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from dcplan.cli.views.width import wrapped
-from dcplan.diag import agreeing, plural
+from dcplan.diag import agreeing, listed, plural
 from dcplan.units import format_usd_per_h
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ _NEAR_USD = 0.005
 
 
 def fallback_lines(plan: Plan) -> list[str]:
-    """One line for each pool that machines are bought in, and one for each that was sold out."""
-    lines = [_sold_out(one) for one in plan.sold_out]
+    """One line for each pool that machines are bought in, and one for what was sold out at the same time."""
+    lines = _sold_out(plan.sold_out)
     by_pool: defaultdict[str, list[Fallback]] = defaultdict(list)
     for fallback in plan.fallbacks:
         by_pool[fallback.pool].append(fallback)
@@ -76,7 +76,14 @@ def moved_lines(moves: Sequence[Moved]) -> list[str]:
     ]
 
 
-def _sold_out(one: SoldOut) -> str:
-    if one.left_out:
-        return f"{one.pool} was sold out at {one.at}: nothing more is bought there until {one.until}."
-    return f"{one.pool} was sold out at {one.at}; this plan buys there again."
+def _sold_out(told: Sequence[SoldOut]) -> list[str]:
+    """Pools that were sold out at one time are told together: a sold-out day has many."""
+    together: defaultdict[str, list[str]] = defaultdict(list)
+    for one in told:
+        then = (
+            f"sold out at {one.at}: nothing more is bought there until {one.until}."
+            if one.left_out
+            else f"sold out at {one.at}; this plan buys there again."
+        )
+        together[then].append(one.pool)
+    return [f"{listed(pools)} {agreeing(len(pools), 'were')} {then}" for then, pools in together.items()]
