@@ -37,6 +37,8 @@ ZONES = "abcdef"
 CLOUDS = {"aws": "AWS", "gcp": "Google Cloud"}
 MACHINE = ".instance."
 _RATE = re.compile(r"(requests_per_s: )(\d+)")
+_CAP = re.compile(r"^(  (?:carbon|power|budget): \$?)(\d+)", re.MULTILINE)
+"""Of the whole document: who serves twice as many requests may need twice as much."""
 
 
 class TourError(Exception):
@@ -133,10 +135,10 @@ def visit(project: Project) -> None:
     project.say("plan", f"{len(plan['changes'])} things to make, for ${plan['usd_per_h']:,.2f}/h")
     before = project.applied("first.plan")
     document = project.folder / "dcplan.yaml"
-    text, served = _RATE.subn(lambda m: f"{m[1]}{int(m[2]) * GROWTH}", document.read_text())
+    text, served = _RATE.subn(_grown, document.read_text())
     if not served:
         raise TourError("No workload of the example is served, so that nothing can be asked of it.")
-    document.write_text(text)
+    document.write_text(_CAP.sub(_grown, text))
     grown = project.planned("second.plan")
     sold = _to_sell_out(grown)
     project.clouds.sell_out(sold)
@@ -146,8 +148,7 @@ def visit(project: Project) -> None:
     new = [pool for address, pool in after.items() if address not in before]
     if len(new) < sold.total() or {_place(pool) for pool in new} & sold.keys():
         raise TourError(f"{sold.total()} machines had to be had elsewhere; new are {_counted(new)}.")
-    project.dcplan("plan", "-detailed-exitcode")
-    project.say("plan", "nothing left to change")
+    project.say("plan", _settled(json.loads(project.dcplan("plan", "-json"))))
     state = json.loads(project.dcplan("show", "-json"))
     project.dcplan("destroy", "-auto-approve")
     on_aws = (one for one in state["resources"] if one["address"].startswith("aws."))
@@ -212,6 +213,21 @@ def _to_sell_out(plan: Mapping[str, Any]) -> Counter[str]:
     if not sold:
         raise TourError(f"{GROWTH} times as many requests need no more machines that can be had elsewhere.")
     return Counter(dict(sold.values()))
+
+
+def _settled(plan: Mapping[str, Any]) -> str:
+    """That nothing is left to change, or that without the sold-out pool another fleet is the cheaper one."""
+    changes = [c for c in plan["changes"] if c["action"] != "no-op"]
+    if not changes:
+        return "nothing left to change"
+    now, then = plan["before_usd_per_h"], plan["usd_per_h"]
+    if then is None or now is None or then >= now:
+        raise TourError(f"{len(changes)} changes are left, and save nothing: ${now}/h becomes ${then}/h.")
+    return f"without what is sold out, another fleet would cost ${then:,.2f}/h in place of ${now:,.2f}/h"
+
+
+def _grown(number: re.Match[str]) -> str:
+    return f"{number[1]}{int(number[2]) * GROWTH}"
 
 
 def _place(pool: str) -> str:
