@@ -34,10 +34,13 @@ def test_rows_from_the_models_stand_in_the_models() -> None:
 
     session = Session()
     codes = set()
-    for service in ("elbv2", "ssm", "service-quotas"):
+    for service in ("elbv2", "ssm", "service-quotas", "fsx", "s3", "autoscaling", "eks"):
         model = session.get_service_model(service)
         for name in model.shape_names:
-            about: dict[str, Any] = model.shape_for(name).metadata
+            shape = model.shape_for(name)
+            about: dict[str, Any] = shape.metadata
+            if name.endswith("Code"):  # What is told of an object, such as a node group, that went wrong.
+                codes |= set(getattr(shape, "enum", ()))
             if about.get("exception"):
                 codes |= {name, about.get("error", {}).get("code", name)}
     said = {code for _, source, named in answers.ROWS if source == "model" for code in named.split()}
