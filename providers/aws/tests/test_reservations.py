@@ -107,7 +107,7 @@ def test_sold_out_and_beyond_the_quota_are_told_apart(cloud: AwsCloud) -> None:
     aws = opened(cloud, machines=2)
     (reservation,) = resources(aws)
     cloud.weather(stock={"g6e.xlarge": 1})
-    with pytest.raises(CapacityUnavailable):
+    with pytest.raises(CapacityUnavailable, match="Order fewer machines or in another zone"):
         done(aws, reservation, Action.CREATE)
     cloud.weather(stock={}, vcpus={"G": 8})
     made = done(aws, reservation, Action.CREATE)

@@ -32,6 +32,12 @@ OVER = frozenset({"expired", "cancelled", "cancelling", "failed", "unsupported"}
 """States of one that keeps nothing (EC2 API Reference, CapacityReservation)."""
 
 
+_ELSEWHERE = (
+    "Order fewer machines or in another zone, try again later, or take the reservation out: machines without "
+    "one are looked for in other zones by themselves."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Reservations(Regional):
     """Capacity reservations that dcplan orders."""
@@ -39,18 +45,19 @@ class Reservations(Regional):
     def create(self, request: Request) -> Ack:
         """Order it; only machines that name it may use it, so that no others take it."""
         tags = {**owner_tags(request), **attribute_tags(request.attributes)}
-        made = self.shared.api.do(
-            "ec2",
-            self.region(request),
-            "create_capacity_reservation",
-            ClientToken=request.token,
-            InstanceType=text_of(request, "machine_type"),
-            InstancePlatform=PLATFORM,
-            AvailabilityZoneId=text_of(request, "zone"),
-            InstanceMatchCriteria="targeted",
-            TagSpecifications=specified(tags, "capacity-reservation"),
+        order: dict[str, Any] = {
+            "ClientToken": request.token,
+            "InstanceType": text_of(request, "machine_type"),
+            "InstancePlatform": PLATFORM,
+            "AvailabilityZoneId": text_of(request, "zone"),
+            "InstanceMatchCriteria": "targeted",
+            "TagSpecifications": specified(tags, "capacity-reservation"),
             **_size(request),
-        )
+        }
+        try:
+            made = self.shared.api.do("ec2", self.region(request), "create_capacity_reservation", **order)
+        except CapacityUnavailable as sold_out:
+            raise CapacityUnavailable(f"{sold_out.detail} {_ELSEWHERE}") from sold_out
         return Ack(object_id=str(made["CapacityReservation"]["CapacityReservationId"]))
 
     def update(self, request: Request) -> Ack:
