@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +28,6 @@ from gcp_examples import (
     to_order,
 )
 from gcp_examples import machines as some
-from gcp_project import KILLED, Project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,24 +37,6 @@ if TYPE_CHECKING:
     from gcp_cloud import GcpCloud
 
 DAYS_S = 86_400.0
-
-DOCUMENT = """
-project: in-a-block
-providers:
-  gcp:
-    regions: [us-central1]
-    spot: false
-    capacity_blocks: [%s]
-workloads:
-  tune:
-    kind: train
-    model: llama-3.1-8b
-    tokens: 20B
-    sequence_length: 8192
-    global_batch: 256
-    deadline: 6d
-    constraints: {accelerators: [H100], precisions: [bf16], purchase: [capacity-block]}
-"""
 
 
 @pytest.fixture
@@ -344,23 +324,3 @@ def test_a_region_is_enough_where_its_zones_are_named(cloud: GcpCloud) -> None:
 
     assert machine.outputs["zone"] == ZONE
     assert there["deleteAtTime"] == "2030-01-01T00:00:00Z"
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither fork nor SIGKILL")
-def test_killed_after_the_purchase_it_is_found(on_gcp: Project) -> None:
-    """The plan says what the document expects to pay; the next apply finds what was ordered."""
-    block = ", ".join(f"{name}: {value}" for name, value in block_for_sale().items()).replace("True", "true")
-    (on_gcp.folder / "dcplan.yaml").write_text(DOCUMENT % f"{{{block}}}")
-    on_gcp.cloud.weather(early=True)
-    planned = on_gcp.run("plan", "-out=block.plan")
-    told = on_gcp.said
-    died = on_gcp.run("apply", "-parallelism", "1", "block.plan", crash_at="after-begin:1")
-    again = on_gcp.run("apply", "block.plan")
-    told_again = on_gcp.said
-    settled = on_gcp.run("plan", "-detailed-exitcode")
-    destroyed = on_gcp.run("destroy", "-auto-approve")
-
-    assert (planned, died, again, settled, destroyed) == (0, KILLED, 0, 0, 0), told_again
-    assert "for $20,000, says the document: its cloud names no price" in told
-    assert len([one for one in on_gcp.cloud.seen if "futureReservations.insert" in one]) == 1
-    assert "this stays yours and paid for: gcp.capacity_block." in on_gcp.said
