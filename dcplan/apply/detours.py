@@ -74,7 +74,8 @@ class Detours:
         ``rows`` are what is there: of a unit that an earlier run has begun, a part.
         """
         wanted = {c.address: c.after for c in planned if c.after is not None and c.action in _MAKES}
-        left = {c.address for c in changes if c.after is not None and c.action in _MAKES}
+        makes = {c.address: c.action for c in changes if c.after is not None and c.action in _MAKES}
+        left = set(makes)
         self._fallbacks = tuple(fallbacks)
         self._unit: dict[Address, _Unit] = {}
         self._due: deque[Wish] = deque()
@@ -84,7 +85,9 @@ class Detours:
         for number, fallback in enumerate(fallbacks):
             for unit in fallback.units:
                 members = {a: wanted[a] for a in unit.machines if a in wanted}
-                if left & members.keys() and len(members) == len(unit.machines):
+                # What is replaced goes once what runs has ground elsewhere: half a gang must count as there.
+                mixed = len({makes[a] for a in left & members.keys()}) > 1
+                if left & members.keys() and len(members) == len(unit.machines) and not mixed:
                     self._board(number, fallback, members, left, rows)
 
     def _board(

@@ -172,11 +172,13 @@ def test_killed_again_while_recovering(
 
 ELSEWHERE = {f"{side}-{what}" for side in ("before", "after") for what in ("failover", "cleanup", "rollback")}
 """Points that ``tests/crash/test_kill9_failover.py`` crashes at."""
+BETWEEN = {"before-plan-anew", "after-plan-anew"}
+"""Points that ``tests/crash/test_kill9_rounds.py`` crashes at."""
 
 
 def test_every_crash_point_is_crashed_at() -> None:
     """A point that is added to the apply must be added here."""
-    assert {*WALK, "after-void", *RECOVERY, *ELSEWHERE} == set(POINTS)
+    assert {*WALK, "after-void", *RECOVERY, *ELSEWHERE, *BETWEEN} == set(POINTS)
 
 
 @pytest.mark.parametrize("seed", range(8))

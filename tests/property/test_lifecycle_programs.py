@@ -12,7 +12,7 @@ from unittest import mock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dcplan.apply import ApplyOptions, Failover, OnError
+from dcplan.apply import ApplyOptions, Failover, OnError, Status
 from dcplan.diag import has_errors
 from dcplan.plan.make import with_generations
 from dcplan.state import LockInfo, check, open_store
@@ -39,6 +39,8 @@ class Turn:
     kill_at: int | None = None
     vanishes: int | None = None
     """Number of an object that is gone before."""
+    keeps: bool = False
+    """Whether no machine is let go of unless all that are bought are there."""
     again: bool = False
     """Whether the saved plan is applied once more after that."""
 
@@ -86,6 +88,7 @@ def turns(draw: st.DrawFn, program: Program) -> Turn:
         failover=draw(st.sampled_from([Failover.AUTO, Failover.AUTO, Failover.NEVER])),
         kill_at=draw(st.none() | st.integers(1, 60)),
         vanishes=draw(st.none() | st.none() | st.integers(0, 9)),
+        keeps=draw(st.booleans()),
         again=draw(st.booleans()),
     )
 
@@ -109,7 +112,13 @@ def opened(folder: Path) -> LocalStore:
 
 
 def applied(
-    folder: Path, cloud: Cloud, plan: Plan, options: ApplyOptions, kill_at: int | None = None
+    folder: Path,
+    cloud: Cloud,
+    plan: Plan,
+    options: ApplyOptions,
+    *,
+    kill_at: int | None = None,
+    keeps: bool = False,
 ) -> bool | None:
     """Whether a saved plan was carried out whole; None when its process was killed."""
     line = Line(cloud, kill_at)
@@ -122,7 +131,13 @@ def applied(
             store.lock(LockInfo(pid=1, who="a@b", operation="apply", since="now")).unwrap(),
         ):
             done = _carry_out(
-                store, plan, providers, report=lambda _: None, stop=threading.Event(), chosen=options
+                store,
+                plan,
+                providers,
+                report=lambda _: None,
+                stop=threading.Event(),
+                chosen=options,
+                kept=store.read().resources if keeps else (),
             )
     except Killed:
         with cloud.lock:
@@ -130,6 +145,9 @@ def applied(
         return None
     finally:
         store.close()
+    if done.value is not None and options.on_error is OnError.CONTINUE:
+        came = {result.status for result in done.value.report.results}
+        assert Status.NOT_STARTED not in came or Status.IN_PROGRESS in came, "something waited in vain"
     return done.ok
 
 
@@ -176,7 +194,7 @@ def play(folder: Path, cloud: Cloud, turn: Turn) -> None:
     if plan is None:
         return
     plan = with_generations(plan, tries)
-    done = applied(folder, cloud, plan, options_of(turn), turn.kill_at)
+    done = applied(folder, cloud, plan, options_of(turn), kill_at=turn.kill_at, keeps=turn.keeps)
     assert wrongs(folder, cloud) == []
     if turn.again:
         calls = cloud.calls

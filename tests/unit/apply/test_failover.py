@@ -335,3 +335,18 @@ def test_a_machine_that_is_refused_waits_for_those_that_leave(bench: Bench) -> N
     assert sorted(in_order(bench)[:2]) == [("create", "a"), ("delete", "old")]
     assert in_order(bench)[2:] == [("create", "a")]
     assert remembered(bench.store.read().deployment) == {}
+
+
+def test_a_gang_that_is_partly_replaced_is_made(bench: Bench) -> None:
+    """Its job leaves the replaced machine once the new one is there, which does not wait for the rest."""
+    bench.run(create(B), create(job(B)))
+    after = replace(job(A, B), attributes={"size": 2})
+    result = bench.run(
+        create(A),
+        change(Action.REPLACE, bench, B.address, replace(B, attributes={**B.attributes, "size": 2})),
+        change(Action.REPLACE, bench, after.address, after),
+        fallbacks=[fallback((A, B), to=(alternative("x"),))],
+    )
+
+    assert result.ok
+    assert set(statuses(result.unwrap()).values()) == {Status.DONE}
