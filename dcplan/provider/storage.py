@@ -16,6 +16,7 @@ from pydantic import Field
 from dcplan.config.strict import Name, Strict
 from dcplan.config.values import Many
 from dcplan.diag import ConfigPath, Diagnostic, error, listed
+from dcplan.provider.errors import HoldsData
 from dcplan.provider.lowering import JOB, REPLICA
 from dcplan.resources import Address, JsonValue, Resource
 from dcplan.resources.machines import is_group
@@ -81,6 +82,15 @@ def with_storage(resources: Iterable[Resource], stored: Sequence[Stored]) -> Ite
         needs = tuple(one.address for one in mine if one.address is not None)
         attributes = {**resource.attributes, "storage": told}
         yield replace(resource, attributes=attributes, needs=(*resource.needs, *needs))
+
+
+def not_empty(address: Address, bucket: str) -> HoldsData:
+    """The error with which a bucket stays, and the two ways out."""
+    return HoldsData(
+        f"The bucket {bucket} is not empty, so it stays, with all that is in it. To keep it: dcplan state rm "
+        f"{address}, and name it in the document as `adopt: {bucket}`. To delete it with its data: set "
+        f"`force_delete: true` for it in the document, dcplan apply -target {address}, and delete it then."
+    )
 
 
 def stored_of(attributes: object) -> list[dict[str, JsonValue]]:

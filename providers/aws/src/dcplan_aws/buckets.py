@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from dcplan.provider.errors import AlreadyGone, Conflict, HoldsData, Invalid
-from dcplan.provider.storage import ON_DELETE, WITH_DATA
+from dcplan.provider.storage import ON_DELETE, WITH_DATA, not_empty
 from dcplan.provider.types import Ack, Found, Request
 from dcplan.resources import JsonValue
 from dcplan_aws.answers import NotSet
@@ -131,7 +131,7 @@ class Buckets:
             self.shared.api.do("s3", region, "delete_bucket", Bucket=name)
         except HoldsData:
             if request.attributes.get(ON_DELETE) != WITH_DATA:
-                raise _not_empty(request, name) from None
+                raise not_empty(request.address, name) from None
         return self.shared.deletes(request)
 
     def settle(self, request: Request, object_id: str) -> Outputs | None:
@@ -274,11 +274,3 @@ class Buckets:
 
 def _outputs(name: str, region: str) -> dict[str, JsonValue]:
     return {"id": name, "url": url_of(name), "region": region}
-
-
-def _not_empty(request: Request, name: str) -> HoldsData:
-    return HoldsData(
-        f"The bucket {name} is not empty, so it stays, with all that is in it. To keep it: dcplan state rm "
-        f"{request.address}, and name it in the document as `adopt: {name}`. To delete it with its data: set "
-        "`force_delete: true` for it in the document, apply, and delete it then."
-    )

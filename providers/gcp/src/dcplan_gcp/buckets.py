@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from dcplan.provider import errors
-from dcplan.provider.storage import ON_DELETE, WITH_DATA
+from dcplan.provider.storage import ON_DELETE, WITH_DATA, not_empty
 from dcplan.provider.types import Ack, Found
 from dcplan_gcp.naming import Note, labels_of, tag
 from dcplan_gcp.rest import SWITCHED_OFF, last, pause
@@ -102,7 +102,7 @@ class Buckets:
             self._rest.send("DELETE", f"b/{there['name']}")
         except errors.Conflict:
             if request.attributes.get(ON_DELETE) != WITH_DATA:
-                raise _not_empty(request, there["name"]) from None
+                raise not_empty(request.address, there["name"]) from None
         self._deletes.add(request.token)
         return Ack(object_id=str(request.object_id))
 
@@ -233,11 +233,3 @@ def is_private(there: Mapping[str, Any]) -> bool:
     told = there.get("iamConfiguration", {})
     uniform = told.get("uniformBucketLevelAccess", {}).get("enabled") is True
     return uniform and told.get("publicAccessPrevention") == "enforced"
-
-
-def _not_empty(request: Request, name: str) -> errors.HoldsData:
-    return errors.HoldsData(
-        f"The bucket {name} is not empty, so it stays, with all that is in it. To keep it: dcplan state rm "
-        f"{request.address}, and name it in the document as `adopt: {name}`. To delete it with its data: set "
-        "`force_delete: true` for it in the document, apply, and delete it then."
-    )
