@@ -95,8 +95,8 @@ def far(specs: Sequence[AwsStorageSpec], plain: Sequence[Resource]) -> Iterator[
             step, size = EFA_STEP // spec.throughput, (*path, "size")
             detail = (
                 f'{listed(sorted(gangs))} could reach "{spec.name}" over EFA. At {spec.throughput} MB/s a '
-                f"TiB only sizes take it that are a multiple of {step}GiB, so it is read over TCP. Take such a "
-                "size, or say efa: false."
+                f"TiB only sizes take it that are a multiple of {step}GiB, so it is read over TCP. Take such "
+                "a size, or say efa: false."
             )
             yield warning("storage-tcp", "A file system is not reached over EFA", detail, path=size)
 
