@@ -72,6 +72,10 @@ class GcpCloud:
             "POST", f"/regions/{region}/subnetworks", {**subnet, "ipCidrRange": "172.16.0.0/20"}, base=base
         )
 
+    def put_cluster(self, name: str, location: str) -> None:
+        """A cluster of Kubernetes, as if somebody else had made it."""
+        self._asked("POST", "/clusters", [{"project": "example", "location": location, "name": name}])
+
     def resize(self, path: str, size: int) -> None:
         """Another size of a managed instance group, as if somebody else had asked for it."""
         self._asked("POST", f"/{path}/resize?size={size}", None, base="/compute/v1")

@@ -96,13 +96,11 @@ def gang_and_replicas(*more: MachineGroup) -> Placement:
     )
 
 
-IN_GROUPS: dict[str, object] = {
-    "machine_groups": [
-        {"workload": "code", "as": "managed-group", "at_most": 3},
-        {"workload": "docs", "as": "managed-group"},
-    ]
-}
-"""Settings for ``and_models`` of these names: the first may grow by itself."""
+GROUPS: list[dict[str, object]] = [
+    {"workload": "code", "as": "managed-group", "at_most": 3},
+    {"workload": "docs", "as": "managed-group"},
+]
+"""Entries of settings for ``and_models`` of these names: the first may grow by itself."""
 
 
 def and_a_slice(placement: Placement) -> Placement:
@@ -112,6 +110,10 @@ def and_a_slice(placement: Placement) -> Placement:
     hosts = machines(host, *job.machines, gang=True, zone=zone, pool=f"{zone}/{host}")
     sliced = WorkloadSpec(name="slice", kind="train", replicas=(job,))
     return replace(placement, machines=(*placement.machines, hosts), workloads=(*placement.workloads, sliced))
+
+
+IN_A_CLUSTER = {"workload": "pods", "as": "node-pool", "cluster": "prod", "location": REGION, "at_most": 3}
+"""An entry of settings for ``and_models`` of this name."""
 
 
 def and_models(placement: Placement, names: Sequence[str], kind: str = "serve") -> Placement:

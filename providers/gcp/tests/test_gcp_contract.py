@@ -15,7 +15,8 @@ from dcplan_gcp import GcpProvider, provider
 from gcp_allowed import not_allowed, permissions_in
 from gcp_cloud import GcpCloud, gcp_cloud
 from gcp_examples import (
-    IN_GROUPS,
+    GROUPS,
+    IN_A_CLUSTER,
     THEIRS,
     ZONE,
     and_a_slice,
@@ -27,7 +28,7 @@ from gcp_examples import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from dcplan.resources import JsonValue
 
@@ -49,6 +50,7 @@ def cloud(server: GcpCloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[GcpClou
         monkeypatch.setenv(name, value)
     server.reset()
     server.put_network("ours", "us-central1")
+    server.put_cluster("prod", "us-central1")
     server.weather(early=True)
     yield server
     assert server.violations == []
@@ -60,19 +62,22 @@ class OfGcp(ProviderContract):
     updates: Mapping[str, Mapping[str, JsonValue]] = {
         "instance": {"pool": "renamed"},
         "managed_group": {"runs": {"settings": {"max_batch": 2}, "each": [[0]], "replicas": []}},
+        "node_pool": {"runs": {"settings": {"max_batch": 2}, "each": [[0]], "replicas": []}},
         "reservation": {"machines": 3},
         "replica": {"settings": {"max_batch": 2}},
         "endpoint": {"replicas": {"chat-0": 2, "chat-1": 1}},
         "bucket": {"on_delete": "with-its-data"},
     }
     own: Mapping[str, object] = {}
+    groups: Sequence[Mapping[str, object]] = ()
 
     server: GcpCloud
     settings: Mapping[str, object]
 
     @pytest.fixture(autouse=True)
     def _settled(self) -> None:
-        self.settings = {**self.own, **bought_machines(), "storage": STORAGE}
+        groups = [*self.groups, IN_A_CLUSTER]
+        self.settings = {**self.own, **bought_machines(), "storage": STORAGE, "machine_groups": groups}
 
     @pytest.fixture(autouse=True)
     def _served(self, cloud: GcpCloud) -> None:
@@ -95,8 +100,9 @@ class OfGcp(ProviderContract):
         return provider(self.settings, folder).unwrap()
 
     def placement(self) -> Placement:
-        """A served model, trainings on a gang and a slice, and machines in a reservation and a block."""
-        return and_a_slice(gang_and_replicas(in_the_reservation("kept-0"), in_the_block("block-0")))
+        """A served model, trainings on a gang, a slice, a cluster; machines in a reservation and a block."""
+        plain = gang_and_replicas(in_the_reservation("kept-0"), in_the_block("block-0"))
+        return and_models(and_a_slice(plain), ("pods",), "train")
 
     def sell_out(self, provider: Provider) -> None:
         """No zone has any machine."""
@@ -147,10 +153,12 @@ class TestInANetworkOfTheirOwn(OfGcp):
 class TestWithGroups(OfGcp):
     """The conformance tests with models in managed instance groups beside machines of their own."""
 
-    own: Mapping[str, object] = {**THEIRS, **IN_GROUPS}
+    own = THEIRS
+    groups = GROUPS
     updates: Mapping[str, Mapping[str, JsonValue]] = {
         "instance": {"pool": "renamed"},
         "managed_group": {"runs": {"settings": {"max_batch": 2}, "each": [[0]], "replicas": []}},
+        "node_pool": {"runs": {"settings": {"max_batch": 2}, "each": [[0]], "replicas": []}},
     }
 
     def placement(self) -> Placement:

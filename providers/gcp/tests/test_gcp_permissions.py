@@ -17,7 +17,8 @@ from dcplan_gcp.permissions import ALSO, AS_SOMEBODY, CALLS, permissions_of
 from gcp_allowed import method_of, not_allowed, permissions_in
 from gcp_cloud import GcpCloud, gcp_cloud
 from gcp_examples import (
-    IN_GROUPS,
+    GROUPS,
+    IN_A_CLUSTER,
     THEIRS,
     and_models,
     bought_machines,
@@ -31,11 +32,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LINEAGE = "0a1b2c3d"
+GROUPED = {"machine_groups": [*GROUPS, IN_A_CLUSTER]}
 UPDATES: dict[str, dict[str, Any]] = {
     "network": {"mtu": 8896},
     "instance": {"pool": "renamed"},
     "reservation": {"machines": 3},
     "managed_group": {"at_most": 4},
+    "node_pool": {"at_most": 4},
     "replica": {"settings": {"max_batch": 2}},
     "endpoint": {"replicas": {"chat-0": 2, "chat-1": 1}},
     "job": {"settings": {"max_batch": 2}},
@@ -58,6 +61,7 @@ def cloud(server: GcpCloud, monkeypatch: pytest.MonkeyPatch) -> GcpCloud:
         monkeypatch.setenv(name, value)
     server.reset()
     server.put_network("ours", "us-central1")
+    server.put_cluster("prod", "us-central1")
     server.weather(early=True)
     return server
 
@@ -65,7 +69,7 @@ def cloud(server: GcpCloud, monkeypatch: pytest.MonkeyPatch) -> GcpCloud:
 def placement() -> Placement:
     """Two replicas of a served model, jobs on a gang and on others, and machines that are reserved."""
     plain = gang_and_replicas(in_the_reservation("kept-0"), in_the_block("block-0"))
-    return and_models(plain, ("code",), "train")
+    return and_models(plain, ("code", "pods"), "train")
 
 
 def opened(tmp_path: Path, **settings: Any) -> GcpProvider:
@@ -82,7 +86,7 @@ def allowed_by(gcp: GcpProvider, use: Use) -> set[str]:
 
 @pytest.mark.parametrize(
     "settings",
-    [{**STORED, **IN_GROUPS}, {**STORED, **THEIRS, **IN_GROUPS}],
+    [{**STORED, **GROUPED}, {**STORED, **THEIRS, **GROUPED}],
     ids=["network-made", "network-adopted"],
 )
 def test_what_is_called_is_allowed_and_the_other_way_round(
@@ -106,6 +110,7 @@ def test_what_is_called_is_allowed_and_the_other_way_round(
 RARE = {
     "futureReservations.cancel",
     "futureReservations.delete",
+    "container.projects.locations.clusters.nodePools.setSize",
     "instanceGroupManagers.resize",
     "instanceTemplates.get",
 }

@@ -6,6 +6,7 @@ serves until it is interrupted.  Faults and settings come by ``/_control``:
     POST /_control/faults    a list of faults, see ``world.Fault``      DELETE  none any more
     POST /_control/weather   how long things take, see ``world.Weather``
     POST /_control/reset     an empty cloud
+    POST /_control/clusters  clusters of Kubernetes, as if somebody had made them: ``location`` and ``name``
     POST /_control/objects   objects in buckets, as if somebody had written them: ``bucket`` and ``name``
     GET  /_control           what was asked, what broke the description, what is there
 """
@@ -31,6 +32,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "support"))  # for ``gcs_disc
 from clouds.gcp.billing import Billing
 from clouds.gcp.buckets import Storage
 from clouds.gcp.compute import Compute
+from clouds.gcp.container import Container
 from clouds.gcp.judge import Judge, Method
 from clouds.gcp.price_list import sold
 from clouds.gcp.tpu import Tpu
@@ -46,14 +48,16 @@ class Cloud:
 
     def __init__(self) -> None:
         self.world = World()
-        self.judge = Judge("compute.v1", "tpu.v2", "storage.v1")
+        self.judge = Judge("compute.v1", "tpu.v2", "storage.v1", "container.v1")
         self._storage = Storage(self.world, self.judge)
+        self._container = Container(self.world, self.judge)
         self._told = Billing()
         """Prices, quotas and advice, made up when somebody asks."""
         self._apis: dict[str, Any] = {
             "compute": Compute(self.world, self.judge),
             "tpu": Tpu(self.world, self.judge),
             "storage": self._storage,
+            "container": self._container,
         }
 
     def answer(self, verb: str, url: str, body: Any, root: str) -> tuple[int, Any]:
@@ -119,6 +123,9 @@ class Cloud:
                 world.faults = [] if verb == "DELETE" else [*world.faults, *(Fault(**one) for one in body)]
             elif path.endswith("/weather"):
                 world.weather = replace(world.weather, **body)
+            elif path.endswith("/clusters"):
+                for one in body:
+                    self._container.put(**one)
             elif path.endswith("/objects"):
                 for one in body:
                     self._storage.put(one["bucket"], one["name"])

@@ -51,7 +51,10 @@ def after_insert(world: World, key: Key, thing: Thing) -> None:
 def reconcile(world: World, root: str) -> None:
     """Groups get the members that they shall have, as far as there are any."""
     now_s = time.monotonic()
-    for key, thing in [item for item in world.things.items() if item[0].collection == GROUPS]:
+    every = [(key, thing) for key, thing in world.things.items() if key.collection == GROUPS]
+    for key, thing in every:
+        if "-gke" in thing.body:
+            continue  # A cluster looks after its own.
         if thing.gone_s < float("inf"):
             _gone_with(world, key, thing.gone_s)
         elif thing.settled_s <= now_s:
@@ -185,6 +188,8 @@ def _made(world: World, key: Key, thing: Thing, root: str) -> None:
 
 def shown(world: World, thing: Thing) -> dict[str, Any]:
     """What a group says of its members."""
+    if "-gke" in thing.body:
+        return {}
     key = _key_of(thing)
     now_s = time.monotonic()
     staying = _staying(world, key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from dcplan.diag import listed
@@ -15,13 +16,15 @@ from dcplan.resources import Action
 from dcplan_gcp import placed
 from dcplan_gcp.buckets import Buckets
 from dcplan_gcp.endpoints import Endpoints
+from dcplan_gcp.gke import Gke
 from dcplan_gcp.group_parts import TEMPLATES
 from dcplan_gcp.instances import Instances
-from dcplan_gcp.kinds import BLOCK, INSTANCE, KINDS, MANAGED_GROUP, NETWORK, RESERVATION
+from dcplan_gcp.kinds import BLOCK, INSTANCE, KINDS, MANAGED_GROUP, NETWORK, NODE_POOL, RESERVATION
 from dcplan_gcp.machines import Machines
 from dcplan_gcp.managed_groups import ManagedGroups
 from dcplan_gcp.naming import EVERYTHING, prefix_of, tag, tag_in
 from dcplan_gcp.networks import Networks
+from dcplan_gcp.node_pools import NodePools
 from dcplan_gcp.placed import Placed
 from dcplan_gcp.places import Places
 from dcplan_gcp.policies import Policies
@@ -61,11 +64,17 @@ class Acting:
         self._placed = Placed(rest, self._machines)
         self._buckets = Buckets(rest)
         self._groups = ManagedGroups(rest, settings, singles, policies)
+        self._gke = Gke(rest.project, endpoint())
+        self._pools = NodePools(rest, self._gke, settings, singles, policies)
+        asked = {wish.kind for wish in settings.wishes()}
+        self._kinds = {kind for kind in KINDS if kind != NODE_POOL or kind in asked}
+        """Of what is listed where everything is: who has no cluster need not enable its API."""
         self._makers: Mapping[str, Maker] = {
             NETWORK: self._networks,
             RESERVATION: self._reservations,
             BLOCK: self._windows,
             MANAGED_GROUP: self._groups,
+            NODE_POOL: self._pools,
             REPLICA: self._placed,
             JOB: self._placed,
             ENDPOINT: self._endpoints,
@@ -106,6 +115,8 @@ class Acting:
             return self._placed.lookup(request)
         if kind == MANAGED_GROUP:
             return self._groups.lookup(request)
+        if kind == NODE_POOL:
+            return self._pools.lookup(request)
         named = request.object_id and tag_in(request.object_id)
         found = self._surveyed({kind}, prefix_of(named or tag(request.lineage)))
         return tuple(
@@ -122,23 +133,24 @@ class Acting:
             named = tag_in(object_id)
             if named is not None:
                 wanted.setdefault(named, set()).add(address.kind)
-        before = self.rest.calls
+        before = self.rest.calls + self._gke.calls
+        known = {str(r.outputs.get("id")): r.attributes for r in resources if r.address.kind == NODE_POOL}
         there: dict[str, Found] = {}
         slices = any("/queuedResources/" in object_id for object_id in ids.values())
         for named, kinds in wanted.items():
             of, prefix = f"dcplan-{named}-" if slices else None, prefix_of(named)
             listed_too = any(f"/{TEMPLATES}/dcplan-{named}-" in object_id for object_id in ids.values())
-            surveyed = self._surveyed(kinds, prefix, slices_of=of, templates=listed_too)
+            surveyed = self._surveyed(kinds, prefix, slices_of=of, templates=listed_too, known=known)
             there.update({f.object_id: f for f in surveyed})
         found = {address: there.get(object_id) for address, object_id in ids.items()}
-        return Refreshed(found=found, calls=self.rest.calls - before)
+        return Refreshed(found=found, calls=self.rest.calls + self._gke.calls - before)
 
     def owned(self, lineage: str) -> tuple[Found, ...]:
         """Everything with the owner's tag: whoever had it when it was made, so all of dcplan's is listed.
 
         But for capacity blocks that are locked: of those that were let go of, nobody can take the tag away.
         """
-        found = self._surveyed(set(KINDS), EVERYTHING, slices_of="dcplan-", templates=True, locked=False)
+        found = self._surveyed(self._kinds, EVERYTHING, slices_of="dcplan-", templates=True, locked=False)
         return tuple(f for f in found if f.lineage == lineage)
 
     def set_owner(self, request: Request) -> None:
@@ -155,13 +167,14 @@ class Acting:
             RESERVATION: keeps_its_owner,
             BLOCK: keeps_its_owner,
             MANAGED_GROUP: self._groups.set_owner,
+            NODE_POOL: keeps_its_owner,
             INSTANCE: self._machines.set_owner,
             ENDPOINT: self._endpoints.set_owner,
             BUCKET: self._buckets.set_owner,
         }
         owners.get(request.address.kind, self._placed.set_owner)(request)
 
-    def _surveyed(
+    def _surveyed(  # noqa: PLR0913 - what lists may leave out
         self,
         kinds: set[str],
         wanted: str,
@@ -169,10 +182,12 @@ class Acting:
         slices_of: str | None = None,
         templates: bool = False,
         locked: bool = True,
+        known: Mapping[str, Mapping[str, JsonValue]] = MappingProxyType({}),
     ) -> list[Found]:
         """All of these kinds that a filter of names shows, by lists side by side.
 
-        ``slices_of``: TPU slices of this tag as well; ``templates``: those that a kill left without a group.
+        ``slices_of``: TPU slices of this tag as well; ``templates``: those that a kill left without a group;
+        ``known``: attributes of node pools by id, which hold not all of them.
         """
 
         def on_instances() -> Iterator[Found]:
@@ -186,6 +201,7 @@ class Acting:
         for kind, survey in (
             (NETWORK, self._networks.survey),
             (MANAGED_GROUP, partial(self._groups.survey, templates=templates)),
+            (NODE_POOL, partial(self._pools.survey, known=known)),
             (ENDPOINT, self._endpoints.survey),
             (RESERVATION, self._reservations.survey),
             (BLOCK, partial(self._windows.survey, locked=locked)),

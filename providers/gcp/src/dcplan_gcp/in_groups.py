@@ -8,6 +8,7 @@ from dcplan.diag import Diagnostic, Result, error
 from dcplan.provider.grouping import Grouped, GroupWish, grouped
 from dcplan_gcp.families import COMPUTE_TPU, family_of
 from dcplan_gcp.kinds import KINDS, MANAGED_GROUP
+from dcplan_gcp.lots import region_of
 from dcplan_gcp.settings import PATH
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def in_groups(placement: Placement, settings: GcpSettings) -> Result[Grouped]:
         return taken
     wrong = (
         *(_no_slice(group) for group in taken.value.groups if not _can(group)),
+        *(_far_off(group) for group in taken.value.groups if not _near(group)),
         *(_no_growth(group) for group in taken.value.groups if _waits_and_grows(group)),
     )
     return Result(None if wrong else taken.value, (*taken.diagnostics, *wrong))
@@ -77,9 +79,26 @@ def _no_slice(group: Resource) -> Diagnostic:
     return error("group-slice", "A group cannot make such a slice", detail, path=(*PATH, "machine_groups"))
 
 
+def _near(group: Resource) -> bool:
+    """Whether the nodes of a pool are in the region of their cluster."""
+    location = group.attributes.get("location")
+    return not isinstance(location, str) or region_of(location) == group.attributes["region"]
+
+
+def _far_off(group: Resource) -> Diagnostic:
+    asked = group.attributes
+    detail = (
+        f'"{asked["workload"]}" is best in {asked["region"]}, and the nodes of {asked["cluster"]} are in '
+        f"{region_of(str(asked['location']))}. Keep it there by `constraints: regions`, or name another."
+    )
+    return error("group-region", "A cluster is elsewhere", detail, path=(*PATH, "machine_groups"))
+
+
 def _waits_and_grows(group: Resource) -> bool:
     """Whether a group whose machines come by resize requests is to grow by itself, too."""
     asked = group.attributes
+    if group.address.kind != MANAGED_GROUP:
+        return False
     return asked["purchase"] == "queued" and asked["at_most"] != asked["at_least"]
 
 

@@ -78,6 +78,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     **_ON_MACHINES,
     MANAGED_GROUP: _kind(MANAGED_GROUP, ("id", "zone", "group"), _GROUP, kept=(KEY,)),
+    NODE_POOL: _kind(NODE_POOL, ("id",), (*_GROUP, "cluster", "location")),
     REPLICA: replace(_ON_MACHINES[REPLICA], outputs=("id", "address", "group")),
 }
 """The kinds of resource that a plan for Google Cloud holds, by name.

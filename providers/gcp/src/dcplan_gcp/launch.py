@@ -70,7 +70,7 @@ def body_of(  # noqa: PLR0913 - everything that a machine is made of
                 "scopes": ["https://www.googleapis.com/auth/cloud-platform"],
             }
         ],
-        **bought_as(str(ask.get("purchase")), _lot(request), project, settings),
+        **bought_as(str(ask.get("purchase")), reservation_in(request), project, settings),
     }
     if policies:
         body["resourcePolicies"] = list(policies)
@@ -82,7 +82,7 @@ def _metadata(request: Request, settings: GcpSettings) -> list[dict[str, str]]:
     return [{"key": key, "value": value} for key, value in sorted(own.items())]
 
 
-def _lot(request: Request) -> str | None:
+def reservation_in(request: Request) -> str | None:
     """The name of the reservation that a machine stands in."""
     ordered = lot_in(request)
     return lot_of(request.attributes) if ordered is None else last(ordered)

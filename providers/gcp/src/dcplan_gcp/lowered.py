@@ -14,7 +14,7 @@ from dcplan.resources import Address, Resource
 from dcplan_gcp import stores
 from dcplan_gcp.families import SYSTEM_MTU
 from dcplan_gcp.in_groups import in_groups, is_slice
-from dcplan_gcp.kinds import INSTANCE, KINDS, MANAGED_GROUP, NETWORK
+from dcplan_gcp.kinds import INSTANCE, KINDS, MANAGED_GROUP, NETWORK, NODE_POOL
 from dcplan_gcp.lots import address_of, is_always, named_in, ordered, resource_of
 
 if TYPE_CHECKING:
@@ -27,7 +27,10 @@ CLOUD = "gcp"
 _KEPT = frozenset({Purchase.RESERVATION.value, Purchase.CAPACITY_BLOCK.value})
 
 _ON_NETWORK = frozenset({INSTANCE, MANAGED_GROUP})
-"""What stands in the network, and may stand in a reservation."""
+"""What stands in the network."""
+
+_IN_POOLS = _ON_NETWORK | {NODE_POOL}
+"""What may stand in a reservation."""
 
 MAIN = "main"
 """The name of the one network: a VPC of Google Cloud spans all regions."""
@@ -56,7 +59,7 @@ def resources_of(placement: Placement, settings: GcpSettings) -> Result[tuple[Re
     slices = {name: list(g.names) for g in rest.machines if is_slice(g) for name in g.names}
 
     def grounded(plain: Resource) -> Resource:
-        if plain.address.kind not in _ON_NETWORK:
+        if plain.address.kind not in _IN_POOLS:
             return plain
         pool, way = str(plain.attributes["pool"]), str(plain.attributes["purchase"])
         stands_in = (*needs, *((address_of(lots[pool]),) if pool in lots else ()))
@@ -65,6 +68,9 @@ def resources_of(placement: Placement, settings: GcpSettings) -> Result[tuple[Re
             "project": placement.project,
             "reservation": named_in(pool, way, lots) if way in _KEPT else None,
         }
+        if plain.address.kind == NODE_POOL:  # Its cluster has a network, and boots its nodes.
+            kept_by = {key: more[key] for key in ("project", "reservation")}
+            return replace(plain, attributes={**plain.attributes, **kept_by}, needs=stands_in[len(needs) :])
         if plain.address.kind == MANAGED_GROUP:
             return replace(plain, attributes={**plain.attributes, **more}, needs=stands_in)
         return _machine(plain, stands_in, slices.get(plain.address.name), more)

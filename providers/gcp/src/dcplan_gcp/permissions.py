@@ -4,7 +4,8 @@ Sources: (ref) Compute Engine API reference, "Required permissions" of each meth
 documentation, "Create and start a Compute Engine instance", required permissions; (vpc) VPC documentation,
 roles and permissions of networks, subnets and firewall rules; (lb) Cloud Load Balancing documentation, IAM
 permissions of its parts; (tpu) Cloud TPU IAM reference; (gcs) Cloud Storage documentation, "IAM
-permissions for JSON methods"; (iam) IAM documentation, "Attach service accounts to resources".  That these
+permissions for JSON methods"; (gke) GKE documentation, "Create IAM
+policies"; (iam) IAM documentation, "Attach service accounts to resources".  That these
 permissions are some was looked up in copies of Google's predefined roles
 (github.com/iann0036/iam-dataset); which of them a method checks was not tried.  Which method a kind calls is
 what this package does; tests hold that table against what arrives at a server.
@@ -17,7 +18,7 @@ from collections.abc import Mapping
 from dcplan.provider.lowering import ENDPOINT, JOB, REPLICA
 from dcplan.provider.storage import BUCKET, WITH_DATA
 from dcplan.resources import Action
-from dcplan_gcp.kinds import BLOCK, INSTANCE, MANAGED_GROUP, NETWORK, RESERVATION
+from dcplan_gcp.kinds import BLOCK, INSTANCE, MANAGED_GROUP, NETWORK, NODE_POOL, RESERVATION
 
 LOOK = "look"
 """Refreshing, looking up and listing what the owner has: nothing is changed."""
@@ -58,6 +59,9 @@ _SCALER = "autoscalers.get autoscalers.insert autoscalers.patch autoscalers.dele
 _RESIZE = "instanceGroupManagerResizeRequests"
 _UNDONE = f"{_IGM}.delete autoscalers.delete {_TEMPLATES} {_GLOBAL_OPS} {_RESIZE}.list"
 """What a group that is not to be had whole takes along."""
+_POOL = "container.projects.locations.clusters.nodePools"
+_GKE_OPS = "container.projects.locations.operations.get"
+_POOLED = f"{_POOL}.get {_POOL}.setSize {_POOL}.setAutoscaling {_POOL}.update {_GKE_OPS} {_IGM}.get"
 _NODE = "tpu.projects.locations.nodes.get tpu.projects.locations.nodes.patch"
 _QUEUED = "tpu.projects.locations.queuedResources"
 
@@ -115,6 +119,17 @@ CALLS: tuple[tuple[str, str, str], ...] = (
     (MANAGED_GROUP, Action.DELETE, f"{_IGM}.get {_UNDONE} {_ZONE_OPS}"),
     (f"{MANAGED_GROUP}/{QUEUED}", Action.DELETE, f"{_RESIZE}.cancel {_RESIZE}.delete"),
     (f"{MANAGED_GROUP}/{GANG}", Action.DELETE, f"resourcePolicies.delete {_REGION_OPS}"),
+    (NODE_POOL, LOOK, f"container.projects.locations.clusters.list {_POOL}.get {_IGM}.get"),
+    (NODE_POOL, Action.CREATE, f"{_POOL}.create {_POOL}.delete {_POOLED}"),
+    (f"{NODE_POOL}/{ANY_ZONE}", Action.CREATE, "machineTypes.aggregatedList"),
+    (NODE_POOL, Action.UPDATE, _POOLED),
+    (NODE_POOL, Action.DELETE, f"{_POOL}.get {_POOL}.delete"),
+    (
+        f"{NODE_POOL}/{GANG}",
+        Action.CREATE,
+        f"resourcePolicies.get resourcePolicies.insert resourcePolicies.delete {_REGION_OPS}",
+    ),
+    (f"{NODE_POOL}/{GANG}", Action.DELETE, f"resourcePolicies.delete {_REGION_OPS}"),
     (SLICE, LOOK, f"{_QUEUED}.get {_QUEUED}.list tpu.projects.locations.nodes.get"),
     (SLICE, LOOK, "tpu.projects.locations.nodes.list"),
     (SLICE, Action.CREATE, f"{_QUEUED}.get {_QUEUED}.create {_QUEUED}.delete"),
@@ -197,6 +212,13 @@ AS: Mapping[str, str] = {
 }
 """Methods whose permission is that of another one (ref)."""
 
+_OF_CLUSTERS: Mapping[str, str] = {
+    "container.projects.locations.clusters.list": "container.clusters.list",
+    _GKE_OPS: "container.operations.get",
+    f"{_POOL}.get": "container.clusters.get",
+}
+"""Methods of Kubernetes Engine; all others change the cluster (gke)."""
+
 IN_A_GANG = "compute.resourcePolicies.use"
 PUBLIC = "compute.subnetworks.useExternalIp"
 OWN_IMAGE = "compute.images.useReadOnly"
@@ -206,6 +228,7 @@ AS_SOMEBODY: Mapping[str, str] = {
     "instances.insert": "(vm)",
     "instanceTemplates.insert": "(vm)",
     "instances.setMetadata": "(iam)",
+    f"{_POOL}.create": "(gke)",
     f"{_QUEUED}.create": "(tpu)",
 }
 """Methods that need ``iam.serviceAccounts.actAs`` on the account that machines are."""
@@ -216,6 +239,8 @@ def permissions_of(method: str) -> set[str]:
     if method.startswith("storage."):
         collection, _, verb = method.rpartition(".")
         return {f"{collection}.{_OWN.get(verb, verb)}", *ALSO.get(method, "").split()}
+    if method.startswith("container."):
+        return {_OF_CLUSTERS.get(method, "container.clusters.update")}
     api, named = (
         ("tpu", method.removeprefix("tpu.projects.locations.")) if "locations" in method else ("", method)
     )

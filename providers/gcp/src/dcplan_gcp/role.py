@@ -11,7 +11,7 @@ from dcplan.catalog import Purchase
 from dcplan.provider.permissions import Allowance
 from dcplan.provider.storage import BUCKET, ON_DELETE, stored_of
 from dcplan.resources import Action
-from dcplan_gcp.kinds import INSTANCE, MANAGED_GROUP
+from dcplan_gcp.kinds import INSTANCE, MANAGED_GROUP, NODE_POOL
 from dcplan_gcp.lots import is_ordered
 from dcplan_gcp.permissions import (
     ANY_ZONE,
@@ -127,10 +127,12 @@ def _methods(deeds: Iterable[Deed], settings: GcpSettings) -> set[str]:
     """What is called; looks at every kind, because recovering lists all that the owner has."""
     deeds = tuple(deeds)
     slices = any(_on_slice(deed.resource) for deed in deeds)
+    pools = any(wish.kind == NODE_POOL for wish in settings.wishes())
+    pools = pools or any(deed.resource.address.kind == NODE_POOL for deed in deeds)
     found = {
         method
         for kind, done, said in CALLS
-        if done == LOOK and (kind != SLICE or slices)
+        if done == LOOK and (kind != SLICE or slices) and (kind != NODE_POOL or pools)
         for method in said.split()
     }
     for deed in deeds:

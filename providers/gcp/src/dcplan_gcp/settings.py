@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from dcplan.config.strict import Strict
+from dcplan.config.strict import Name, Strict
 from dcplan.config.values import Many
-from dcplan.diag import Diagnostic, error
+from dcplan.diag import Diagnostic, error, listed
 from dcplan.provider.catalogued import CataloguedSettings
 from dcplan.provider.errors import Invalid
 from dcplan.provider.group_settings import GroupSpec, twice
@@ -19,7 +19,7 @@ from dcplan.provider.purchases import CapacityBlockSpec, ReservationSpec
 from dcplan.provider.start_up import StartUpSettings
 from dcplan.state.server import LOOPBACK
 from dcplan_gcp.agent import STARTUP, startup_script
-from dcplan_gcp.kinds import MANAGED_GROUP
+from dcplan_gcp.kinds import MANAGED_GROUP, NODE_POOL
 from dcplan_gcp.storage_settings import GcpStorageSpec
 
 if TYPE_CHECKING:
@@ -68,8 +68,12 @@ class GcpCapacityBlockSpec(CapacityBlockSpec):
 class GcpGroupSpec(GroupSpec):
     """Machines of one workload in groups of Google Cloud."""
 
-    as_: Literal["managed-group"] = Field(alias="as")
-    """A managed instance group of Compute Engine."""
+    as_: Literal["managed-group", "node-pool"] = Field(alias="as")
+    """A managed instance group of Compute Engine, or a node pool of Kubernetes Engine."""
+    cluster: Name | None = None
+    """Of a node pool: the cluster that it joins, which must be there."""
+    location: Name | None = None
+    """Of that cluster: its region, or its zone."""
 
 
 class GcpSettings(CataloguedSettings, StartUpSettings):
@@ -103,13 +107,15 @@ class GcpSettings(CataloguedSettings, StartUpSettings):
     def wishes(self) -> Iterator[GroupWish]:
         """The groups as the core knows them."""
         for i, group in enumerate(self.machine_groups):
+            pool = group.as_ == "node-pool"
             yield GroupWish(
                 workload=group.workload,
-                kind=MANAGED_GROUP,
-                word="a managed instance group",
+                kind=NODE_POOL if pool else MANAGED_GROUP,
+                word="a node pool" if pool else "a managed instance group",
                 gangs=True,
-                answers=True,
+                answers=not pool,
                 at_most=group.at_most,
+                more={"cluster": group.cluster, "location": group.location} if pool else {},
                 path=(*PATH, "machine_groups", i),
             )
 
@@ -168,6 +174,15 @@ def startup_problems(settings: GcpSettings) -> Iterator[Diagnostic]:
 def group_problems(settings: GcpSettings) -> Iterator[Diagnostic]:
     """Groups that cannot be."""
     yield from twice(settings.machine_groups, (*PATH, "machine_groups"))
+    for i, group in enumerate(settings.machine_groups):
+        told = [key for key in ("cluster", "location") if getattr(group, key) is not None]
+        path = (*PATH, "machine_groups", i)
+        if group.as_ == "node-pool" and len(told) < 2:  # noqa: PLR2004 - both
+            detail = "A node pool joins a cluster that is there: say its `cluster` and `location`."
+            yield error("group-cluster", "A node pool has no cluster", detail, path=path)
+        elif group.as_ != "node-pool" and told:
+            detail = f"A managed instance group is in no cluster: leave out {listed(told)}, or say node-pool."
+            yield error("group-cluster", "Only node pools have a cluster", detail, path=(*path, told[0]))
 
 
 def endpoint_problems() -> Iterator[Diagnostic]:
