@@ -4,7 +4,7 @@
 rule names calls (``service``, ``action``, ``match``: text in the body), says which of them (``skip``,
 ``times``) and what becomes of them: an error (``code``, ``status``, ``message``), or a ``mode``: ``drop``
 (the server never hears of it), ``after`` (it has acted, and the answer is lost), ``hold`` (it has acted, and
-answers after ``delay_s``).
+answers after ``delay_s``), ``alter`` (each ``old`` in its answer is a ``new``, as of another API version).
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ class Rule:
     status: int = 500
     message: str = "ordered by a test"
     delay_s: float = 0.0
+    old: str = ""
+    new: str = ""
 
     def strikes(self, service: str, action: str, body: bytes) -> bool:
         """Whether this call is one of those; counts it."""
@@ -84,6 +86,10 @@ class Faults:
         if rule.mode == "after":
             return _lost(environ)
         time.sleep(rule.delay_s)
+        if rule.mode == "alter":
+            content = [b"".join(content).replace(rule.old.encode(), rule.new.encode())]
+            answer[1] = [(k, v) for k, v in answer[1] if k.lower() != "content-length"]
+            answer[1].append(("Content-Length", str(len(content[0]))))
         start(*answer)
         return content
 

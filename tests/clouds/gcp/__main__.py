@@ -80,7 +80,7 @@ class Cloud:
             return self._said(verb, path, asked, body)
         method, _ = self.judge.match(verb, path)
         self.world.seen.append(f"{method.id} {path}")
-        struck = self.world.struck(method.id, path, ("http", "before", "after", "slow"))
+        struck = self.world.struck(method.id, path, ("http", "before", "after", "slow", "alter"))
         for fault in struck:
             time.sleep(fault.seconds)
             if fault.mode == "before":
@@ -93,6 +93,9 @@ class Cloud:
         self._check_answer(method, told)
         if any(fault.mode == "after" for fault in struck):
             raise LostError
+        for fault in struck:
+            if fault.mode == "alter":
+                told = json.loads(json.dumps(told).replace(fault.old, fault.new))
         return told
 
     def _said(self, verb: str, path: str, asked: str, body: Any) -> Any:

@@ -91,12 +91,14 @@ class Fault:
     mode: str = "http"
     """``http``: answers with ``status``, ``reason``, ``message``; ``operation``: the operation fails with
     ``code``, ``message``, ``status``; ``before`` and ``after``: no answer, before or after it acted;
-    ``slow``: ``seconds`` late."""
+    ``slow``: ``seconds`` late; ``alter``: each ``old`` in the answer is a ``new``, as of another version."""
     status: int = 503
     reason: str = "backendError"
     code: str = "ZONE_RESOURCE_POOL_EXHAUSTED"
     message: str = "Injected."
     seconds: float = 0.0
+    old: str = ""
+    new: str = ""
     times: int = 1
     skip: int = 0
 

@@ -60,7 +60,8 @@ ROWS: tuple[tuple[type[ProviderError], str, str], ...] = (
     (Denied, "ec2", "SignatureDoesNotMatch MissingAuthenticationToken InvalidSecurity.RequestHasExpired"),
     (Denied, "common", "AccessDeniedException InvalidClientTokenId UnrecognizedClientException"),
     (Denied, "common", "ExpiredTokenException NotAuthorized IncompleteSignature RequestExpired"),
-    (Denied, "s3", "AccessDenied ExpiredToken InvalidAccessKeyId"),
+    (Denied, "s3", "AccessDenied ExpiredToken InvalidAccessKeyId RequestTimeTooSkewed"),
+    (Denied, "unverified", "InvalidSignatureException RequestInTheFuture"),
     (Denied, "karpenter", "AuthFailure.ServiceLinkedRoleCreationNotPermitted"),
     # Something else is there, or it is in use.
     (Conflict, "ec2", "IdempotentParameterMismatch InvalidPlacementGroup.Duplicate InvalidGroup.Duplicate"),
@@ -110,6 +111,18 @@ MEANS: dict[str, type[ProviderError]] = {
     code: meaning for meaning, _, codes in ROWS for code in codes.split()
 }
 """Error code to the error of the protocol."""
+
+EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+"""Also what EC2 says where the clock of this machine is behind."""
+MISTIMED = frozenset({"RequestTimeTooSkewed", "RequestInTheFuture", "InvalidSecurity.RequestHasExpired"})
+UNKNOWN_KEYS = frozenset(
+    {"AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId"}
+)
+UNSIGNED = frozenset({"SignatureDoesNotMatch", "InvalidSignatureException", "IncompleteSignature"})
+OF_ACCOUNT = frozenset({"OptInRequired", "PendingVerification", "Blocked"})
+"""Codes that are no permission's, by what helps."""
+_CLOCK = ("Signature expired", "Signature not yet current")
+"""How AWS says that the time in a signature is not that of its own clock."""
 
 RETRY_AFTER_S = 2.0
 """How long to wait before the same call goes again; AWS says no number."""
@@ -168,8 +181,37 @@ def _answered(answer: dict[str, Any], permission: str, *, mutating: bool) -> Pro
     return NotReady(f"{permission} failed inside AWS ({status} {text}).", retry_after_s=1.0)
 
 
+def _way_out(text: str) -> str | None:
+    """What helps where it is not a permission that is missing; None where it is."""
+    code = text.partition(":")[0]
+    if code in MISTIMED or (code in UNSIGNED and any(said in text for said in _CLOCK)):
+        return "The clock of this machine is wrong by minutes: set it, then go on."
+    if code in EXPIRED:
+        return (
+            "These credentials have run out: renew them (`aws sso login`, or a new session). If they are "
+            "fresh, the clock of this machine is wrong."
+        )
+    if code in UNKNOWN_KEYS:
+        return (
+            "It does not know these credentials: check AWS_ACCESS_KEY_ID or the `profile`, and whether the "
+            "region is switched on in the account."
+        )
+    if code in UNSIGNED:
+        return (
+            "The secret key is not the one of this access key: check AWS_SECRET_ACCESS_KEY or the `profile`."
+        )
+    if code in OF_ACCOUNT:
+        return (
+            "It is the account that may not: switch the region on in its settings, or ask AWS's support, "
+            "and meanwhile plan in other `regions`."
+        )
+    return None
+
+
 def _known(means: type[ProviderError], text: str, permission: str) -> ProviderError:
     """The error that the table says, with the way out where there is one."""
+    if means is Denied and (out := _way_out(text)) is not None:
+        return Denied(f"AWS did not take {permission} from whoever asks ({text}). {out}")
     if means is Denied:
         return Denied(
             f"AWS does not allow {permission} to these credentials ({text}). Ask for that permission, or use "

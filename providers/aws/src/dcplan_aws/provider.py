@@ -13,6 +13,7 @@ from dcplan.provider.orders import with_orders
 from dcplan.provider.protocol import API_VERSION, Provider, Stop
 from dcplan.provider.start_up import KEY, too_large
 from dcplan.provider.types import Ack, Found, Placement, ProviderInfo, Refreshed, Request
+from dcplan.provider.understood import understood
 from dcplan.resources import JsonValue, Resource
 from dcplan_aws.agent import MOST_BYTES, user_data
 from dcplan_aws.kinds import INSTANCE, KINDS
@@ -89,11 +90,15 @@ class AwsProvider(CataloguedProvider):
 
     def refresh(self, resources: Sequence[Resource]) -> Refreshed:
         """What is there now."""
-        return self._act.refresh(resources) if resources else Refreshed(found={}, calls=0)
+        if not resources:
+            return Refreshed(found={}, calls=0)
+        with understood(self.cloud.title, "dcplan-aws"):
+            return self._act.refresh(resources)
 
     def owned(self, lineage: str) -> tuple[Found, ...]:
         """Every object of this owner."""
-        return self._act.owned(lineage)
+        with understood(self.cloud.title, "dcplan-aws"):
+            return self._act.owned(lineage)
 
     def set_owner(self, request: Request) -> None:
         """Another owner's tag, or none."""

@@ -93,8 +93,38 @@ def refusal(status: int, body: Any, what: str, *, changes: bool) -> ProviderErro
     if meaning is None:
         meaning = _by_status(status, changes=changes)
     if meaning is errors.Denied:
-        said += ". Grant what is missing to whoever applies; docs/providers.md lists what dcplan needs."
+        said += f". {_way_out(status, reason, message)}"
     return meaning(said)
+
+
+SWITCHED_OFF = ("SERVICE_DISABLED", "has not been used in project", "it is disabled")
+"""What Google says of an API that nobody has enabled in a project."""
+
+
+def _way_out(status: int, reason: str, message: str) -> str:
+    """What helps whoever is refused."""
+    if status == HTTPStatus.UNAUTHORIZED or reason == "authError":
+        return (
+            "The credentials have run out or are not known: run `gcloud auth application-default login`, or "
+            "name a file in GOOGLE_APPLICATION_CREDENTIALS. If they are fresh, "
+            "the clock of this machine is wrong."
+        )
+    if reason == "accessNotConfigured" or any(said in message for said in SWITCHED_OFF):
+        return "Enable that API in the project (`gcloud services enable`), wait a minute, and apply again."
+    return "Grant what is missing to whoever applies: `dcplan iam` prints the smallest role."
+
+
+def without_credentials(problem: Exception) -> str:
+    """Google was not asked, because nobody said who asks, or it was not believed."""
+    said = (
+        f"Google Cloud was not asked, because there are no usable credentials: {str(problem).rstrip('.')}. "
+    )
+    if "reasonable timeframe" in said:  # Google's words for a token whose times are not those of its clock.
+        return said + "The clock of this machine is wrong: set it, then go on."
+    return (
+        said
+        + "Run `gcloud auth application-default login`, or name a file in GOOGLE_APPLICATION_CREDENTIALS."
+    )
 
 
 def failure(operation: Mapping[str, Any], what: str) -> ProviderError | None:

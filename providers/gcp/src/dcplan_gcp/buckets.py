@@ -17,8 +17,9 @@ from urllib.parse import quote
 from dcplan.provider import errors
 from dcplan.provider.storage import ON_DELETE, WITH_DATA, not_empty
 from dcplan.provider.types import Ack, Found
+from dcplan_gcp.answers import SWITCHED_OFF
 from dcplan_gcp.naming import Note, labels_of, tag
-from dcplan_gcp.rest import SWITCHED_OFF, last, pause
+from dcplan_gcp.rest import last, pause
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -12,6 +12,7 @@ from dcplan.provider.orders import with_orders
 from dcplan.provider.protocol import API_VERSION
 from dcplan.provider.start_up import KEY
 from dcplan.provider.types import ProviderInfo, Refreshed
+from dcplan.provider.understood import understood
 from dcplan_gcp.agent import MOST_BYTES, OURS_BYTES
 from dcplan_gcp.kinds import INSTANCE, KINDS, NETWORK
 from dcplan_gcp.lots import is_always, lot_problems, region_of
@@ -85,11 +86,13 @@ class GcpProvider(CataloguedProvider):
         """What is there of these, by lists."""
         if not resources:
             return Refreshed(found={}, calls=0)
-        return self._acting().refresh(resources)
+        with understood(self.cloud.title, "dcplan-gcp"):
+            return self._acting().refresh(resources)
 
     def owned(self, lineage: str) -> tuple[Found, ...]:
         """Everything with the owner's tag."""
-        return self._acting().owned(lineage)
+        with understood(self.cloud.title, "dcplan-gcp"):
+            return self._acting().owned(lineage)
 
     def set_owner(self, request: Request) -> None:
         """Another owner and name for an object."""

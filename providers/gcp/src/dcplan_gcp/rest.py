@@ -36,9 +36,6 @@ TIMEOUTS_S = (10.0, 60.0)
 READS = 3
 """How often a question is asked; questions change nothing."""
 
-SWITCHED_OFF = ("SERVICE_DISABLED", "has not been used in project", "it is disabled")
-"""What Google says of an API that nobody has enabled in a project: nothing can be there."""
-
 PAGE = 500
 """Objects on one page; more is not allowed."""
 
@@ -106,7 +103,7 @@ class Rest:
             try:
                 page = self._answer("GET", path, query, None)
             except errors.Denied as refused:
-                if any(said in refused.detail for said in SWITCHED_OFF):
+                if any(said in refused.detail for said in answers.SWITCHED_OFF):
                     return []
                 raise
             found += page.get(collection, [])
@@ -210,11 +207,7 @@ class Rest:
                 verb, url, params=dict(query), json=body, timeout=TIMEOUTS_S, allow_redirects=False
             )
         except (of.DefaultCredentialsError, of.RefreshError, of.MalformedError) as problem:
-            raise errors.Denied(
-                f"Google Cloud was not asked, because there are no usable credentials: "
-                f"{str(problem).rstrip('.')}. Run `gcloud auth application-default login`, or name a file in "
-                "GOOGLE_APPLICATION_CREDENTIALS."
-            ) from None
+            raise errors.Denied(answers.without_credentials(problem)) from None
         except (RequestException, of.GoogleAuthError) as problem:
             said = f"No answer came to {verb} {path}: {short(problem)}."
             unsent = isinstance(problem, (ConnectTimeout, of.GoogleAuthError)) or _within(
