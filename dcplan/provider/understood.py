@@ -19,6 +19,6 @@ def understood(title: str, package: str) -> Iterator[None]:
     except (LookupError, TypeError, AttributeError, ValueError) as problem:
         raise Invalid(
             f"{title} answered in a form that this release does not know ({type(problem).__name__}: "
-            f"{problem}). Its API may have changed: look for a newer {package}. If there is none, this is a bug "
-            "in dcplan; DCPLAN_LOG=trace names the call. Nothing was changed."
+            f"{problem}). Its API may have changed: look for a newer {package}. If there is none, this is a "
+            "bug in dcplan; DCPLAN_LOG=trace names the call. Nothing was changed."
         ) from problem

@@ -30,15 +30,13 @@ from aws_cloud import AwsCloud, aws_cloud  # noqa: E402 - found by the line abov
 from aws_project import left  # noqa: E402 - as above
 from gcp_cloud import GcpCloud, gcp_cloud  # noqa: E402 - as above
 
-GROWTH = 2
-"""How many times as many requests the second plan is for."""
+GROWTHS = (2.0, 1.1)
+"""How many times as many requests the second plan is for; less where a document's caps allow no more."""
 ZONES = "abcdef"
 """Letters of zones that are sold out where a plan names the region only."""
 CLOUDS = {"aws": "AWS", "gcp": "Google Cloud"}
 MACHINE = ".instance."
 _RATE = re.compile(r"(requests_per_s: )(\d+)")
-_CAP = re.compile(r"^(  (?:carbon|power|budget): \$?)(\d+)", re.MULTILINE)
-"""Of the whole document: who serves twice as many requests may need twice as much."""
 
 
 class TourError(Exception):
@@ -134,21 +132,26 @@ def visit(project: Project) -> None:
     plan = project.planned("first.plan")
     project.say("plan", f"{len(plan['changes'])} things to make, for ${plan['usd_per_h']:,.2f}/h")
     before = project.applied("first.plan")
-    document = project.folder / "dcplan.yaml"
-    text, served = _RATE.subn(_grown, document.read_text())
-    if not served:
-        raise TourError("No workload of the example is served, so that nothing can be asked of it.")
-    document.write_text(_CAP.sub(_grown, text))
-    grown = project.planned("second.plan")
-    sold = _to_sell_out(grown)
+    document = (project.folder / "dcplan.yaml").read_text()
+    try:
+        growth, grown = _grown(project)
+        sold, when = _to_sell_out(grown), f"as {growth:g} times as many requests come"
+    except TourError:
+        # Its caps allow no more, so it is made a second time.
+        project.dcplan("destroy", "-auto-approve")
+        (project.folder / "dcplan.yaml").write_text(document)
+        before, when = {}, "as all of it is destroyed and made once more"
+        sold = _to_sell_out(project.planned("second.plan"))
     project.clouds.sell_out(sold)
     named = ", ".join(f"{place} ({count} more planned)" for place, count in sorted(sold.items()))
-    project.say("sold out", f"{named}, as {GROWTH} times as many requests come")
+    project.say("sold out", f"{named}, {when}")
     after = project.applied("second.plan")
     new = [pool for address, pool in after.items() if address not in before]
     if len(new) < sold.total() or {_place(pool) for pool in new} & sold.keys():
         raise TourError(f"{sold.total()} machines had to be had elsewhere; new are {_counted(new)}.")
-    project.say("plan", _settled(json.loads(project.dcplan("plan", "-json"))))
+    next_changes = project.planned("third.plan")["changes"]
+    cheaper = f"{len(next_changes)} changes would make it cheaper, now that it is known what is sold out"
+    project.say("plan", cheaper if next_changes else "nothing left to change")
     state = json.loads(project.dcplan("show", "-json"))
     project.dcplan("destroy", "-auto-approve")
     on_aws = (one for one in state["resources"] if one["address"].startswith("aws."))
@@ -192,6 +195,22 @@ def _providers(document: Path) -> set[str]:
     return set(yaml.safe_load(document.read_text())["providers"])
 
 
+def _grown(project: Project) -> tuple[float, Mapping[str, Any]]:
+    """A saved plan for more requests, and how many times as many."""
+    document = project.folder / "dcplan.yaml"
+    before, refused = document.read_text(), TourError("No workload of the example is served.")
+    for growth in GROWTHS:
+        text, served = _RATE.subn(lambda m, by=growth: f"{m[1]}{round(int(m[2]) * by)}", before)  # type: ignore[misc]
+        document.write_text(text)
+        if not served:
+            break
+        try:
+            return growth, project.planned("second.plan")
+        except TourError as problem:
+            refused = problem
+    raise refused
+
+
 def _to_sell_out(plan: Mapping[str, Any]) -> Counter[str]:
     """On each cloud the place in which most machines are to be made, and how many; the plan has others.
 
@@ -211,23 +230,8 @@ def _to_sell_out(plan: Mapping[str, Any]) -> Counter[str]:
         if others.get(place, set()) - {place}:
             sold.setdefault(cloud, (place, count))
     if not sold:
-        raise TourError(f"{GROWTH} times as many requests need no more machines that can be had elsewhere.")
+        raise TourError("More requests need no more machines that can be had elsewhere.")
     return Counter(dict(sold.values()))
-
-
-def _settled(plan: Mapping[str, Any]) -> str:
-    """That nothing is left to change, or that without the sold-out pool another fleet is the cheaper one."""
-    changes = [c for c in plan["changes"] if c["action"] != "no-op"]
-    if not changes:
-        return "nothing left to change"
-    now, then = plan["before_usd_per_h"], plan["usd_per_h"]
-    if then is None or now is None or then >= now:
-        raise TourError(f"{len(changes)} changes are left, and save nothing: ${now}/h becomes ${then}/h.")
-    return f"without what is sold out, another fleet would cost ${then:,.2f}/h in place of ${now:,.2f}/h"
-
-
-def _grown(number: re.Match[str]) -> str:
-    return f"{number[1]}{int(number[2]) * GROWTH}"
 
 
 def _place(pool: str) -> str:
