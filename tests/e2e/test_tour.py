@@ -33,6 +33,7 @@ def test_an_example_evades_a_stock_out_and_leaves_nothing() -> None:
     sold = next(line for line in said if "sold out " in line)
     assert "us-central1" in sold
     assert "use1-" in sold
+    assert "nothing left to change" in said[-3]
     assert "nothing left in the cloud" in said[-2]
 
 
