@@ -12,6 +12,7 @@ import pytest
 
 from dcplan.provider.types import Placement, Request, request_of
 from dcplan.resources import Action, Address, JsonValue, Resource
+from dcplan.resources.machines import is_group
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -69,12 +70,12 @@ class ContractBase:
     def bottom(self, provider: Provider) -> Resource:
         """A resource of the example that needs no other: a machine, where there is one."""
         free = [resource for resource in self.resources(provider) if not resource.needs]
-        return next((resource for resource in free if "machine" in resource.attributes), free[0])
+        return next((resource for resource in free if _is_machine(resource)), free[0])
 
     def grounded(self, provider: Provider) -> Resource:
         """A machine of the example, once all that it needs (a network, say) is built."""
         resources = self.resources(provider)
-        machine = next((r for r in resources if "machine" in r.attributes), self.bottom(provider))
+        machine = next((r for r in resources if _is_machine(r)), self.bottom(provider))
         below, ahead = set(), [*machine.needs]
         needs = {resource.address: resource.needs for resource in resources}
         while ahead:
@@ -105,6 +106,11 @@ class ContractBase:
         """Delete one built resource and wait until it is gone."""
         request = self.request(resource, Action.DELETE)
         provider.wait(request, provider.begin(request), never)
+
+
+def _is_machine(resource: Resource) -> bool:
+    """Whether it is one machine, which is had by the call that asks for it; of a group a wait tells."""
+    return "machine" in resource.attributes and not is_group(resource.attributes)
 
 
 _counter = itertools.count()

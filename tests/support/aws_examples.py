@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 from aws_cloud import AwsCloud
@@ -103,6 +104,53 @@ def gang_and_replicas(*more: MachineGroup) -> Placement:
                 ),
             ),
         ),
+    )
+
+
+GROUPS: dict[str, dict[str, Any]] = {
+    "grown": {"as": "auto-scaling-group", "at_most": 3},
+    "flying": {"as": "fleet"},
+    "nodes": {"as": "node-group", "cluster": "prod", "role": "arn:aws:iam::123456789012:role/nodes"},
+}
+"""Workloads in groups of AWS's own, and what settings say of them."""
+
+
+def cluster(
+    cloud: AwsCloud, name: str = "prod", region: str = REGION, zones: tuple[str, ...] = (ZONE, "use1-az1")
+) -> None:
+    """An EKS cluster that somebody made, in a VPC of its own."""
+    vpc = adopted(cloud, region, zones)
+    client(cloud, "eks", region).create_cluster(
+        name=name,
+        roleArn="arn:aws:iam::123456789012:role/cluster",
+        resourcesVpcConfig={"subnetIds": vpc["subnets"]},
+    )
+
+
+def machine_groups() -> list[dict[str, Any]]:
+    """The same as settings."""
+    return [{"workload": name, **said} for name, said in GROUPS.items()]
+
+
+def with_groups(placement: Placement, *names: str) -> Placement:
+    """The placement, and each of these workloads of ``GROUPS`` on a machine; none named: all of them."""
+    wanted = names or tuple(GROUPS)
+    more = tuple(
+        WorkloadSpec(
+            name=name,
+            kind="serve",
+            replicas=(
+                ReplicaSpec(
+                    name=f"{name}-0", machines=(f"{name}-m-0",), devices=(0, 1), settings={"choice": name}
+                ),
+            ),
+        )
+        for name in wanted
+    )
+    return replace(
+        placement,
+        machines=(*placement.machines, machines(*(f"{name}-m-0" for name in wanted))),
+        workloads=(*placement.workloads, *more),
     )
 
 

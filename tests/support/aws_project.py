@@ -91,12 +91,14 @@ def running(cloud: AwsCloud, region: str = REGION) -> list[Mapping[str, Any]]:
 def left(cloud: AwsCloud, region: str = REGION) -> dict[str, int]:
     """What there is in a region that is not in that of a new account."""
     ec2, ssm, elb = (client(cloud, name, region) for name in ("ec2", "ssm", "elbv2"))
-    s3, fsx = (client(cloud, name, region) for name in ("s3", "fsx"))
+    s3, fsx, scaling = (client(cloud, name, region) for name in ("s3", "fsx", "autoscaling"))
     count = {
         "instances": len(running(cloud, region)),
         "networks": sum(not vpc["IsDefault"] for vpc in ec2.describe_vpcs()["Vpcs"]),
         "gateways": len(ec2.describe_internet_gateways()["InternetGateways"]),
         "groups": len(ec2.describe_placement_groups()["PlacementGroups"]),
+        "templates": len(ec2.describe_launch_templates()["LaunchTemplates"]),
+        "machine groups": len(scaling.describe_auto_scaling_groups()["AutoScalingGroups"]),
         "volumes": len(ec2.describe_volumes()["Volumes"]),
         "interfaces": len(ec2.describe_network_interfaces()["NetworkInterfaces"]),
         "parameters": len(ssm.get_parameters_by_path(Path="/dcplan", Recursive=True)["Parameters"]),

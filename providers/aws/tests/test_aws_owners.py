@@ -12,7 +12,18 @@ from typing import Any
 import pytest
 
 from aws_cloud import AwsCloud
-from aws_examples import REGION, RESERVED, block_for_sale, client, in_the_block, in_the_reservation, machines
+from aws_examples import (
+    REGION,
+    RESERVED,
+    block_for_sale,
+    client,
+    cluster,
+    in_the_block,
+    in_the_reservation,
+    machine_groups,
+    machines,
+    with_groups,
+)
 from aws_project import SERVED, Team, aws_forks
 from dcplan.provider import Placement, ReplicaSpec, WorkloadSpec
 from dcplan.provider.contract_base import never, new_token
@@ -26,17 +37,19 @@ from fork_server import ForkServer
 
 KINDS = (
     *("network", "placement_group", "capacity_reservation", "capacity_block"),
-    *("instance", "replica", "job", "endpoint"),
+    *("instance", "replica", "job", "endpoint", "auto_scaling_group", "node_group", "fleet"),
 )
 
 
 @pytest.fixture
 def aws(cloud: AwsCloud) -> AwsProvider:
-    """The provider on an empty account, looking at two regions: nobody says where an object is."""
+    """The provider on an account with a cluster, looking at two regions: nobody says where an object is."""
+    cluster(cloud)
     settings = {
         "regions": ["us-west-2", REGION],
         "capacity_blocks": [block_for_sale()],
         "reservations": [RESERVED],
+        "machine_groups": machine_groups(),
     }
     made = provider(settings, Path()).unwrap()
     assert isinstance(made, AwsProvider)
@@ -48,7 +61,7 @@ def placement() -> Placement:
     """A replica, a job on a gang of one, and machines in what is kept."""
     replica = ReplicaSpec(name="chat-0", machines=("m-0",), devices=(0,), settings={})
     job = ReplicaSpec(name="tune", machines=("g-0",), devices=(0,), settings={})
-    return Placement(
+    alone = Placement(
         project="example",
         machines=(
             machines("m-0", machine="g6e.xlarge"),
@@ -61,6 +74,7 @@ def placement() -> Placement:
             WorkloadSpec(name="tune", kind="train", replicas=(job,)),
         ),
     )
+    return with_groups(alone)
 
 
 @pytest.fixture
@@ -90,6 +104,13 @@ def handed(row: Resource, lineage: str, name: str) -> Request:
     )
 
 
+def node_groups(cloud: AwsCloud) -> list[dict[str, Any]]:
+    """Those of the one cluster."""
+    eks = client(cloud, "eks")
+    names = eks.list_nodegroups(clusterName="prod")["nodegroups"]
+    return [eks.describe_nodegroup(clusterName="prod", nodegroupName=name)["nodegroup"] for name in names]
+
+
 def carrying(cloud: AwsCloud, lineage: str) -> set[str]:
     """The kinds of what carries the tag of an owner, parts and all."""
     ec2, elb, ssm = (client(cloud, name) for name in ("ec2", "elbv2", "ssm"))
@@ -111,7 +132,14 @@ def carrying(cloud: AwsCloud, lineage: str) -> set[str]:
     for told in elb.describe_tags(ResourceArns=arns)["TagDescriptions"] if arns else ():
         if wanted in told["Tags"]:
             shown["balancer" if ":loadbalancer/" in told["ResourceArn"] else "targets"] = [told]
-    for kind in ("replica", "job", "endpoint"):
+    scaling = client(cloud, "autoscaling").describe_auto_scaling_groups(Filters=mine)
+    shown |= {
+        "template": ec2.describe_launch_templates(Filters=mine)["LaunchTemplates"],
+        "scaled": scaling["AutoScalingGroups"],
+        "flying": [one for one in ec2.describe_fleets()["Fleets"] if wanted in one["Tags"]],
+        "nodes": [one for one in node_groups(cloud) if one["tags"].get("dcplan-lineage") == lineage],
+    }
+    for kind in ("replica", "job", "endpoint", "auto_scaling_group", "node_group", "fleet"):
         for one in ssm.get_parameters_by_path(Path=f"/dcplan/us/{kind}")["Parameters"]:
             tags = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=one["Name"])["TagList"]
             if wanted in tags:
@@ -128,6 +156,11 @@ PARTS = {
     "replica": {"replica-parameter"},
     "job": {"job-parameter"},
     "endpoint": {"endpoint-parameter", "balancer", "targets", "security-group"},
+    "fleet": {"fleet-parameter", "template", "flying", "instance", "volume", "interface"},
+    "node_group": {"node_group-parameter", "template", "nodes", "instance", "volume", "interface"},
+    "auto_scaling_group": {
+        *("auto_scaling_group-parameter", "template", "scaled", "instance", "volume", "interface")
+    },
 }
 
 

@@ -14,9 +14,12 @@ from aws_examples import (
     STORAGE,
     adopted,
     block_for_sale,
+    cluster,
     gang_and_replicas,
     in_the_block,
     in_the_reservation,
+    machine_groups,
+    with_groups,
 )
 from cloud_life import deeds_of_life
 from dcplan.provider import Placement, Provider
@@ -42,6 +45,9 @@ class TestAws(ProviderContract):
         "bucket": {"project": "renamed"},
         "file_system": {"throughput": 1000},
         "instance": {"pool": "renamed"},
+        "auto_scaling_group": {"at_least": 2, "at_most": 2},
+        "node_group": {"at_least": 2, "at_most": 2},
+        "fleet": {"at_least": 2, "at_most": 2},
         "replica": {"settings": {"max_batch": 2}},
         "endpoint": {"replicas": {"chat-0": 2, "chat-1": 1}},
     }
@@ -51,11 +57,13 @@ class TestAws(ProviderContract):
     @pytest.fixture(autouse=True)
     def _account(self, cloud: AwsCloud) -> None:
         self.cloud = cloud
+        cluster(cloud)
         self.settings = {
             "regions": [REGION],
             "capacity_blocks": [block_for_sale()],
             "reservations": [RESERVED],
             "storage": STORAGE,
+            "machine_groups": machine_groups(),
         }
 
     @pytest.fixture(autouse=True)
@@ -75,8 +83,8 @@ class TestAws(ProviderContract):
         return provider(self.settings, folder).unwrap()
 
     def placement(self) -> Placement:
-        """A served model, a training on a gang, a machine in a capacity block and one in a reservation."""
-        return gang_and_replicas(in_the_block("block-0"), in_the_reservation("kept-0"))
+        """All kinds: replicas, a gang, machines in a capacity block and in a reservation, and in groups."""
+        return with_groups(gang_and_replicas(in_the_block("block-0"), in_the_reservation("kept-0")))
 
     def sell_out(self, provider: Provider) -> None:
         """No machine is left anywhere."""
@@ -105,10 +113,12 @@ class TestAwsInAdoptedNetwork(TestAws):
     @pytest.fixture(autouse=True)
     def _account(self, cloud: AwsCloud) -> None:
         self.cloud = cloud
+        cluster(cloud)
         self.settings = {
             "regions": [REGION],
             "networks": [adopted(cloud)],
             "reservations": [RESERVED],
             "capacity_blocks": [block_for_sale()],
             "storage": STORAGE,
+            "machine_groups": machine_groups(),
         }

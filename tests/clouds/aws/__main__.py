@@ -31,9 +31,12 @@ def main() -> None:
     )
 
     from clouds.aws import (  # noqa: PLC0415 - as above
+        autoscaling,
         buckets,
         file_systems,
+        fleets,
         groups,
+        kubernetes,
         launches,
         lifecycles,
         nat,
@@ -47,6 +50,7 @@ def main() -> None:
 
     for layer in (
         groups,
+        fleets,
         quotas,
         reservations,
         ultraservers,
@@ -56,6 +60,8 @@ def main() -> None:
         tokens,
         buckets,
         file_systems,
+        autoscaling,
+        kubernetes,
     ):
         layer.install()
     by_hand = "--variables" in sys.argv

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import socket
 import threading
 import time
@@ -137,7 +138,29 @@ def _asked(environ: dict[str, Any], body: bytes) -> tuple[str, str, str]:
 
         return service, region, operation(environ)
     named = parse_qs(body.decode(errors="replace")).get("Action") if b"Action=" in body else None
-    return service, region, named[0] if named else f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+    return service, region, named[0] if named else _rest(service, environ)
+
+
+_CLUSTER, _NODES = r"/clusters/[^/]+", r"/clusters/[^/]+/node-groups"
+_REST = {
+    "eks": (
+        ("POST", "/clusters", "CreateCluster"),
+        ("GET", _CLUSTER, "DescribeCluster"),
+        ("POST", _NODES, "CreateNodegroup"),
+        ("GET", f"{_NODES}/[^/]+", "DescribeNodegroup"),
+        ("DELETE", f"{_NODES}/[^/]+", "DeleteNodegroup"),
+        ("POST", f"{_NODES}/[^/]+/update-config", "UpdateNodegroupConfig"),
+        ("POST", "/tags/.+", "TagResource"),
+        ("DELETE", "/tags/.+", "UntagResource"),
+    )
+}
+"""Services whose calls are a verb and a path: what these are called."""
+
+
+def _rest(service: str, environ: dict[str, Any]) -> str:
+    verb, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+    named = (name for v, p, name in _REST.get(service, ()) if v == verb and re.fullmatch(p, path))
+    return next(named, f"{verb} {path}")
 
 
 def _lost(environ: dict[str, Any]) -> list[bytes]:

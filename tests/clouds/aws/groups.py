@@ -96,7 +96,8 @@ def _tagged(response: Any, ids: list[str]) -> list[dict[str, Any]]:
     """What of our books has one of these ids."""
     books = books_of(response)
     groups = [group for group in books.groups.values() if group["GroupId"] in ids]
-    return [*groups, *(kept for name, kept in books.reservations.items() if name in ids)]
+    fleets = [one["told"] for name, one in books.fleets.items() if name in ids]
+    return [*groups, *fleets, *(kept for name, kept in books.reservations.items() if name in ids)]
 
 
 def install() -> None:

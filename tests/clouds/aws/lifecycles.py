@@ -32,14 +32,15 @@ def all_reservations(self: Any, filters: Any = None) -> list[Any]:
     mine = _mine(self)
     for reservation in self.reservations.values():
         for instance in reservation.instances:
-            _age(mine, instance)
+            age(mine, instance)
     found = _reservations(self, filters)
     for reservation in found:
         reservation.instances = [i for i in reservation.instances if mine.visible(i.id)]
     return [reservation for reservation in found if reservation.instances]
 
 
-def _age(mine: Books, instance: Any) -> None:
+def age(mine: Books, instance: Any) -> None:
+    """Let it be in the state that it has by now."""
     if instance._state.name == "pending" and mine.ready(instance.id):
         instance._state = InstanceState("running", 16)
     if instance._state.name == "shutting-down" and mine.gone_at_s.get(instance.id, 0.0) <= time.time():

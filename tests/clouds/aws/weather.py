@@ -55,6 +55,7 @@ class Books:
 
     groups: dict[str, dict[str, Any]] = field(default_factory=dict)
     reservations: dict[str, dict[str, Any]] = field(default_factory=dict)
+    fleets: dict[str, dict[str, Any]] = field(default_factory=dict)
     offerings: dict[str, dict[str, Any]] = field(default_factory=dict)
     tokens: dict[tuple[str, str], tuple[str, Any]] = field(default_factory=dict)
     seen_at_s: dict[str, float] = field(default_factory=dict)

@@ -20,15 +20,30 @@ from dcplan_aws.blocks import Blocks
 from dcplan_aws.buckets import Buckets
 from dcplan_aws.endpoints import Endpoints
 from dcplan_aws.file_systems import FileSystems
+from dcplan_aws.fleets import Fleets
 from dcplan_aws.groups import PlacementGroups
 from dcplan_aws.hands import set_owner
 from dcplan_aws.instances import Instances
-from dcplan_aws.kinds import BLOCK, CONSISTENCY_WINDOW_S, GROUP, INSTANCE, NETWORK, RESERVATION
+from dcplan_aws.kinds import (
+    BLOCK,
+    CONSISTENCY_WINDOW_S,
+    FLEET,
+    GROUP,
+    INSTANCE,
+    NETWORK,
+    NODE_GROUP,
+    RESERVATION,
+    SCALING_GROUP,
+)
+from dcplan_aws.launch import Seats
+from dcplan_aws.machine_groups import MachineGroups
 from dcplan_aws.makers import Ended, Maker, Shared
 from dcplan_aws.network import Networks
+from dcplan_aws.node_groups import NodeGroups
 from dcplan_aws.owner import LINEAGE, TOKEN, By
 from dcplan_aws.programs import Programs
 from dcplan_aws.reservations import Reservations
+from dcplan_aws.scaling import ScalingGroups
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
@@ -64,6 +79,9 @@ class Acting:
             INSTANCE: Instances(shared),
             REPLICA: Programs(shared, REPLICA),
             JOB: Programs(shared, JOB),
+            SCALING_GROUP: MachineGroups(shared, SCALING_GROUP, ScalingGroups(shared, Seats(shared))),
+            FLEET: MachineGroups(shared, FLEET, Fleets(shared, Seats(shared))),
+            NODE_GROUP: MachineGroups(shared, NODE_GROUP, NodeGroups(shared, Seats(shared))),
             ENDPOINT: Endpoints(shared),
             BUCKET: Buckets(shared),
             FILE_SYSTEM: FileSystems(shared),

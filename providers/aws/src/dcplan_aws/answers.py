@@ -43,6 +43,7 @@ ROWS: tuple[tuple[type[ProviderError], str, str], ...] = (
     (CapacityUnavailable, "ec2", "InsufficientFreeAddressesInSubnet SpotMaxPriceTooLow"),
     (CapacityUnavailable, "ec2", "InsufficientVolumeCapacity InvalidCapacityBlockOfferingIdExpired"),
     (CapacityUnavailable, "karpenter", "InvalidCapacityReservationState.Unavailable"),
+    (CapacityUnavailable, "model", "InsufficientFreeAddresses"),
     # The account may not have more.  Any other code that ends like these is judged alike.
     (QuotaExceeded, "ec2", "VcpuLimitExceeded InstanceLimitExceeded MaxSpotInstanceCountExceeded"),
     (QuotaExceeded, "ec2", "VpcLimitExceeded InternetGatewayLimitExceeded AddressLimitExceeded"),
@@ -68,8 +69,9 @@ ROWS: tuple[tuple[type[ProviderError], str, str], ...] = (
     (Conflict, "ec2", "IdempotentInstanceTerminated RouteAlreadyExists InvalidGroup.InUse"),
     (Conflict, "ec2", "InvalidPlacementGroup.InUse DependencyViolation InvalidSubnet.Conflict"),
     (Conflict, "ec2", "InvalidPermission.Duplicate Resource.AlreadyAssociated"),
+    (Conflict, "ec2", "InvalidLaunchTemplateName.AlreadyExistsException"),
     (Conflict, "model", "DuplicateLoadBalancerName DuplicateTargetGroupName DuplicateListener ResourceInUse"),
-    (Conflict, "model", "OperationNotPermitted ParameterAlreadyExists"),
+    (Conflict, "model", "OperationNotPermitted ParameterAlreadyExists AlreadyExists"),
     (Conflict, "s3", "BucketAlreadyExists BucketAlreadyOwnedByYou"),
     (Conflict, "model", "IncompatibleParameterError"),
     # There is something in it.
@@ -85,6 +87,8 @@ ROWS: tuple[tuple[type[ProviderError], str, str], ...] = (
         "ec2",
         "InvalidCapacityReservationId.NotFound InvalidCapacityReservationIdNotFoundException",
     ),
+    (AlreadyGone, "ec2", "InvalidLaunchTemplateId.NotFound InvalidLaunchTemplateName.NotFoundException"),
+    (AlreadyGone, "ec2", "InvalidFleetId.NotFound"),
     (AlreadyGone, "model", "LoadBalancerNotFound TargetGroupNotFound ListenerNotFound"),
     (AlreadyGone, "model", "ParameterNotFound ParameterVersionNotFound"),
     (AlreadyGone, "s3", "NoSuchBucket"),
@@ -103,6 +107,7 @@ ROWS: tuple[tuple[type[ProviderError], str, str], ...] = (
     ),
     (NotReady, "ec2", "InvalidCapacityReservationState.PendingActivation"),
     (NotReady, "unverified", "InvalidCapacityReservationState OperationInProgress"),
+    (NotReady, "model", "ScalingActivityInProgress ResourceContention"),
     (NotReady, "s3", "OperationAborted"),
 )
 """What it means, where the codes are from, codes."""

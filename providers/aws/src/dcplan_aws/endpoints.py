@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from dcplan.provider.errors import AlreadyGone, Conflict, Invalid
+from dcplan.provider.grouping import GROUPS
 from dcplan.provider.lowering import ENDPOINT, REPLICA
 from dcplan.provider.types import Ack, Found, Request
 from dcplan.resources import JsonValue
-from dcplan_aws.kinds import NETWORK
+from dcplan_aws.group_targets import join, leave
+from dcplan_aws.kinds import NETWORK, SCALING_GROUP
 from dcplan_aws.makers import Outputs, Shared, gone, need, needs, object_id_of
 from dcplan_aws.owner import PART, By, as_list, owner_tags, specified
 from dcplan_aws.programs import Parameter, Parameters, split
@@ -49,6 +51,8 @@ class Endpoints:
             return split(request.object_id)[0]
         for outputs in needs(request, REPLICA).values():
             return split(str(outputs.get("id")))[0]
+        for outputs in needs(request, SCALING_GROUP).values():
+            return str(outputs.get("region"))
         raise Invalid(f"{request.address} was asked for without its replicas. This is a bug in dcplan.")
 
     def region_of(self, object_id: str, attributes: Mapping[str, JsonValue]) -> str | None:  # noqa: ARG002 - as the protocol has it
@@ -86,8 +90,7 @@ class Endpoints:
         if there is None:
             raise AlreadyGone(f"{request.address} ({object_id}) is not there.")
         balancer = self._balancer(request, there)
-        groups = self._groups(request, there)
-        self._listen(there, balancer, groups)
+        self._listen(request, there, balancer, self._groups(request, there))
         if balancer["State"]["Code"] != "active":
             return None
         return {"id": object_id, "url": _url(balancer)}
@@ -102,8 +105,7 @@ class Endpoints:
         if balancer_name(token) in self._balancers(region):
             return False
         try:
-            for group in groups_of(self.shared, region, token).values():
-                do("elbv2", region, "delete_target_group", TargetGroupArn=group["TargetGroupArn"])
+            self._drop(request, region, [*groups_of(self.shared, region, token).values()])
             for front in self._fronts(region, token):
                 do("ec2", region, "delete_security_group", GroupId=front["GroupId"])
             self.kept.forget(region, name, request.lineage)
@@ -120,7 +122,8 @@ class Endpoints:
         for one in kept:
             balancer = balancers.get(balancer_name(one.says["token"]))
             if balancer is None:
-                attributes = {**one.says["attributes"], "replicas": {}}
+                lost: dict[str, JsonValue] = {GROUPS: {}} if GROUPS in one.says["attributes"] else {}
+                attributes = {**one.says["attributes"], "replicas": {}, **lost}
                 shown.append(one.found(ready=False, attributes=attributes))
             else:
                 outputs: dict[str, JsonValue] = {"id": one.id, "url": _url(balancer)}
@@ -198,8 +201,20 @@ class Endpoints:
             self.shared.api.pages("ec2", region, "describe_security_groups", "SecurityGroups", Filters=mine)
         )
 
-    def _groups(self, request: Request, there: Parameter) -> dict[int, str]:
-        """The target group of each weight, with its replicas; made where it is missing."""
+    def _drop(self, request: Request, region: str, groups: Sequence[Mapping[str, Any]]) -> None:
+        """Delete target groups, which auto-scaling groups leave before."""
+        arns = [str(group["TargetGroupArn"]) for group in groups]
+        if not arns:
+            return
+        leave(self.shared, request, region, arns)
+        for arn in arns:
+            self.shared.api.do("elbv2", region, "delete_target_group", TargetGroupArn=arn)
+
+    def _groups(self, request: Request, there: Parameter) -> dict[str, int]:
+        """What each target group gets, made where it is missing.
+
+        There is one for each weight of replicas, and one for each port of machine groups.
+        """
         token, region = there.says["token"], there.region
         weights, replicas = weights_of(request.attributes), needs(request, REPLICA)
         known = groups_of(self.shared, region, token)
@@ -217,12 +232,18 @@ class Endpoints:
                 if its == weight
             )
             reconcile(self.shared, region, arns[weight], [place for place in places if place is not None])
-        return arns
+        alone = {arns[weight]: share for weight, share in shares(weights).items()}
+        return {**alone, **join(self.shared, request, region, vpc, balancer_name(token), known)}
 
-    def _listen(self, there: Parameter, balancer: Mapping[str, Any], groups: Mapping[int, str]) -> None:
-        """One listener that weighs the groups; groups that it no longer names are deleted."""
+    def _listen(
+        self,
+        request: Request,
+        there: Parameter,
+        balancer: Mapping[str, Any],
+        wanted: Mapping[str, int],
+    ) -> None:
+        """One listener that weighs the target groups; those that it no longer names are deleted."""
         do, region, arn = self.shared.api.do, there.region, balancer["LoadBalancerArn"]
-        wanted = {groups[w]: share for w, share in shares(weights_of(there.says["attributes"])).items()}
         forward = [{"TargetGroupArn": group, "Weight": share} for group, share in wanted.items()]
         actions = [{"Type": "forward", "ForwardConfig": {"TargetGroups": forward}}]
         listeners = list(
@@ -241,9 +262,8 @@ class Endpoints:
         elif _forwards(listeners[0]) != wanted:
             listener = listeners[0]["ListenerArn"]
             do("elbv2", region, "modify_listener", ListenerArn=listener, DefaultActions=actions)
-        for group in groups_of(self.shared, region, there.says["token"]).values():
-            if group["TargetGroupArn"] not in wanted:
-                do("elbv2", region, "delete_target_group", TargetGroupArn=group["TargetGroupArn"])
+        known = groups_of(self.shared, region, there.says["token"]).values()
+        self._drop(request, region, [group for group in known if group["TargetGroupArn"] not in wanted])
 
     @staticmethod
     def _seat(request: Request) -> tuple[str, list[str], list[str]]:

@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING
 from dcplan.provider.lowering import ENDPOINT, JOB, REPLICA
 from dcplan.provider.storage import BUCKET, FILE_SYSTEM
 from dcplan.resources import Action
-from dcplan_aws.kinds import BLOCK, GROUP, INSTANCE, NETWORK, RESERVATION
+from dcplan_aws.group_permissions import GROUPS, NODES
+from dcplan_aws.kinds import (
+    BLOCK,
+    GROUP,
+    INSTANCE,
+    MACHINE_GROUPS,
+    NETWORK,
+    NODE_GROUP,
+    RESERVATION,
+    SCALING_GROUP,
+)
 from dcplan_aws.needs import Need, When
 from dcplan_aws.storage_permissions import OURS as BUCKETS
 
@@ -30,9 +40,13 @@ _TAGGED: Mapping[str, str] = {
     BLOCK: "ec2:capacity-reservation/*",
     INSTANCE: "ec2:instance/* ec2:volume/* ec2:network-interface/*",
     ENDPOINT: "ec2:security-group/*",
+    **dict.fromkeys(
+        MACHINE_GROUPS,
+        "ec2:launch-template/* ec2:fleet/* ec2:instance/* ec2:volume/* ec2:network-interface/*",
+    ),
 }
 """What of EC2 carries the owner's tag (``Maker.parts``)."""
-_KEPT = frozenset({REPLICA, JOB, ENDPOINT})
+_KEPT = frozenset({REPLICA, JOB, ENDPOINT, *MACHINE_GROUPS})
 _PARAMETER_CALLS = ("PutParameter", "DeleteParameter", "AddTagsToResource", "RemoveTagsFromResource")
 
 
@@ -58,11 +72,27 @@ def handed(deed: Deed) -> Iterator[Need]:
         yield Need("elasticloadbalancing:AddTags", _BALANCED, When.NEW)
         yield Need("elasticloadbalancing:AddTags", _BALANCED, When.OURS)
         yield Need("elasticloadbalancing:RemoveTags", _BALANCED, When.OURS)
+    yield from _grouped(kind)
     if kind in _KEPT:
         for call in _PARAMETER_CALLS:
             yield Need(f"ssm:{call}", "ssm:parameter/dcplan/LINEAGE/*")
             if name := _name(deed.resource):
                 yield Need(f"ssm:{call}", f"ssm:parameter{name}")
+
+
+def _grouped(kind: str) -> Iterator[Need]:
+    """The same of a machine group's template and group."""
+    if kind in MACHINE_GROUPS:
+        yield Need("ec2:DescribeLaunchTemplates", "*")
+    if kind == SCALING_GROUP:
+        yield Need("autoscaling:CreateOrUpdateTags", GROUPS, When.NEW)
+        yield Need("autoscaling:CreateOrUpdateTags", GROUPS, When.OURS)
+        yield Need("autoscaling:DeleteTags", GROUPS, When.OURS)
+    if kind == NODE_GROUP:
+        yield Need("eks:DescribeNodegroup", NODES)
+        yield Need("eks:TagResource", NODES, When.NEW)
+        yield Need("eks:TagResource", NODES, When.OURS)
+        yield Need("eks:UntagResource", NODES, When.OURS)
 
 
 def elsewhere(resource: Resource, lineage: str) -> str:

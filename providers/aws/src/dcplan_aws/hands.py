@@ -16,6 +16,8 @@ from dcplan.provider.lowering import ENDPOINT, JOB, REPLICA
 from dcplan_aws.buckets import Buckets
 from dcplan_aws.endpoints import Endpoints
 from dcplan_aws.file_systems import FileSystems
+from dcplan_aws.kinds import MACHINE_GROUPS
+from dcplan_aws.machine_groups import MachineGroups
 from dcplan_aws.makers import Shared, gone, object_id_of
 from dcplan_aws.owner import ADDRESS, LINEAGE, By, as_list
 from dcplan_aws.programs import Parameters
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from dcplan.provider.types import Request
     from dcplan_aws.makers import Maker
 
-PARAMETERS = frozenset({REPLICA, JOB, ENDPOINT})
+PARAMETERS = frozenset({REPLICA, JOB, ENDPOINT, *MACHINE_GROUPS})
 """Kinds that are kept as parameters."""
 
 Call: TypeAlias = Callable[[], object]
@@ -62,6 +64,8 @@ def _calls(shared: Shared, maker: Maker, request: Request, regions: Sequence[str
         if there is None:
             raise gone(request)
         arns, fronts = maker.balanced(there) if isinstance(maker, Endpoints) else ([], [])
+        if isinstance(maker, MachineGroups):
+            return [*maker.handing(there, request.lineage), *kept.handing(request, there)]
         return [
             *_tagged(shared, there.region, request, fronts),
             *_balanced(shared, there.region, request, arns),

@@ -6,15 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dcplan.catalog import Purchase
-from dcplan.provider.errors import AlreadyGone, CapacityUnavailable, Invalid, NotReady
-from dcplan.provider.start_up import KEY, check_planned
+from dcplan.provider.errors import AlreadyGone, CapacityUnavailable, NotReady
 from dcplan.provider.types import Ack, Found, Request
 from dcplan.resources import JsonValue
-from dcplan_aws.agent import user_data
-from dcplan_aws.interfaces import interfaces
-from dcplan_aws.kinds import BLOCK, GROUP, NETWORK, RESERVATION
-from dcplan_aws.makers import Ended, Outputs, Regional, gone, need, object_id_of, text_of
+from dcplan_aws.launch import TAGGED, Seats, boot_script, launch_of
+from dcplan_aws.makers import Ended, Outputs, Regional, gone, object_id_of
 from dcplan_aws.owner import (
     ADDRESS,
     By,
@@ -29,8 +25,6 @@ from dcplan_aws.owner import (
 )
 from dcplan_aws.watch import Watch
 
-ROOT_DEVICE = "/dev/sda1"
-"""Of Ubuntu's images (EC2 User Guide, "Device names on Linux instances")."""
 LEFT = frozenset({"shutting-down", "terminated"})
 """States of an instance that is no more, or soon will be."""
 IDS_OF_ONE_LOOK = 200
@@ -43,13 +37,24 @@ class Instances(Regional):
 
     _watches: dict[str, Watch] = field(default_factory=dict)
     """By region."""
-    _zones: dict[tuple[str, ...], dict[str, str]] = field(default_factory=dict)
-    """Adopted subnets to those of each zone; a subnet stays in its zone."""
+    _seats: Seats = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Where machines stand is looked up once."""
+        object.__setattr__(self, "_seats", Seats(self.shared))
 
     def create(self, request: Request) -> Ack:
         """The one call that costs money; its ClientToken makes a repetition harmless."""
         region = self.region(request)
-        parameters = self._launch(request, region)
+        parameters = {
+            **launch_of(request, self._seats.interfaces(request, region), boot_script(request, self.shared)),
+            "MinCount": 1,
+            "MaxCount": 1,
+            "ClientToken": request.token,
+            "TagSpecifications": specified(
+                {**owner_tags(request), **attribute_tags(request.attributes)}, *TAGGED
+            ),
+        }
         try:
             made = self.shared.api.do("ec2", region, "run_instances", **parameters)
         except AlreadyGone as missing:
@@ -151,111 +156,6 @@ class Instances(Regional):
             for instance in reservation["Instances"]
         ]
 
-    def _launch(self, request: Request, region: str) -> dict[str, Any]:
-        """What RunInstances is told: the same for the same request."""
-        attributes, machine = request.attributes, text_of(request, "machine")
-        subnet, groups = self._seat(request, region)
-        tags = {**owner_tags(request), **attribute_tags(attributes)}
-        launch: dict[str, Any] = {
-            "ImageId": text_of(request, "image"),
-            "InstanceType": machine,
-            "MinCount": 1,
-            "MaxCount": 1,
-            "ClientToken": request.token,
-            "NetworkInterfaces": interfaces(
-                machine,
-                subnet,
-                groups,
-                gang=attributes.get("gang") is not None,
-                public=attributes.get("public") is True,
-            ),
-            "BlockDeviceMappings": [
-                {
-                    "DeviceName": ROOT_DEVICE,
-                    "Ebs": {
-                        "VolumeSize": attributes.get("disk_gib"),
-                        "VolumeType": "gp3",
-                        "Encrypted": True,
-                        "DeleteOnTermination": True,
-                    },
-                }
-            ],
-            "MetadataOptions": {
-                "HttpTokens": "required",
-                "HttpEndpoint": "enabled",
-                "InstanceMetadataTags": "enabled",
-            },
-            "InstanceInitiatedShutdownBehavior": "terminate",
-            "TagSpecifications": specified(tags, "instance", "volume", "network-interface"),
-        }
-        group = need(request, GROUP, "id")
-        if isinstance(group, str):
-            launch["Placement"] = {"GroupName": group}
-        profile = attributes.get("instance_profile")
-        if isinstance(profile, str):
-            launch["IamInstanceProfile"] = {"Name": profile}
-        boots_with = self._user_data(request)
-        if boots_with is not None:
-            launch["UserData"] = boots_with
-        return {**launch, **_bought(request)}
-
-    def _user_data(self, request: Request) -> str | None:
-        """What it runs at its first boot."""
-        launcher, planned = request.attributes.get("launcher"), request.attributes.get(KEY)
-        check_planned(planned, self.shared.start_up)
-        start_up = None if planned is None else self.shared.start_up
-        return user_data(launcher if isinstance(launcher, str) else None, start_up)
-
-    def _seat(self, request: Request, region: str) -> tuple[str, list[str]]:
-        """The subnet in the machine's zone, and the security groups."""
-        zone, adopted = text_of(request, "zone"), request.attributes.get("network")
-        if isinstance(adopted, dict):
-            wanted, groups = adopted.get("subnets"), adopted.get("security_groups")
-            subnets = self._zones_of(region, tuple(_texts(wanted)))
-        else:
-            made, groups = need(request, NETWORK, "subnets"), need(request, NETWORK, "security_groups")
-            subnets = {z: str(s) for z, s in made.items()} if isinstance(made, dict) else {}
-        subnet = subnets.get(zone)
-        if subnet is None:
-            raise Invalid(
-                f"No subnet of the network in {region} is in the zone {zone}; there are some in "
-                f"{', '.join(sorted(subnets)) or 'no zone'}. Name one in `providers: aws: networks:`."
-            )
-        return subnet, _texts(groups)
-
-    def _zones_of(self, region: str, subnets: tuple[str, ...]) -> dict[str, str]:
-        """Zone id to subnet, looked up once."""
-        if subnets not in self._zones:
-            shown = self.shared.api.pages(
-                "ec2", region, "describe_subnets", "Subnets", SubnetIds=list(subnets)
-            )
-            self._zones[subnets] = {one["AvailabilityZoneId"]: one["SubnetId"] for one in shown}
-        return self._zones[subnets]
-
-
-def _bought(request: Request) -> dict[str, Any]:
-    """How the machine is paid for."""
-    purchase = request.attributes.get("purchase")
-    ordered = (need(request, kind, "id") for kind in (BLOCK, RESERVATION))
-    reservation = next((one for one in ordered if one is not None), request.attributes.get("reservation"))
-    said: dict[str, Any] = {}
-    if purchase == Purchase.SPOT.value:
-        said["InstanceMarketOptions"] = {
-            "MarketType": "spot",
-            "SpotOptions": {"SpotInstanceType": "one-time", "InstanceInterruptionBehavior": "terminate"},
-        }
-    elif purchase == Purchase.CAPACITY_BLOCK.value:
-        said["InstanceMarketOptions"] = {"MarketType": "capacity-block"}
-        if not isinstance(reservation, str):
-            raise Invalid(
-                f"{request.address} is to stand in a capacity block, and nothing says which. Give the block "
-                "its `id` (cr-...) under `providers: aws: capacity_blocks:`, or let dcplan `buy` it."
-            )
-    if isinstance(reservation, str):
-        target = {"CapacityReservationId": reservation}
-        said["CapacityReservationSpecification"] = {"CapacityReservationTarget": target}
-    return said
-
 
 def _found(instance: Mapping[str, Any], region: str) -> Found | None:
     tags = as_mapping(instance.get("Tags"))
@@ -275,7 +175,3 @@ def _found(instance: Mapping[str, Any], region: str) -> Found | None:
 
 def _outputs(instance: Mapping[str, Any], region: str) -> dict[str, JsonValue]:
     return {"id": instance["InstanceId"], "address": instance.get("PrivateIpAddress"), "region": region}
-
-
-def _texts(value: JsonValue) -> list[str]:
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list | tuple) else []

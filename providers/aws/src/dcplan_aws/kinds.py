@@ -21,6 +21,12 @@ BLOCK = "capacity_block"
 GROUP = "placement_group"
 """What keeps the machines of one gang close together."""
 
+SCALING_GROUP = "auto_scaling_group"
+FLEET = "fleet"
+NODE_GROUP = "node_group"
+"""Machines in a group of AWS's own: of Auto Scaling, of EC2, of an EKS cluster."""
+MACHINE_GROUPS = frozenset({SCALING_GROUP, FLEET, NODE_GROUP})
+
 TOKEN_TTL_S = 3600.0
 """How long a repeated ClientToken is sure to give the same instance (EC2 API guide, idempotency)."""
 
@@ -44,6 +50,21 @@ _MACHINE = Kind(
     spends_money=False,
 )
 _ON_MACHINES = kinds_on(_MACHINE)
+_ALIKE = ("machine", "region", "zone", "block", "purchase", "gang", "reservation", "disk_gib", "network")
+"""What all machines of a group have in common, and keep."""
+_LAUNCHED = (*_ALIKE, "image", "instance_profile", "launcher")
+
+
+def _group(name: str, replace_on: tuple[str, ...]) -> Kind:
+    # Its record is a parameter, and its parts have names that are made from the token.
+    return replace(
+        _MACHINE,
+        name=name,
+        outputs=("id", "region", "group"),
+        replace_on=replace_on,
+        token_ttl_s=FOR_EVER_S,
+    )
+
 
 KINDS: Mapping[str, Kind] = {
     # CreateVpc takes no token: what it made is found by its tags.
@@ -88,6 +109,9 @@ KINDS: Mapping[str, Kind] = {
         replace_on=("region", "zone", "efa", "vpc"),
         token_ttl_s=FOR_EVER_S,
     ),
+    SCALING_GROUP: _group(SCALING_GROUP, _LAUNCHED),
+    FLEET: _group(FLEET, _LAUNCHED),
+    NODE_GROUP: _group(NODE_GROUP, (*_ALIKE, "cluster", "role")),
     **{
         name: replace(_ON_MACHINES[name], token_ttl_s=FOR_EVER_S, replace_on=replace_on)
         for name, replace_on in (

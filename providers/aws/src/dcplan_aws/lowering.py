@@ -13,14 +13,27 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from dcplan.catalog import Purchase
-from dcplan.diag import Diagnostic, Result, warning
+from dcplan.diag import Diagnostic, Result, has_errors, warning
+from dcplan.provider.grouping import GROUPS, grouped
 from dcplan.provider.lowering import ENDPOINT, lower
 from dcplan.provider.start_up import KEY
 from dcplan.provider.storage import with_storage
 from dcplan.provider.types import Kind, Placement
 from dcplan.resources import Address, JsonValue, Resource
 from dcplan_aws import stores
-from dcplan_aws.kinds import BLOCK, GROUP, INSTANCE, NETWORK, RESERVATION
+from dcplan_aws.group_settings import wishes_of
+from dcplan_aws.group_shares import too_many_ports
+from dcplan_aws.kinds import (
+    BLOCK,
+    FLEET,
+    GROUP,
+    INSTANCE,
+    MACHINE_GROUPS,
+    NETWORK,
+    NODE_GROUP,
+    RESERVATION,
+    SCALING_GROUP,
+)
 from dcplan_aws.settings import (
     ARM_IMAGE,
     GPU_IMAGE,
@@ -34,6 +47,8 @@ from dcplan_aws.settings import (
 NAME = "aws"
 _KEPT = frozenset({Purchase.CAPACITY_BLOCK.value, Purchase.RESERVATION.value})
 _EVERYBODY = "0.0.0.0/0"
+_IN_NETWORKS = frozenset({INSTANCE, SCALING_GROUP, FLEET})
+"""What stands in a network that dcplan makes, or that settings name."""
 _NEURON = frozenset({"trn", "inf"})
 """Machine types whose name begins so have no GPUs."""
 _GRACE = "p6e-gb"
@@ -50,11 +65,20 @@ def resources_of(
     A warning for each machine in a capacity block of which nothing says which it is: it can be planned.  And
     one for each file system that is not where its machines are.
     """
-    plain = lower(placement, provider=NAME, machine_kind=INSTANCE, kinds=kinds)
-    lowering = _Lowering(placement, settings, kinds, regions)
-    far = stores.far(settings.storage, plain)
-    said = (*lowering.unnamed_blocks(plain), *lowering.without_subnet(plain), *far)
-    return Result(tuple(lowering.resources(plain)), said)
+    apart = grouped(placement, wishes_of(settings.machine_groups), provider=NAME, kinds=kinds)
+    if apart.value is None:
+        return Result(None, apart.diagnostics)
+    rest = lower(apart.value.rest, provider=NAME, machine_kind=INSTANCE, kinds=kinds)
+    plain = (*apart.value.groups, *rest, *apart.value.endpoints)
+    lowering = _Lowering(placement.project, plain, settings, kinds, regions)
+    said = (
+        *apart.diagnostics,
+        *lowering.unnamed_blocks(plain),
+        *lowering.without_subnet(plain),
+        *stores.far(settings.storage, plain),
+        *too_many_ports(apart.value.endpoints),
+    )
+    return Result(None if has_errors(said) else tuple(lowering.resources(plain)), said)
 
 
 class _Lowering:
@@ -62,12 +86,13 @@ class _Lowering:
 
     def __init__(
         self,
-        placement: Placement,
+        project: str,
+        plain: tuple[Resource, ...],
         settings: AwsSettings,
         kinds: Mapping[str, Kind],
         zones: Mapping[str, str],
     ) -> None:
-        self._project = placement.project
+        self._project = project
         self._settings = settings
         self._kinds = kinds
         self._adopted = {network.region: _adopted(network) for network in settings.networks}
@@ -81,7 +106,9 @@ class _Lowering:
             if spec.order and spec.zone in zones
         }
         """Kept as long as they stand in the document, used or not."""
-        regions = {group.region for group in placement.machines} | stores.grounds(settings.storage)
+        # Machines of a node group stand in the network of its cluster.
+        regions = {str(r.attributes["region"]) for r in plain if r.address.kind in _IN_NETWORKS}
+        regions |= stores.grounds(settings.storage)
         self._made = sorted(regions - self._adopted.keys())
         """Regions in which dcplan makes a network."""
 
@@ -108,7 +135,7 @@ class _Lowering:
         places = {
             (str(one.attributes["region"]), str(one.attributes["zone"]))
             for one in plain
-            if one.address.kind == INSTANCE and _LOCAL_ZONE.match(str(one.attributes["zone"]))
+            if one.address.kind in _IN_NETWORKS and _LOCAL_ZONE.match(str(one.attributes["zone"]))
         }
         for region, zone in sorted(places):
             if region in self._adopted:
@@ -141,6 +168,12 @@ class _Lowering:
                     yield group
                 region_of[resource.address] = str(resource.attributes["region"])
                 yield self._instance(resource, group)
+            elif resource.address.kind in MACHINE_GROUPS:
+                group = self._group(resource)
+                if group is not None:
+                    yield group
+                region_of[resource.address] = str(resource.attributes["region"])
+                yield self._machine_group(resource, group)
             elif resource.address.kind == ENDPOINT:
                 yield from self._endpoints(resource, region_of)
             else:
@@ -200,47 +233,65 @@ class _Lowering:
         return self._resource(GROUP, str(gang["name"]), attributes)
 
     def _instance(self, plain: Resource, group: Resource | None) -> Resource:
-        settings, region = self._settings, str(plain.attributes["region"])
-        block = self._bought.get(str(plain.attributes["pool"]))
-        ordered = self._ordered.get(str(plain.attributes["pool"]))
-        needs = (
-            *self._network_of(region),
-            *(() if block is None else (Address(NAME, BLOCK, _lot_name(block)),)),
-            *(() if ordered is None else (ordered.address,)),
-            *(() if group is None else (group.address,)),
-        )
-        attributes = {
-            **plain.attributes,
+        attributes = {**plain.attributes, **self._bought_with(plain), **self._launched(plain)}
+        network = self._network_of(str(plain.attributes["region"]))
+        return replace(plain, attributes=attributes, needs=(*network, *self._grounds(plain, group)))
+
+    def _machine_group(self, plain: Resource, group: Resource | None) -> Resource:
+        """Machines of a node group have image and network of their cluster; others are as machines alone."""
+        if plain.address.kind != NODE_GROUP:
+            return self._instance(plain, group)
+        attributes = {**plain.attributes, **self._bought_with(plain)}
+        return replace(plain, attributes=attributes, needs=self._grounds(plain, group))
+
+    def _bought_with(self, plain: Resource) -> dict[str, JsonValue]:
+        return {
             "project": self._project,
+            "disk_gib": self._settings.disk_gib,
+            "reservation": self._lot(plain),
+            "network": self._adopted.get(str(plain.attributes["region"])),
+        }
+
+    def _launched(self, plain: Resource) -> dict[str, JsonValue]:
+        settings = self._settings
+        return {
             "image": settings.image or self._image(str(plain.attributes["machine"])),
-            "disk_gib": settings.disk_gib,
             "instance_profile": settings.instance_profile,
             "launcher": settings.launcher,
             KEY: settings.start_up_attribute,
-            "reservation": self._lot(plain),
-            "network": self._adopted.get(region),
-            "public": region not in self._adopted and not settings.nat,
+            "public": str(plain.attributes["region"]) not in self._adopted and not settings.nat,
         }
-        return replace(plain, attributes=attributes, needs=(*needs, *plain.needs))
+
+    def _grounds(self, plain: Resource, group: Resource | None) -> tuple[Address, ...]:
+        """What machines stand in, besides their network."""
+        block = self._bought.get(str(plain.attributes["pool"]))
+        ordered = self._ordered.get(str(plain.attributes["pool"]))
+        return (
+            *(() if block is None else (Address(NAME, BLOCK, _lot_name(block)),)),
+            *(() if ordered is None else (ordered.address,)),
+            *(() if group is None else (group.address,)),
+            *plain.needs,
+        )
 
     def _endpoints(self, plain: Resource, region_of: Mapping[Address, str]) -> Iterator[Resource]:
         """One in each region that has replicas: a load balancer reaches no further."""
         parts: defaultdict[str, list[Address]] = defaultdict(list)
         for need in plain.needs:
             parts[region_of[need]].append(need)
-        weights = plain.attributes["replicas"]
         for region, replicas in sorted(parts.items()):
             names = {replica.name for replica in replicas}
-            mine: dict[str, JsonValue] = (
-                {n: w for n, w in weights.items() if n in names} if isinstance(weights, dict) else {}
-            )
+            mine: dict[str, JsonValue] = {
+                key: {n: w for n, w in weights.items() if n in names}
+                for key in ("replicas", GROUPS)
+                if isinstance(weights := plain.attributes.get(key), dict)
+            }
             name = plain.address.name if len(parts) == 1 else f"{plain.address.name}-{region}"
             yield replace(
                 plain,
                 address=replace(plain.address, name=name),
                 attributes={
                     **plain.attributes,
-                    "replicas": mine,
+                    **mine,
                     "scheme": self._settings.scheme,
                     "clients": self._clients(region),
                     "network": self._adopted.get(region),

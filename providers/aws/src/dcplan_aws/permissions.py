@@ -16,11 +16,15 @@ from collections.abc import Mapping
 from dcplan.provider.lowering import ENDPOINT, JOB, REPLICA
 from dcplan.resources import Action
 from dcplan_aws import storage_permissions as storage
+from dcplan_aws.group_permissions import GROUP_CALLS, GROUP_NEEDS, TARGETS_OF_GROUPS
 from dcplan_aws.kinds import BLOCK, GROUP, INSTANCE, NETWORK, RESERVATION
 from dcplan_aws.needs import ADOPTED, LOOK, MADE_HERE, Need, When
+from dcplan_aws.permission_types import made, ours
 
 WITH_NAT = "nat"
 """The same, where its machines go out by a NAT gateway."""
+GROUPED = "grouped"
+"""The same, where it names machine groups."""
 
 _WHOLE = (
     "ec2:DescribeAvailabilityZones ec2:DescribeInternetGateways ec2:CreateInternetGateway "
@@ -94,6 +98,11 @@ CALLS: tuple[tuple[str, str, str], ...] = (
     (ENDPOINT, Action.DELETE, "ec2:DescribeSecurityGroups ssm:DeleteParameter"),
     (f"{ENDPOINT}/{MADE_HERE}", Action.DELETE, "ec2:DeleteSecurityGroup"),
     *storage.CALLS,
+    *(
+        (f"{ENDPOINT}/{GROUPED}", done, TARGETS_OF_GROUPS)
+        for done in (Action.CREATE, Action.UPDATE, Action.DELETE)
+    ),
+    *GROUP_CALLS,
 )
 
 EVERYWHERE = "ec2:DescribeRegions"
@@ -101,17 +110,6 @@ EVERYWHERE = "ec2:DescribeRegions"
 
 _BALANCER, _TARGETS = "loadbalancer/app/dcplan-*/*", "targetgroup/dcplan-*/*"
 _LISTENER = "listener/app/dcplan-*/*"
-
-
-def _made(action: str, on: str, parent: str = "") -> tuple[Need, ...]:
-    """What makes an object with tags of ec2, in a parent that is the owner's."""
-    inside = (Need(f"ec2:{action}", parent, When.OURS),) if parent else ()
-    born = Need("ec2:CreateTags", on, When.BORN, action)
-    return (Need(f"ec2:{action}", on, When.NEW), born, *inside)
-
-
-def _ours(action: str, on: str) -> tuple[Need, ...]:
-    return (Need(action, on, When.OURS),)
 
 
 NEEDS: Mapping[str, tuple[Need, ...]] = {
@@ -135,43 +133,43 @@ NEEDS: Mapping[str, tuple[Need, ...]] = {
         )
     },
     # Networks (sar, ec2).
-    "ec2:CreateVpc": _made("CreateVpc", "ec2:vpc/*"),
-    "ec2:CreateSubnet": _made("CreateSubnet", "ec2:subnet/*", "ec2:vpc/*"),
-    "ec2:CreateSecurityGroup": _made("CreateSecurityGroup", "ec2:security-group/*", "ec2:vpc/*"),
-    "ec2:CreateInternetGateway": _made("CreateInternetGateway", "ec2:internet-gateway/*"),
-    "ec2:AttachInternetGateway": _ours("ec2:AttachInternetGateway", "ec2:internet-gateway/* ec2:vpc/*"),
-    "ec2:DetachInternetGateway": _ours("ec2:DetachInternetGateway", "ec2:internet-gateway/* ec2:vpc/*"),
-    "ec2:DeleteInternetGateway": _ours("ec2:DeleteInternetGateway", "ec2:internet-gateway/*"),
+    "ec2:CreateVpc": made("CreateVpc", "ec2:vpc/*"),
+    "ec2:CreateSubnet": made("CreateSubnet", "ec2:subnet/*", "ec2:vpc/*"),
+    "ec2:CreateSecurityGroup": made("CreateSecurityGroup", "ec2:security-group/*", "ec2:vpc/*"),
+    "ec2:CreateInternetGateway": made("CreateInternetGateway", "ec2:internet-gateway/*"),
+    "ec2:AttachInternetGateway": ours("ec2:AttachInternetGateway", "ec2:internet-gateway/* ec2:vpc/*"),
+    "ec2:DetachInternetGateway": ours("ec2:DetachInternetGateway", "ec2:internet-gateway/* ec2:vpc/*"),
+    "ec2:DeleteInternetGateway": ours("ec2:DeleteInternetGateway", "ec2:internet-gateway/*"),
     # The main route table comes with its VPC, and has no tags.
     "ec2:CreateRoute": (Need("ec2:CreateRoute", "ec2:route-table/*"),),
     "ec2:ReplaceRoute": (Need("ec2:ReplaceRoute", "ec2:route-table/*"),),
-    "ec2:CreateNatGateway": _made("CreateNatGateway", "ec2:natgateway/*", "ec2:vpc/*"),
-    "ec2:DeleteNatGateway": _ours("ec2:DeleteNatGateway", "ec2:natgateway/*"),
-    "ec2:AuthorizeSecurityGroupIngress": _ours("ec2:AuthorizeSecurityGroupIngress", "ec2:security-group/*"),
-    "ec2:AuthorizeSecurityGroupEgress": _ours("ec2:AuthorizeSecurityGroupEgress", "ec2:security-group/*"),
-    "ec2:DeleteSubnet": _ours("ec2:DeleteSubnet", "ec2:subnet/*"),
-    "ec2:DeleteSecurityGroup": _ours("ec2:DeleteSecurityGroup", "ec2:security-group/*"),
-    "ec2:DeleteVpc": _ours("ec2:DeleteVpc", "ec2:vpc/*"),
+    "ec2:CreateNatGateway": made("CreateNatGateway", "ec2:natgateway/*", "ec2:vpc/*"),
+    "ec2:DeleteNatGateway": ours("ec2:DeleteNatGateway", "ec2:natgateway/*"),
+    "ec2:AuthorizeSecurityGroupIngress": ours("ec2:AuthorizeSecurityGroupIngress", "ec2:security-group/*"),
+    "ec2:AuthorizeSecurityGroupEgress": ours("ec2:AuthorizeSecurityGroupEgress", "ec2:security-group/*"),
+    "ec2:DeleteSubnet": ours("ec2:DeleteSubnet", "ec2:subnet/*"),
+    "ec2:DeleteSecurityGroup": ours("ec2:DeleteSecurityGroup", "ec2:security-group/*"),
+    "ec2:DeleteVpc": ours("ec2:DeleteVpc", "ec2:vpc/*"),
     # Machines and what keeps them close (sar, ec2).  What else RunInstances needs is in ``launches``.
     "ec2:RunInstances": (
         Need("ec2:RunInstances", "ec2:instance/*", When.LAUNCHED),
-        *_made("RunInstances", "ec2:volume/* ec2:network-interface/*"),
+        *made("RunInstances", "ec2:volume/* ec2:network-interface/*"),
         Need("ec2:CreateTags", "ec2:instance/*", When.BORN, "RunInstances"),
     ),
-    "ec2:CreateCapacityReservation": _made("CreateCapacityReservation", "ec2:capacity-reservation/*"),
-    "ec2:ModifyCapacityReservation": _ours("ec2:ModifyCapacityReservation", "ec2:capacity-reservation/*"),
-    "ec2:CancelCapacityReservation": _ours("ec2:CancelCapacityReservation", "ec2:capacity-reservation/*"),
+    "ec2:CreateCapacityReservation": made("CreateCapacityReservation", "ec2:capacity-reservation/*"),
+    "ec2:ModifyCapacityReservation": ours("ec2:ModifyCapacityReservation", "ec2:capacity-reservation/*"),
+    "ec2:CancelCapacityReservation": ours("ec2:CancelCapacityReservation", "ec2:capacity-reservation/*"),
     # What is bought is a reservation; which is on offer has no tags (sar).
     "ec2:PurchaseCapacityBlock": (
-        *_made("PurchaseCapacityBlock", "ec2:capacity-reservation/*"),
+        *made("PurchaseCapacityBlock", "ec2:capacity-reservation/*"),
         Need("ec2:PurchaseCapacityBlock", "ec2:capacity-block/*"),  # (unverified)
     ),
-    "ec2:TerminateInstances": _ours("ec2:TerminateInstances", "ec2:instance/*"),
-    "ec2:CreatePlacementGroup": _made("CreatePlacementGroup", "ec2:placement-group/dcplan-*"),
-    "ec2:DeletePlacementGroup": _ours("ec2:DeletePlacementGroup", "ec2:placement-group/dcplan-*"),
+    "ec2:TerminateInstances": ours("ec2:TerminateInstances", "ec2:instance/*"),
+    "ec2:CreatePlacementGroup": made("CreatePlacementGroup", "ec2:placement-group/dcplan-*"),
+    "ec2:DeletePlacementGroup": ours("ec2:DeletePlacementGroup", "ec2:placement-group/dcplan-*"),
     # By kind, in ``TAGGED``: programs are named on their machines.
-    "ec2:CreateTags": _ours("ec2:CreateTags", "ec2:instance/*"),
-    "ec2:DeleteTags": _ours("ec2:DeleteTags", "ec2:instance/*"),
+    "ec2:CreateTags": ours("ec2:CreateTags", "ec2:instance/*"),
+    "ec2:DeleteTags": ours("ec2:DeleteTags", "ec2:instance/*"),
     # What runs, and what is sent where: all parameters of an owner are in one folder (sar).
     **{
         f"ssm:{call}": tuple(
@@ -197,18 +195,19 @@ NEEDS: Mapping[str, tuple[Need, ...]] = {
         Need("elasticloadbalancing:AddTags", f"elasticloadbalancing:{_TARGETS}", When.NEW),
     ),
     # A listener has no tags of its own.
-    "elbv2:CreateListener": _ours("elasticloadbalancing:CreateListener", f"elasticloadbalancing:{_BALANCER}"),
+    "elbv2:CreateListener": ours("elasticloadbalancing:CreateListener", f"elasticloadbalancing:{_BALANCER}"),
     "elbv2:ModifyListener": (
         Need("elasticloadbalancing:ModifyListener", f"elasticloadbalancing:{_LISTENER}"),
     ),
-    "elbv2:DeleteLoadBalancer": _ours(
+    "elbv2:DeleteLoadBalancer": ours(
         "elasticloadbalancing:DeleteLoadBalancer", f"elasticloadbalancing:{_BALANCER}"
     ),
     **{
-        f"elbv2:{call}": _ours(f"elasticloadbalancing:{call}", f"elasticloadbalancing:{_TARGETS}")
+        f"elbv2:{call}": ours(f"elasticloadbalancing:{call}", f"elasticloadbalancing:{_TARGETS}")
         for call in ("RegisterTargets", "DeregisterTargets", "DeleteTargetGroup")
     },
     **storage.NEEDS,
+    **GROUP_NEEDS,
 }
 """Call, with its service as botocore names it, to the permissions that AWS asks for."""
 
@@ -225,6 +224,8 @@ WITHOUT_A_CALL: Mapping[str, str] = {
     "ssm:AddTagsToResource": "PutParameter is, when it puts tags on (sar)",
     "elasticloadbalancing:AddTags": "CreateLoadBalancer and its like are, when they put tags on (sar)",
     "iam:CreateServiceLinkedRole": "an account's first load balancer or spot machine makes the role (slr)",
+    "eks:TagResource": "CreateNodegroup is, when it puts tags on (sar)",
+    "autoscaling:CreateOrUpdateTags": "CreateAutoScalingGroup is, when it puts tags on (sar)",
     "iam:PassRole": "RunInstances is, when machines get an instance profile (ec2)",
     "ssm:GetParameters": "RunInstances is, where the image is named by a parameter (ec2)",
     **storage.WITHOUT_A_CALL,

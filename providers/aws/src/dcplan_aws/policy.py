@@ -9,16 +9,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dcplan.catalog import Purchase
+from dcplan.provider.grouping import GROUPS
 from dcplan.provider.permissions import Allowance
 from dcplan.provider.storage import ON_DELETE
 from dcplan.resources import Action
 from dcplan_aws.buckets import prefix_of
+from dcplan_aws.group_permissions import by_template
 from dcplan_aws.hand_permissions import elsewhere, handed
-from dcplan_aws.kinds import BLOCK, GROUP, INSTANCE, RESERVATION
+from dcplan_aws.kinds import BLOCK, GROUP, INSTANCE, MACHINE_GROUPS, NODE_GROUP, RESERVATION
 from dcplan_aws.machine_policy import of_machines
 from dcplan_aws.needs import ADOPTED, HELD, LOOK, MADE_HERE, Need, When
 from dcplan_aws.owner import LINEAGE
-from dcplan_aws.permissions import CALLS, EVERYWHERE, NEEDS, TAGGED, WITH_NAT
+from dcplan_aws.permissions import CALLS, EVERYWHERE, GROUPED, NEEDS, TAGGED, WITH_NAT
 from dcplan_aws.server_permissions import of_keys, of_state
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 MOST_REGIONS = 8
 """As many are named; more of them are not told apart from all."""
 
+_PASSED_TO = ("ec2.amazonaws.com", "eks.amazonaws.com")
 LONGEST = 6_144
 """Characters of a managed policy without white space (IAM User Guide, "IAM and AWS STS quotas")."""
 
@@ -114,6 +117,7 @@ def _acts(deeds: Iterable[Deed], lineage: str) -> set[Need]:
         ways = (MADE_HERE if adopted is None else ADOPTED, deed.resource.attributes.get(ON_DELETE))
         here = {kind, *(f"{kind}/{way}" for way in ways)}
         here |= {f"{kind}/{WITH_NAT}"} if deed.resource.attributes.get("nat") else set()
+        here |= {f"{kind}/{GROUPED}"} if deed.resource.attributes.get(GROUPS) else set()
         calls = [
             call for of, done, said in CALLS if of in here and done == deed.action for call in said.split()
         ]
@@ -125,11 +129,14 @@ def _acts(deeds: Iterable[Deed], lineage: str) -> set[Need]:
             needs.add(Need("ssm:GetParameters", f"ssm:parameter{name}"))
         if _launched(deed):
             needs.update(launches(deed.resource, adopted))
+            if kind in MACHINE_GROUPS:
+                needs.update((*NEEDS["ec2:RunInstances"], *by_template(deed.resource.attributes)))
     return needs
 
 
 def _launched(deed: Deed) -> bool:
-    return deed.resource.address.kind == INSTANCE and deed.action is Action.CREATE
+    launched = deed.resource.address.kind in {INSTANCE, *MACHINE_GROUPS}
+    return launched and deed.action is Action.CREATE
 
 
 def _needs(call: str, kind: str) -> tuple[Need, ...]:
@@ -146,13 +153,7 @@ def launches(machine: Resource, adopted: Mapping[str, JsonValue] | None) -> Iter
     yield Need(run, f"ec2:image/{image if image.startswith('ami-') else '*'}")
     if image.startswith("resolve:ssm:"):
         yield Need("ssm:GetParameters", f"ssm:parameter{image.removeprefix('resolve:ssm:')}")
-    if adopted is None:
-        yield Need(run, "ec2:subnet/* ec2:security-group/*", When.OURS)
-    else:
-        for key, kind in (("subnets", "subnet"), ("security_groups", "security-group")):
-            names = adopted.get(key)
-            for name in names if isinstance(names, list | tuple) else ():
-                yield Need(run, f"ec2:{kind}/{name}")
+    yield from _stands_in(machine, adopted)
     if any(need.kind == GROUP for need in machine.needs):
         yield Need(run, "ec2:placement-group/dcplan-*", When.OURS)
     if any(need.kind in {BLOCK, RESERVATION} for need in machine.needs):
@@ -164,6 +165,20 @@ def launches(machine: Resource, adopted: Mapping[str, JsonValue] | None) -> Iter
         yield Need("iam:CreateServiceLinkedRole", "iam:spot.amazonaws.com/AWSServiceRoleForEC2Spot")
     if asked.get("instance_profile"):
         yield Need("iam:PassRole", "iam:role/*")
+
+
+def _stands_in(machine: Resource, adopted: Mapping[str, JsonValue] | None) -> Iterator[Need]:
+    """Subnets and security groups."""
+    run = "ec2:RunInstances"
+    if machine.address.kind == NODE_GROUP:  # Those of its cluster.
+        yield Need(run, "ec2:subnet/* ec2:security-group/*")
+    elif adopted is None:
+        yield Need(run, "ec2:subnet/* ec2:security-group/*", When.OURS)
+    else:
+        for key, kind in (("subnets", "subnet"), ("security_groups", "security-group")):
+            names = adopted.get(key)
+            for name in names if isinstance(names, list | tuple) else ():
+                yield Need(run, f"ec2:{kind}/{name}")
 
 
 def _adopted(resource: Resource) -> Mapping[str, JsonValue] | None:
@@ -222,7 +237,10 @@ def _statement(
         for operator, keys in scope.where().items():
             conditions.setdefault(operator, {}).update(keys)
     elif actions == ("iam:PassRole",):
-        conditions = {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}
+        # The role of a node group is named, and passed to EKS.
+        named = resources != ["iam:role/*"]
+        services: JsonValue = [*_PASSED_TO] if named else _PASSED_TO[0]
+        conditions = {"StringEquals": {"iam:PassedToService": services}}
     arns: list[JsonValue] = ["*" if one == "*" else scope.arn(one) for one in sorted(resources)]
     if (resources == ["*"] or actions[0].startswith("s3:")) and len(scope.regions) == 1:
         conditions.setdefault("StringEquals", {})["aws:RequestedRegion"] = scope.regions[0]

@@ -89,8 +89,13 @@ class Parameters:
     shared: Shared
     kind: str
 
-    def put(self, request: Request, region: str, outputs: Outputs, storage: Sequence[JsonValue] = ()) -> Ack:
-        """A new one; a name that is taken is that of this very request, or of another with its token."""
+    def put(
+        self, request: Request, region: str, outputs: Outputs, other: Mapping[str, Any] | None = None
+    ) -> Ack:
+        """A new one; a name that is taken is that of this very request, or of another with its token.
+
+        ``other`` is what it says besides, or instead.
+        """
         name = f"{folder_of(request.lineage, self.kind)}/{request.token}"
         try:
             self.shared.api.do(
@@ -101,14 +106,14 @@ class Parameters:
                 Overwrite=False,
                 Tags=as_list(owner_tags(request)),
                 Description=f"dcplan: {request.address}",
-                **_value(request, outputs, request.lineage, request.token, storage),
+                **_value(request, outputs, request.lineage, request.token, other or {}),
             )
         except Conflict as taken:
             if ours(request, [one.found() for one in self.named(region, [name])]) is None:
                 raise NotReady(f"{name} was made and cannot be seen yet ({taken.detail})") from taken
         return Ack(object_id=f"{region}:{name}")
 
-    def change(self, request: Request, outputs: Outputs, storage: Sequence[JsonValue] = ()) -> Ack:
+    def change(self, request: Request, outputs: Outputs, other: Mapping[str, Any] | None = None) -> Ack:
         """Other contents for one that is there."""
         there = self.one(request)
         if there is None:
@@ -119,9 +124,20 @@ class Parameters:
             "put_parameter",
             Name=there.name,
             Overwrite=True,
-            **_value(request, outputs, there.says["lineage"], there.says["token"], storage),
+            **_value(request, outputs, there.says["lineage"], there.says["token"], other or {}),
         )
         return Ack(object_id=there.id)
+
+    def rewrite(self, there: Parameter, says: Mapping[str, Any]) -> None:
+        """Let one that is there say this."""
+        self.shared.api.do(
+            "ssm",
+            there.region,
+            "put_parameter",
+            Name=there.name,
+            Overwrite=True,
+            **_text(says, str(says["address"])),
+        )
 
     def drop(self, request: Request) -> Ack:
         """Delete it."""
@@ -196,8 +212,8 @@ class Parameters:
         else:
             yield partial(do, "remove_tags_from_resource", **about, TagKeys=[LINEAGE])
         handed = replace(request, attributes=there.says["attributes"])
-        says = there.says
-        value = _value(handed, says["outputs"], request.lineage, says["token"], says.get("storage", ()))
+        other = {key: there.says[key] for key in there.says.keys() - _SAID}
+        value = _value(handed, there.says["outputs"], request.lineage, there.says["token"], other)
         yield partial(do, "put_parameter", Name=there.name, Overwrite=True, **value)
         if before != request.lineage:
             yield partial(self.forget, there.region, there.name, before)
@@ -215,6 +231,8 @@ class Parameters:
         return f"{folder_of(lineage, self.kind)}/{name.rpartition('/')[2]}"
 
 
+_SAID = frozenset({"address", "attributes", "outputs", "lineage", "token"})
+"""What every parameter says."""
 _POINTS = "see"
 """The one key of a parameter that names another one."""
 
@@ -247,7 +265,7 @@ def _parameter(shown: Mapping[str, Any], region: str) -> Parameter | None:
 
 
 def _value(
-    request: Request, outputs: Outputs, lineage: str, token: str, storage: Sequence[JsonValue]
+    request: Request, outputs: Outputs, lineage: str, token: str, other: Mapping[str, Any]
 ) -> dict[str, Any]:
     says = {
         "address": str(request.address),
@@ -255,13 +273,17 @@ def _value(
         "outputs": dict(outputs),
         "lineage": lineage,
         "token": token,
-        **({"storage": list(storage)} if storage else {}),
+        **other,
     }
+    return _text(says, str(request.address))
+
+
+def _text(says: Mapping[str, Any], about: str) -> dict[str, Any]:
     text = json.dumps(says, sort_keys=True, separators=(",", ":"))
     size_bytes = len(text.encode())
     if size_bytes > LONGEST_BYTES:
         raise Invalid(
-            f"What {request.address} is told is {size_bytes:,} bytes long; Systems Manager takes "
+            f"What {about} is told is {size_bytes:,} bytes long; Systems Manager takes "
             f"{LONGEST_BYTES:,}. Spread it over fewer machines, or serve it as several workloads."
         )
     # A parameter never goes back to the standard tier; so AWS picks one.
@@ -297,12 +319,12 @@ class Programs:
     def create(self, request: Request) -> Ack:
         """Say what shall run."""
         region = self.region(request)
-        return self.kept.put(request, region, self._outputs(request), told(self.shared, request, region))
+        return self.kept.put(request, region, self._outputs(request), self._stored(request, region))
 
     def update(self, request: Request) -> Ack:
         """Say it otherwise."""
         region = split(object_id_of(request))[0]
-        return self.kept.change(request, self._outputs(request), told(self.shared, request, region))
+        return self.kept.change(request, self._outputs(request), self._stored(request, region))
 
     def delete(self, request: Request) -> Ack:
         """Say no more that it shall run."""
@@ -351,6 +373,11 @@ class Programs:
             except AlreadyGone:
                 if runs:
                     raise NotReady(f"Not all machines of {request.address} can be seen yet.") from None
+
+    def _stored(self, request: Request, region: str) -> dict[str, Any]:
+        """Where its data are, if it has any."""
+        storage = told(self.shared, request, region)
+        return {"storage": storage} if storage else {}
 
     def _outputs(self, request: Request) -> Outputs:
         """Where a replica answers: the first of its machines, and a port of its first device."""

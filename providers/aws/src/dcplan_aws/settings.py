@@ -14,6 +14,7 @@ from dcplan.provider.catalogued import CataloguedSettings
 from dcplan.provider.purchases import CapacityBlockSpec, ReservationSpec
 from dcplan.provider.quotas import unknown
 from dcplan.provider.start_up import StartUpSettings
+from dcplan_aws.group_settings import AwsGroupSpec, problems_of_groups
 from dcplan_aws.storage_settings import AwsStorageSpec, storage_problems
 from dcplan_aws.ultraservers import problems as ultraserver_problems
 
@@ -74,6 +75,8 @@ class AwsSettings(CataloguedSettings, StartUpSettings):
 
     reservations: Many[AwsReservationSpec] = ()
     capacity_blocks: Many[AwsCapacityBlockSpec] = ()
+    machine_groups: Many[AwsGroupSpec] = ()
+    """Workloads whose machines stand in groups of AWS's own."""
     networks: Many[AdoptedNetwork] = ()
     """VPCs to use; in other regions dcplan makes one."""
     cidr: Annotated[str, Field(pattern=_CIDR)] = "10.64.0.0/16"
@@ -104,6 +107,7 @@ def problems_of(settings: AwsSettings, regions: Collection[str]) -> Iterator[Dia
             detail = f"The reservation is there already ({kept.id}). Keep one of id and order."
             path = ("providers", "aws", "reservations", i, "order")
             yield error("reservation-there", "A reservation is ordered twice", detail, path=path)
+    yield from problems_of_groups(settings.machine_groups)
     for i, block in enumerate(settings.capacity_blocks):
         if block.buy and block.id is not None:
             detail = f"The block is there already ({block.id}) and is to be bought. Keep one of id and buy."

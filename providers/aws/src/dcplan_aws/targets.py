@@ -70,19 +70,26 @@ def groups_of(shared: Shared, region: str, token: str) -> dict[str, dict[str, An
     return {group["TargetGroupName"]: group for group in shown if group["TargetGroupName"].startswith(start)}
 
 
-def make_group(
-    shared: Shared, region: str, vpc: str, name: str, tags: list[dict[str, str]]
+def make_group(  # noqa: PLR0913 - all that a target group is made with
+    shared: Shared,
+    region: str,
+    vpc: str,
+    name: str,
+    tags: list[dict[str, str]],
+    *,
+    port: int = FIRST_PORT,
+    of: str = "ip",
 ) -> dict[str, Any]:
-    """A target group of addresses; one of the same name and settings is the same."""
+    """A target group ``of`` addresses or instances; one of the same name and settings is the same."""
     made = shared.api.do(
         "elbv2",
         region,
         "create_target_group",
         Name=name,
         Protocol="HTTP",
-        Port=FIRST_PORT,
+        Port=port,
         VpcId=vpc,
-        TargetType="ip",
+        TargetType=of,
         HealthCheckPath=HEALTH,
         Tags=tags,
     )
