@@ -19,6 +19,7 @@ from aws_examples import (
     in_the_block,
     in_the_reservation,
     machine_groups,
+    machines,
     with_groups,
 )
 from cloud_life import deeds_of_life
@@ -84,7 +85,9 @@ class TestAws(ProviderContract):
 
     def placement(self) -> Placement:
         """All kinds: replicas, a gang, machines in a capacity block and in a reservation, and in groups."""
-        return with_groups(gang_and_replicas(in_the_block("block-0"), in_the_reservation("kept-0")))
+        idle = machines(*(f"idle-{i}" for i in range(4)))
+        kept = (in_the_block("block-0"), in_the_reservation("kept-0"))
+        return with_groups(gang_and_replicas(*kept, idle))
 
     def sell_out(self, provider: Provider) -> None:
         """No machine is left anywhere."""

@@ -191,9 +191,13 @@ def targets(cloud: AwsCloud) -> dict[int, int]:
     }
 
 
-def test_many_names_fit_into_a_record(life: Life) -> None:
+def test_many_names_fit_into_a_record(life: Life, cloud: AwsCloud) -> None:
     """Three hundred machines with two replicas each are kept in one parameter."""
-    settings = {"regions": [REGION], "machine_groups": [{**GROUP, "at_most": 400}]}
+    settings = {
+        "regions": [REGION],
+        "networks": [adopted(cloud)],
+        "machine_groups": [{**GROUP, "at_most": 400}],
+    }
     aws = provider(settings, Path()).unwrap()
     group = next(r for r in aws.resources_for(served(300)).unwrap() if r.address.kind == "auto_scaling_group")
     request = request_of(group, Action.CREATE, token=new_token(), lineage=OURS, needs={})
