@@ -42,7 +42,7 @@ def test_rows_from_the_models_stand_in_the_models() -> None:
             if name.endswith("Code"):  # What is told of an object, such as a node group, that went wrong.
                 codes |= set(getattr(shape, "enum", ()))
             if about.get("exception"):
-                codes |= {name, about.get("error", {}).get("code", name)}
+                codes |= {name, about.get("error", {}).get("code", name), name.removesuffix("Exception")}
     said = {code for _, source, named in answers.ROWS if source == "model" for code in named.split()}
 
     assert said - codes == set()

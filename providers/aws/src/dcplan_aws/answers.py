@@ -88,7 +88,7 @@ ROWS: tuple[tuple[type[ProviderError], str, str], ...] = (
         "InvalidCapacityReservationId.NotFound InvalidCapacityReservationIdNotFoundException",
     ),
     (AlreadyGone, "ec2", "InvalidLaunchTemplateId.NotFound InvalidLaunchTemplateName.NotFoundException"),
-    (AlreadyGone, "ec2", "InvalidFleetId.NotFound"),
+    (AlreadyGone, "unverified", "InvalidFleetId.NotFound"),
     (AlreadyGone, "model", "LoadBalancerNotFound TargetGroupNotFound ListenerNotFound"),
     (AlreadyGone, "model", "ParameterNotFound ParameterVersionNotFound"),
     (AlreadyGone, "s3", "NoSuchBucket"),
