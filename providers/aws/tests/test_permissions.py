@@ -10,7 +10,18 @@ from typing import Any
 import pytest
 
 from aws_cloud import AwsCloud
-from aws_examples import REGION, RESERVED, STORAGE, adopted, gang_and_replicas, in_the_reservation, machines
+from aws_examples import (
+    REGION,
+    RESERVED,
+    STORAGE,
+    adopted,
+    cluster,
+    gang_and_replicas,
+    in_the_reservation,
+    machine_groups,
+    machines,
+    with_groups,
+)
 from cloud_life import deeds_of_life, live
 from dcplan.provider import Placement
 from dcplan.provider.permissions import KeyUse, Use
@@ -75,6 +86,21 @@ def test_what_is_called_is_allowed_and_the_other_way_round(
     looks = {"ec2:DescribeNatGateways"} if theirs else set()
     assert called <= allowed
     assert allowed - called <= WITHOUT_A_CALL.keys() | looks
+
+
+def test_the_same_holds_of_machine_groups(tmp_path: Path, cloud: AwsCloud) -> None:
+    """A group of each kind, made, grown and deleted, beside machines of no group."""
+    cluster(cloud)
+    aws = opened(tmp_path, machine_groups=machine_groups())
+    wanted, larger = with_groups(gang_and_replicas()), {"at_least": 2, "at_most": 2}
+    updates = {**UPDATES, "auto_scaling_group": larger, "fleet": larger, "node_group": larger}
+    before = len(cloud.calls())
+    live(aws, aws.resources_for(wanted).unwrap(), LINEAGE, updates)
+    called = {action_of(f"{call['service']}:{call['action']}") for call in cloud.calls()[before:]}
+    allowed = actions(policy(aws, whole_life(aws, wanted))["Statement"])
+
+    assert sorted(called - allowed) == []
+    assert sorted(allowed - called - WITHOUT_A_CALL.keys()) == []
 
 
 def test_every_call_of_the_table_has_its_permissions() -> None:
