@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dcplan.provider import errors
-from dcplan_gcp.answers import rpc_failure
-from dcplan_gcp.rest import FIRST_LOOK_S, LONGEST_PAUSE_S, SWITCHED_OFF, Rest, pause, relative
+from dcplan_gcp.answers import SWITCHED_OFF, rpc_failure
+from dcplan_gcp.rest import FIRST_LOOK_S, LONGEST_PAUSE_S, Rest, pause, relative
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
