@@ -53,6 +53,9 @@ _REFUSED = {
     "code": "AccessDeniedException",
     "status": 400,
 }
+_TWO_TYPES = HEAD + TRAINED.replace("[A100-40]", "[A100-40, A100-80]")
+_ONE_LEFT = {"stock": {"p4d.24xlarge": 1}}
+"""One of the two machines of the gang is had, in whichever zone, and no other."""
 _ROLLS_BACK = ("apply", "-parallelism=1", "-on-error=rollback-new", "the.plan")
 
 SCENES: Mapping[str, Scene] = {
@@ -82,6 +85,18 @@ SCENES: Mapping[str, Scene] = {
             "after-cleanup",
             "after-done",
         ),
+    ),
+    "before it is planned anew": Scene(
+        document=_TWO_TYPES,
+        command=("apply", "-auto-approve"),
+        trouble=(_ONE_LEFT,),
+        kills=("before-plan-anew",),
+    ),
+    "once it is planned anew": Scene(
+        document=_TWO_TYPES,
+        command=("apply", "-auto-approve"),
+        trouble=(_ONE_LEFT,),
+        kills=("after-plan-anew",),
     ),
     "changed": Scene(
         before=_SMALL,

@@ -41,6 +41,13 @@ _OTHER = DOCUMENT.replace("30/s", "10/s").replace("36h", "60h")
 """A replica goes, a gang of two becomes one machine."""
 _FORGOTTEN = DOCUMENT[: DOCUMENT.index("  tune:")] + "removed: [{from: tune, destroy: false}]\n"
 _REFUSED = {"method": "setMetadata", "path": "a3-highgpu", "status": 403, "reason": "forbidden"}
+_ONE_LEFT = {
+    "capacity": {
+        **{f"{r}-{zone}/a3-highgpu-8g": 0 for r in ("us-central1", "us-east4") for zone in "abcdef"},
+        "us-central1-a/a3-highgpu-8g": 1,
+    }
+}
+"""One of the two machines of the gang is had, and no other of its type."""
 _ROLLS_BACK = ("apply", "-parallelism=1", "-on-error=rollback-new", "the.plan")
 
 SCENES: Mapping[str, Scene] = {
@@ -66,6 +73,18 @@ SCENES: Mapping[str, Scene] = {
             "before-cleanup",
             "after-cleanup",
         ),
+    ),
+    "before it is planned anew": Scene(
+        document=DOCUMENT,
+        command=("apply", "-auto-approve"),
+        trouble=(_ONE_LEFT,),
+        kills=("before-plan-anew",),
+    ),
+    "once it is planned anew": Scene(
+        document=DOCUMENT,
+        command=("apply", "-auto-approve"),
+        trouble=(_ONE_LEFT,),
+        kills=("after-plan-anew",),
     ),
     "changed": Scene(
         before=DOCUMENT,
